@@ -23,8 +23,8 @@ export async function createSession(
     const { InferenceSession } = engine.ort;
     const native =
       typeof source === 'string'
-        ? await InferenceSession.create(source, ortOptions(engine, options))
-        : await InferenceSession.create(source, ortOptions(engine, options));
+        ? await engine.exclusively(() => InferenceSession.create(source, ortOptions(engine, options)))
+        : await engine.exclusively(() => InferenceSession.create(source, ortOptions(engine, options)));
     return new Session(engine, native, { file, profiling: options.profile !== undefined });
   } catch (error) {
     await requireProvider(engine, provider);
@@ -71,8 +71,10 @@ const IDENTITY = Uint8Array.from([
 /** What goes wrong when the provider runs the smallest model; `undefined` where it works. */
 async function tryProvider(engine: Engine): Promise<unknown> {
   try {
-    const session = await engine.ort.InferenceSession.create(IDENTITY, ortOptions(engine, {}));
-    await session.release();
+    await engine.exclusively(async () => {
+      const session = await engine.ort.InferenceSession.create(IDENTITY, ortOptions(engine, {}));
+      await session.release();
+    });
     return undefined;
   } catch (error) {
     return error;
