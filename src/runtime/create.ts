@@ -102,6 +102,13 @@ function ortOptions(engine: Engine, options: SessionOptions): InferenceSession.S
     ...(options.arena !== undefined && { enableCpuMemArena: options.arena, enableMemPattern: options.arena }),
     ...(options.dimensions && { freeDimensionOverrides: options.dimensions }),
     ...(options.profile !== undefined && { enableProfiling: true, profileFilePrefix: options.profile }),
+    ...(options.keepOnDevice &&
+      engine.provider === 'webgpu' && { preferredOutputLocation: location(options.keepOnDevice) }),
     ...(Object.keys(config).length > 0 && { extra: config }),
   };
 }
+
+const location = (
+  kept: true | readonly string[],
+): InferenceSession.SessionOptions['preferredOutputLocation'] =>
+  kept === true ? 'gpu-buffer' : Object.fromEntries(kept.map(name => [name, 'gpu-buffer' as const]));

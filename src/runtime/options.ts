@@ -27,7 +27,10 @@ export interface SessionOptions {
    * is not fused away, so that a run takes longer and may round differently.
    */
   expose?: readonly string[] | 'all';
-  /** Leave outputs on the device (`webgpu`): all, or those named. They come as DeviceTensor from bound runs. */
+  /**
+   * Leave outputs on the device: all, or those named. They come as DeviceTensor from bound runs. `webgpu` only; the
+   * other providers hand everything to main memory.
+   */
   keepOnDevice?: boolean | readonly string[];
   /** Further configuration entries of ONNX Runtime by full key, e.g. `session.set_denormal_as_zero`. */
   config?: Readonly<Record<string, string>>;
