@@ -1,0 +1,7 @@
+export {
+  analyzeShapes,
+  type InferOptions,
+  inferShapes,
+  type ShapeAnalysis,
+  type ShapeProblem,
+} from './inferShapes.js';
