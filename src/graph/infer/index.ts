@@ -5,3 +5,4 @@ export {
   type ShapeAnalysis,
   type ShapeProblem,
 } from './inferShapes.js';
+export { learnShapes, type ObservedShapes } from './learn.js';
