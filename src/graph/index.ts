@@ -1,4 +1,5 @@
 export * from './attribute.js';
+export * from './autodiff/index.js';
 export * from './clone.js';
 export * from './dtype.js';
 export * from './errors.js';

@@ -3,6 +3,8 @@ import type { Dim, Shape } from '../value.js';
 import { normalizeAxis, unknownShape } from './axes.js';
 import { defineOp, defineOps, type InferContext, type OpDefinition } from './definition.js';
 import { sameAsFirst } from './elementwise.js';
+import { gatheringGradients } from './gather-gradient.js';
+import { withGradients } from './vjp.js';
 
 const gather = defineOp({
   op: 'Gather',
@@ -128,15 +130,18 @@ const eyeLike = defineOp({
   },
 });
 
-export const gathering: readonly OpDefinition[] = [
-  gather,
-  gatherElements,
-  gatherNd,
-  ...scatter,
-  oneHot,
-  nonZero,
-  compress,
-  unique,
-  nonMaxSuppression,
-  eyeLike,
-];
+export const gathering: readonly OpDefinition[] = withGradients(
+  [
+    gather,
+    gatherElements,
+    gatherNd,
+    ...scatter,
+    oneHot,
+    nonZero,
+    compress,
+    unique,
+    nonMaxSuppression,
+    eyeLike,
+  ],
+  gatheringGradients,
+);

@@ -4,6 +4,8 @@ import { intsOf, normalizeAxis, unknownShape, withDim } from './axes.js';
 import { formatShape } from './broadcast.js';
 import { defineOp, defineOps, type InferContext, type OpDefinition } from './definition.js';
 import { sameAsFirst } from './elementwise.js';
+import { slicingGradients } from './slice-gradient.js';
+import { withGradients } from './vjp.js';
 
 /** Bounds beyond this mean "to the end": exporters write INT64_MAX, INT32_MAX and the like. */
 const FAR = 2 ** 31 - 2;
@@ -208,11 +210,7 @@ const centerCropPad = defineOp({
   },
 });
 
-export const slicing: readonly OpDefinition[] = [
-  slice,
-  split,
-  concat,
-  pad,
-  centerCropPad,
-  ...defineOps('ReverseSequence', { infer: sameAsFirst }),
-];
+export const slicing: readonly OpDefinition[] = withGradients(
+  [slice, split, concat, pad, centerCropPad, ...defineOps('ReverseSequence', { infer: sameAsFirst })],
+  slicingGradients,
+);

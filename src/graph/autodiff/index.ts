@@ -1,0 +1,3 @@
+export { type GradientOptions, gradients } from './gradients.js';
+export { customGradient, stopGradient, straightThrough } from './markers.js';
+export type { CustomGradients } from './rules.js';
