@@ -61,19 +61,16 @@ const ROWS: readonly Row[] = [
 ];
 
 describe('gradients of operators that move data', () => {
-  it.each(ROWS)('%s', async (_, dims, build, opset) => {
-    for (const symbolic of [false, true]) {
-      await checkGradients(
-        {
-          variables: [{ dims, symbolic }],
-          build: (b, [x]) => build(b, x!),
-          truth: 'float64',
-          ...(opset && { opset }),
-        },
-        new Random(1),
-      );
-    }
-  });
+  for (const [name, dims, build] of ROWS) {
+    it(name, async () => {
+      for (const symbolic of [false, true]) {
+        await checkGradients(
+          { variables: [{ dims, symbolic }], build: (b, [x]) => build(b, x!), truth: 'float64' },
+          new Random(1),
+        );
+      }
+    });
+  }
 
   it('Concat', async () => {
     for (const symbolic of [false, true]) {
