@@ -18,13 +18,13 @@ function layOut(width: number, height: number): string {
   const lines: string[] = [];
   for (let y = 12; y < height - 40; ) {
     const text = makeText(random);
-    const size = random.uniform(10, random.uniform() < 0.2 ? 34 : 20);
+    const size = random.uniform(8, random.uniform() < 0.2 ? 32 : 17);
     const x = random.uniform(8, width * 0.3);
-    const color = random.uniform() < 0.2 ? random.integer(140) : random.integer(60);
+    const color = random.uniform() < 0.2 ? random.integer(190) : random.integer(60);
     lines.push(
       `<span style='position:absolute;left:${x}px;top:${y}px;white-space:pre;line-height:1.1;color:rgb(${color},${color},${color});font-size:${size}px;font-family:${fontFor(text, random)}'>${escapeHtml(text.text)}</span>`,
     );
-    y += size * random.uniform(1.25, 2.4);
+    y += size * random.uniform(1.12, 2);
     if (random.uniform() < 0.15) {
       lines.push(
         `<div style='position:absolute;left:8px;right:8px;top:${y - 3}px;height:1px;background:#888'></div>`,
@@ -53,7 +53,7 @@ for (let index = 0; index < COUNTS.calibration + COUNTS.test; index++) {
       await document.fonts.ready;
       return [...paper.querySelectorAll('span')].map(span => {
         const { left, top, right, bottom } = span.getBoundingClientRect();
-        return [left, top, Math.min(right, size.width), Math.min(bottom, size.height)].map(Math.round);
+        return [left, top, Math.min(right, size.width), Math.min(bottom, size.height)].map(Math.round) as [number, number, number, number];
       });
     },
     { html: layOut(width, height), size: { width, height } },
@@ -63,10 +63,10 @@ for (let index = 0; index < COUNTS.calibration + COUNTS.test; index++) {
   const { pixels } = await wear(
     clean,
     {
-      blur: random.uniform(0, 0.8),
+      blur: random.uniform(0, 1.3),
       paper,
-      ink: paper - random.uniform(90, 165),
-      noise: random.uniform(1, 7),
+      ink: paper - random.uniform(45, 150),
+      noise: random.uniform(2, 11),
       shade: random.uniform(-40, 40),
     },
     random,
@@ -78,7 +78,7 @@ for (let index = 0; index < COUNTS.calibration + COUNTS.test; index++) {
     .toFile(new URL(file, folder).pathname);
   labels.push({
     file,
-    boxes: boxes as PageLabel['boxes'],
+    boxes,
     split: index < COUNTS.calibration ? 'calibration' : 'test',
   });
 }
