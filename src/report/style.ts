@@ -56,6 +56,7 @@ pre { margin: 0; padding: 14px 16px; background: var(--wash); overflow-x: auto; 
 .sizes dt { color: var(--quiet); }
 .sizes dd { margin: 0; display: flex; align-items: center; gap: 12px; white-space: nowrap; }
 .stack { display: flex; height: 28px; flex: 0 1 auto; min-width: 2px; }
+.stack.whole { width: 100%; margin-bottom: 16px; }
 .stack span { display: block; min-width: 0; }
 .figure { font-size: 19px; font-weight: 600; letter-spacing: -0.01em; flex: none; }
 .figure small { font-size: 15px; font-weight: 400; color: var(--quiet); letter-spacing: 0; margin-left: 6px; }
@@ -88,6 +89,7 @@ td li .name { display: inline; }
 td .quiet, th .quiet { display: block; font-size: 13px; line-height: 1.4; }
 td .fixed, th .fixed { white-space: nowrap; }
 .shrink { display: block; position: relative; width: 56px; height: 10px; background: var(--rest); }
+.shrink.bare { background: none; }
 .shrink span { position: absolute; inset: 0 auto 0 0; }
 details summary { cursor: pointer; }
 td details { min-width: 24ch; max-width: 40ch; }
@@ -116,7 +118,7 @@ figcaption { margin-top: 8px; max-width: 68ch; }
 .spectra { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: 22px 28px; margin: 0 0 16px; padding: 0; list-style: none; max-width: none; }
 .spectra li { min-width: 0; }
 .spectra .name, .spectra .quiet { display: block; font-size: 13px; line-height: 1.4; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.spectra .plot { width: 100%; margin-top: 6px; }
+.spectra .plot { width: 100%; margin: 6px 0 2px; }
 .pairs { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 24px; margin: 0; }
 .pairs dt { color: var(--quiet); } .pairs dd { margin: 0; overflow-wrap: anywhere; }
 footer { border-top: 1px solid var(--rule); padding-top: 20px; padding-bottom: 64px; color: var(--quiet); max-width: 1056px; padding-left: 0; padding-right: 0; }

@@ -1,13 +1,15 @@
-import type { CompressReport } from '../../compress/report.js';
-import { formatDuration, formatNumber, formatShape, shorten } from '../format.js';
+import type { CompressReport, LayerReport } from '../../compress/report.js';
+import { formatDuration, formatNumber, shorten } from '../format.js';
 import { html, type Piece } from '../markup.js';
 import { page, section } from '../page.js';
 import { barChart } from '../plot/bars.js';
 import { pairs } from '../table.js';
 import { layerMap } from './layer-map.js';
-import { layerTable, spectra } from './layers.js';
+import { layerTable } from './layers.js';
 import { inputsUsed, quality, worstInputs } from './quality.js';
+import { signature } from './signature.js';
 import { sizeBars } from './size.js';
+import { spectra } from './spectra.js';
 
 /** The HTML report of one compression, complete in one file. */
 export function compressPage(report: CompressReport): string {
@@ -34,7 +36,7 @@ export function compressPage(report: CompressReport): string {
           html`<figure><div class="scroll" tabindex="0" role="group" aria-label="Layer map">${layerMap(layers, report.settings.error)}</div><figcaption>One column a layer. Pale: bytes before; coloured: after.</figcaption></figure>`,
           layerTable(layers),
         ),
-      optional('Spectra', spectra(layers)),
+      optional('Spectra', curves(layers)),
       optional('Least alike', worstInputs(report)),
       section('The model', modelFacts(report)),
       section('How to repeat it', repeat(report)),
@@ -51,12 +53,20 @@ function speed(time: NonNullable<CompressReport['time']>): Piece {
   return html`<p><span class="figure">${formatDuration(time.beforeMs)} → ${formatDuration(time.afterMs)}<small>×${formatNumber(Number(ratio.toPrecision(3)))} time, ${word}</small></span></p><p class="quiet">Median of ${time.runs} runs of each model, in turns, on the same inputs and the ${time.provider} provider of this machine.</p>`;
 }
 
+const curves = (layers: readonly LayerReport[]): Piece =>
+  spectra(
+    layers.map(({ weight, shape, bytesBefore, rank, spectrum = [] }) => ({
+      weight,
+      shape,
+      bytes: bytesBefore,
+      values: spectrum,
+      rank,
+      note: rank === undefined ? undefined : `rank ${rank} of ${spectrum.length}`,
+    })),
+    'Orange: the rank that was kept.',
+  );
+
 function modelFacts({ model, parameters }: CompressReport): Piece {
-  const signature = (values: CompressReport['model']['inputs']) =>
-    values.map(
-      value =>
-        html`<div><code>${shorten(value.name, 80)}</code> ${value.dtype}, ${formatShape(value.shape)}</div>`,
-    );
   return pairs([
     ['File', model.path ?? 'built in memory'],
     ['Made by', `${model.producer || 'unknown'}, opset ${model.opset}`],

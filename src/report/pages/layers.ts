@@ -1,11 +1,8 @@
 import type { LayerReport } from '../../compress/report.js';
 import { formatBytes, formatPercent, formatShape, plural, shorten } from '../format.js';
 import { html, type Markup, type Piece } from '../markup.js';
-import { spectrumPlot } from '../plot/spectrum.js';
 import { nameOf, table } from '../table.js';
 import { swatch, toneOf } from '../tone.js';
-
-const SHOWN_SPECTRA = 12;
 
 /** Every layer with its numbers; what else was tried opens in place. */
 export function layerTable(layers: readonly LayerReport[]): Markup {
@@ -52,29 +49,4 @@ function whyCell(layer: LayerReport): Piece {
     candidate =>
       html`<li>${candidate.keepsRule ? candidate.label : html`<span class="past">${candidate.label}</span>`}, ${formatBytes(candidate.bytes)}, error ${formatPercent(candidate.error)}</li>`,
   )}</ul></details>`;
-}
-
-/** Spectra of the largest layers side by side, the rest folded away. Nothing where no layer has one. */
-export function spectra(layers: readonly LayerReport[]): Piece {
-  const known = layers
-    .filter(layer => (layer.spectrum?.length ?? 0) > 1)
-    .sort((a, b) => b.bytesBefore - a.bytesBefore);
-  if (known.length === 0) return null;
-  const grid = (some: readonly LayerReport[]) =>
-    html`<ul class="spectra">${some.map(layer => {
-      const values = layer.spectrum!;
-      // The flattened matrix has its smaller side as the number of singular values.
-      const columns = layer.shape.reduce((product, dim) => product * dim, 1) / values.length;
-      const breakEven = (values.length * columns) / (values.length + columns);
-      return html`<li><span class="name" title="${layer.weight}">${shorten(layer.weight, 30)}</span><span class="quiet">${formatShape(layer.shape)}${layer.rank !== undefined && `, rank ${layer.rank} of ${values.length}`}</span>${spectrumPlot(
-        { title: `Spectrum of ${shorten(layer.weight, 80)}`, values, rank: layer.rank, breakEven },
-      )}</li>`;
-    })}</ul>`;
-  const rest = known.slice(SHOWN_SPECTRA);
-  return [
-    html`<p>Singular values of each weight as a matrix, relative to its largest. A steep curve is a matrix of low rank. <span class="quiet">Orange: the rank that was kept. Dotted: the rank from which two factors are larger than the matrix.</span></p>`,
-    grid(known.slice(0, SHOWN_SPECTRA)),
-    rest.length > 0 &&
-      html`<details><summary>${plural(rest.length, 'smaller layer')}</summary>${grid(rest)}</details>`,
-  ];
 }

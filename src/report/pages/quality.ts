@@ -1,12 +1,8 @@
 import type { CompressReport, InputsUsed, ScoreRow } from '../../compress/report.js';
 import { formatCosine, formatDifference, formatPair, formatPercent, plural } from '../format.js';
 import { html, type Markup, type Piece } from '../markup.js';
+import { GENERATED_NOTE } from '../notes.js';
 import { nameOf, table } from '../table.js';
-
-/** What generated inputs mean for the numbers; the terminal says the same. */
-export const GENERATED_NOTE =
-  'The inputs were made up from the model’s signature, because none were given. They show that the file runs and how ' +
-  'far it departs from the original on noise; they do not show how it does on your data. Give real inputs with --calibration.';
 
 /** The user's own scores, then the agreement of each output. */
 export function quality(report: CompressReport): Piece {
