@@ -1,0 +1,55 @@
+import type { Backend, Engine, Ort } from './backend.js';
+import type { Provider } from './options.js';
+
+interface OrtNode extends Ort {
+  readonly env: { logLevel?: string };
+  listSupportedBackends(): readonly { name: string }[];
+}
+
+const NATIVE: readonly Provider[] = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'];
+
+// The native library takes tens of milliseconds to load, and many commands never run a model.
+let native: Promise<OrtNode> | undefined;
+
+function loadNative(): Promise<OrtNode> {
+  native ??= import('onnxruntime-node').then(module => module.default as unknown as OrtNode);
+  return native;
+}
+
+export const backend: Backend = {
+  defaultProvider: 'cpu',
+
+  async built() {
+    const names = (await loadNative()).listSupportedBackends().map(b => b.name);
+    return [...NATIVE.filter(p => names.includes(p)), 'wasm'];
+  },
+
+  async load(provider, { threads, verbose }): Promise<Engine> {
+    if (provider === 'wasm') {
+      const { env, ...ort } = await import('onnxruntime-web');
+      env.logLevel = verbose ? 'warning' : 'fatal';
+      // Its worker threads would keep the process alive.
+      env.wasm.numThreads = threads ?? 1;
+      return { ort, provider, writesOutputs: false, sequential: true };
+    }
+    const ort = await loadNative();
+    // Read once, when the first session is made.
+    ort.env.logLevel = verbose ? 'warning' : 'fatal';
+    return { ort, provider, writesOutputs: true, sequential: false };
+  },
+
+  hint(provider) {
+    switch (provider) {
+      case 'cuda':
+        return 'CUDA needs Linux on x64, an NVIDIA driver and libraries that a plain install leaves out: `npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12`';
+      case 'webgpu':
+        return 'WebGPU needs a graphics driver (Vulkan, Metal or Direct3D 12)';
+      case 'coreml':
+        return 'Core ML is on macOS only';
+      case 'dml':
+        return 'DirectML is on Windows only';
+      default:
+        return 'Reinstall the npm package onnxruntime-node';
+    }
+  },
+};

@@ -1,0 +1,36 @@
+import type { Backend, Engine, Ort } from './backend.js';
+import type { Provider } from './options.js';
+
+interface OrtWeb extends Ort {
+  readonly env: { logLevel?: string; wasm: { numThreads?: number } };
+}
+
+/** Each provider's build on its own, so that a page downloads only the one that it uses. */
+const BUILDS: Partial<Record<Provider, () => Promise<OrtWeb>>> = {
+  wasm: () => import('onnxruntime-web/wasm'),
+  webgpu: () => import('onnxruntime-web/webgpu'),
+};
+
+export const backend: Backend = {
+  defaultProvider: 'wasm',
+
+  async built() {
+    return 'gpu' in navigator ? ['wasm', 'webgpu'] : ['wasm'];
+  },
+
+  async load(asked, { threads, verbose }): Promise<Engine> {
+    const provider = asked === 'cpu' ? 'wasm' : asked;
+    const build = BUILDS[provider];
+    if (!build) throw new Error('the browser has no such provider');
+    const ort = await build();
+    ort.env.logLevel = verbose ? 'warning' : 'fatal';
+    if (threads !== undefined) ort.env.wasm.numThreads = threads;
+    return { ort, provider, writesOutputs: false, sequential: true };
+  },
+
+  hint(provider) {
+    return provider === 'webgpu'
+      ? 'The browser must have WebGPU and a GPU that it trusts; see chrome://gpu'
+      : 'In the browser there are wasm and webgpu';
+  },
+};

@@ -1,0 +1,105 @@
+import type { InferenceSession } from 'onnxruntime-web';
+import { WhittleError } from '../graph/errors.js';
+import type { Engine } from './backend.js';
+import { backend } from './backend.node.js';
+import { ortFailure } from './failure.js';
+import type { Provider, SessionOptions } from './options.js';
+import { Session } from './session.js';
+
+/**
+ * Loads a model into ONNX Runtime.
+ * @param source a path (in the browser a URL) or the bytes of an ONNX file
+ * @throws WhittleError where ONNX Runtime rejects the model, or the provider is missing
+ */
+export async function createSession(
+  source: string | Uint8Array,
+  options: SessionOptions = {},
+): Promise<Session> {
+  const provider = options.provider ?? backend.defaultProvider;
+  const engine = await loadEngine(provider, options);
+  const file = typeof source === 'string' ? source : undefined;
+  try {
+    // The two overloads of `create` do not take the union.
+    const { InferenceSession } = engine.ort;
+    const native =
+      typeof source === 'string'
+        ? await InferenceSession.create(source, ortOptions(engine, options))
+        : await InferenceSession.create(source, ortOptions(engine, options));
+    return new Session(engine, native, { file, profiling: options.profile !== undefined });
+  } catch (error) {
+    await requireProvider(engine, provider);
+    throw ortFailure('ONNX Runtime rejects the model', error, file === undefined ? {} : { file });
+  }
+}
+
+/** The providers that work on this machine, tried one by one with a tiny model. */
+export async function availableProviders(): Promise<Provider[]> {
+  const available: Provider[] = [];
+  for (const provider of await backend.built()) {
+    const engine = await backend.load(provider, {});
+    if ((await tryProvider(engine)) === undefined) available.push(provider);
+  }
+  return available;
+}
+
+async function loadEngine(provider: Provider, options: SessionOptions): Promise<Engine> {
+  const known = await backend.built();
+  if (!known.includes(provider) && provider !== 'cpu') throw await missing(provider, 'not in this build');
+  return backend.load(provider, options);
+}
+
+/** Tells a missing device from a bad model after a session failed. @throws WhittleError where it is the device */
+async function requireProvider(engine: Engine, provider: Provider): Promise<void> {
+  if (provider === 'cpu') return;
+  const error = await tryProvider(engine);
+  if (error !== undefined) throw await missing(provider, ortFailure('', error).message.slice(2), error);
+}
+
+async function missing(provider: Provider, reason: string, cause?: unknown): Promise<WhittleError> {
+  return new WhittleError(`the provider "${provider}" does not work here (${reason})`, {
+    hint: `${backend.hint(provider)}. Available: ${(await availableProviders()).join(', ')}`,
+    cause,
+  });
+}
+
+/** An ONNX file of one Identity node on float32. */
+const IDENTITY = Uint8Array.from([
+  8, 8, 58, 43, 10, 16, 10, 1, 120, 18, 1, 121, 34, 8, 73, 100, 101, 110, 116, 105, 116, 121, 18, 1, 103, 90,
+  9, 10, 1, 120, 18, 4, 10, 2, 8, 1, 98, 9, 10, 1, 121, 18, 4, 10, 2, 8, 1, 66, 4, 10, 0, 16, 13,
+]);
+
+/** What goes wrong when the provider runs the smallest model; `undefined` where it works. */
+async function tryProvider(engine: Engine): Promise<unknown> {
+  try {
+    const session = await engine.ort.InferenceSession.create(IDENTITY, ortOptions(engine, {}));
+    await session.release();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+const LEVELS = {
+  none: 'disabled',
+  basic: 'basic',
+  extended: 'extended',
+  layout: 'layout',
+  all: 'all',
+} as const;
+
+function ortOptions(engine: Engine, options: SessionOptions): InferenceSession.SessionOptions {
+  const config: Record<string, string> = { ...options.config };
+  if (options.spinning !== undefined)
+    config['session.intra_op.allow_spinning'] = options.spinning ? '1' : '0';
+  return {
+    executionProviders: [engine.provider],
+    graphOptimizationLevel: LEVELS[options.optimization ?? 'all'],
+    // Every error is thrown as well; 4 (fatal) keeps it from being printed too.
+    logSeverityLevel: options.verbose ? 2 : 4,
+    ...(options.threads !== undefined && { intraOpNumThreads: options.threads }),
+    ...(options.arena !== undefined && { enableCpuMemArena: options.arena, enableMemPattern: options.arena }),
+    ...(options.dimensions && { freeDimensionOverrides: options.dimensions }),
+    ...(options.profile !== undefined && { enableProfiling: true, profileFilePrefix: options.profile }),
+    ...(Object.keys(config).length > 0 && { extra: config }),
+  };
+}

@@ -1,0 +1,44 @@
+import { type ErrorPlace, WhittleError } from '../graph/errors.js';
+
+/**
+ * ONNX Runtime's error as one that a user can read: the node that it names becomes the place, and the source
+ * location, C++ signature and status codes that it prints around the sentence are dropped.
+ */
+export function ortFailure(
+  what: string,
+  error: unknown,
+  place: ErrorPlace & { hint?: string } = {},
+): WhittleError {
+  if (error instanceof WhittleError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const node = NODE.map(pattern => pattern.exec(message)?.[1]).find(Boolean);
+  return new WhittleError(`${what}: ${sentence(message)}`, { ...place, ...(node && { node }), cause: error });
+}
+
+/** How messages name the node that they are about. */
+const NODE = [
+  /\bName:\s*'([^']+)'/,
+  /\bNode \(([^)]+)\) Op \(/,
+  /\bIn Node, \("([^"]+)"/,
+  /\bnode with name '([^']+)'/,
+  /\bin node \(([^)]+)\)/,
+];
+
+/** What surrounds the sentence that says what happened, and what to put in its place. */
+const NOISE: readonly (readonly [RegExp, string])[] = [
+  [/^failed to call Ort\w+\(\)\. ERROR_CODE: \d+, ERROR_MESSAGE: /, ''],
+  [/\[ONNXRuntimeError\] : \d+ : \w+ : /g, ''],
+  [/^Load model from .*? failed:\s*/s, ''],
+  [/^Exception during (?:loading|initialization): /, ''],
+  [/^This is an invalid model\. (?:Error: )?/, ''],
+  [/^In Node, .*?, Error /s, ''],
+  [/^Node \([^)]*\) Op \((\w+)\) \[\w+\] /, '$1: '],
+  [/^Non-zero status code returned while running (\w+) node\. Name:\s*'[^']*' Status Message: /, '$1: '],
+  // "/source/file.cc:123 type ns::function(arguments) condition was false. What happened"
+  [/\S+\.(?:cc|h):\d+ (?:.*? was false\. |.*?\) (?=[A-Z]))/s, ''],
+  [/\s+/g, ' '],
+  [/[\s.]+$/, ''],
+];
+
+const sentence = (message: string): string =>
+  NOISE.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), message).trim();
