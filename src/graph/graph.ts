@@ -224,7 +224,6 @@ export class Graph {
     for (const node of this.nodes) {
       const producers = new Set<Node>();
       this.collectProducers(node, producers);
-      producers.delete(node);
       waiting.set(node, producers.size);
       for (const producer of producers) {
         const list = followers.get(producer);

@@ -88,6 +88,13 @@ describe('Graph', () => {
     expect(() => graph.sort()).toThrow(/cycle through Relu "first", Neg "second"/);
   });
 
+  it('takes a node that uses its own output for a cycle', () => {
+    const graph = new Graph();
+    const loop = new Value('loop');
+    graph.insert(new Node('Neg', [loop], [loop], { name: 'own' }));
+    expect(() => graph.sort()).toThrow(/cycle through Neg "own"/);
+  });
+
   it('reads constants from initializers and from every dense form of Constant', () => {
     const graph = new Graph();
     const read = (attributes: Parameters<Graph['op']>[2]) =>
