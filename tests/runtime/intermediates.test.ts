@@ -38,7 +38,9 @@ describe('expose', () => {
   });
 
   it('needs a model', async () => {
-    await expect(createSession(new Uint8Array(1), { expose: 'all' })).rejects.toThrow(/of a Model only/);
+    await expect(createSession(new Uint8Array(1), { expose: 'all' })).rejects.toThrow(
+      /only a Model can expose/,
+    );
   });
 });
 
