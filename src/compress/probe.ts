@@ -31,12 +31,12 @@ export class LayerProbe implements Probe {
   }
 
   async measure(candidate: Candidate): Promise<Measured> {
-    const { model, target } = cutOut(this.site, this.model);
+    const { model, target } = cutOut(this.site, this.model, this.runs[0]);
     candidate.apply(target);
-    removeDead(model);
+    removeDead(model.graph);
     const bytes = modelByteLength(model) - this.frame;
     if (this.runs.length === 0) return { bytes, error: await this.weightError(candidate) };
-    this.reference ??= this.run(cutOut(this.site, this.model).model);
+    this.reference ??= this.run(cutOut(this.site, this.model, this.runs[0]).model);
     return { bytes, error: compareRuns(await this.reference, await this.run(model)) };
   }
 
@@ -53,7 +53,7 @@ export class LayerProbe implements Probe {
 
   /** Error of the weight itself, where the layer cannot be run on its own. */
   private async weightError(candidate: Candidate): Promise<number> {
-    const { model, target } = cutOut(this.site, this.model);
+    const { model, target } = cutOut(this.site, this.model, this.runs[0]);
     const { graph } = target;
     candidate.apply(target);
     const weight = target.uses[0]!.node.inputs[target.uses[0]!.index]!;
@@ -61,7 +61,7 @@ export class LayerProbe implements Probe {
     graph.outputs.length = 0;
     graph.inputs.length = 0;
     graph.addOutput(weight);
-    removeDead(model);
+    removeDead(model.graph);
     const session = await createSession(encodeToBytes(model));
     try {
       const [restored] = Object.values(await session.run({}));
