@@ -34,7 +34,11 @@ export function formatPercent(ratio: number): string {
   if (percent !== 0 && Math.abs(percent) < 0.01) return `${percent < 0 ? `${MINUS}` : ''}<0.01%`;
   if (percent < 100 && percent >= 99.95) return percent >= 99.995 ? '>99.99%' : `${percent.toFixed(2)}%`;
   // Hundredths of a percent are as fine as anybody needs.
-  return Math.abs(percent) < 1 ? minus(`${Number(percent.toFixed(2))}%`) : `${significant(percent)}%`;
+  return Math.abs(percent) < 1
+    ? percent === 0
+      ? '0%'
+      : minus(`${percent.toFixed(2)}%`)
+    : `${significant(percent)}%`;
 }
 
 /** `0.42 ms`, `12.3 ms`, `4.20 s`, `2 min 5 s`, `1 h 4 min`. */

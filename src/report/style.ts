@@ -86,8 +86,8 @@ th.number button::before { margin-right: 0.3em; }
 td .name, th .name { display: block; min-width: 15ch; max-width: 36ch; }
 td .rank { color: var(--quiet); }
 td li .name { display: inline; }
-td .quiet, th .quiet { display: block; font-size: 13px; line-height: 1.4; }
-td .fixed, th .fixed { white-space: nowrap; }
+td .quiet, th .quiet { display: block; max-width: 44ch; font-size: 13px; line-height: 1.4; }
+td .fixed, th .fixed { white-space: nowrap; max-width: none; }
 .shrink { display: block; position: relative; width: 56px; height: 10px; background: var(--rest); }
 .shrink.bare { background: none; }
 .shrink span { position: absolute; inset: 0 auto 0 0; }
@@ -96,6 +96,8 @@ td details { min-width: 24ch; max-width: 40ch; }
 td details ul { list-style: none; padding: 4px 0 2px; margin: 0; font-size: 13px; color: var(--quiet); }
 .past { text-decoration: line-through; text-decoration-thickness: 1px; }
 
+td img { display: block; max-width: 240px; max-height: 96px; background: #fff; }
+.answer { white-space: pre-wrap; overflow-wrap: anywhere; }
 figure { margin: 0 0 24px; }
 figcaption { margin-top: 8px; max-width: 68ch; }
 .plot { display: block; max-width: 100%; height: auto; font-size: 12px; overflow: visible; }
