@@ -1,4 +1,4 @@
-import type { Backend, Engine, Ort } from './backend.js';
+import { type Backend, type Engine, type Ort, queue } from './backend.js';
 import type { Provider } from './options.js';
 
 interface OrtNode extends Ort {
@@ -16,6 +16,9 @@ function loadNative(): Promise<OrtNode> {
   return native;
 }
 
+// WebAssembly has one stack: a call that waits for the GPU must end before the next.
+const exclusively = queue();
+
 export const backend: Backend = {
   defaultProvider: 'cpu',
 
@@ -30,12 +33,12 @@ export const backend: Backend = {
       env.logLevel = verbose ? 'warning' : 'fatal';
       // Its worker threads would keep the process alive.
       env.wasm.numThreads = threads ?? 1;
-      return { ort, provider, writesOutputs: false, sequential: true };
+      return { ort, provider, writesOutputs: false, exclusively };
     }
     const ort = await loadNative();
     // Read once, when the first session is made.
     ort.env.logLevel = verbose ? 'warning' : 'fatal';
-    return { ort, provider, writesOutputs: true, sequential: false };
+    return { ort, provider, writesOutputs: true, exclusively: call => call() };
   },
 
   hint(provider) {

@@ -17,8 +17,8 @@ export interface Engine {
   readonly provider: Provider;
   /** Whether a run writes into output tensors that it is given. */
   readonly writesOutputs: boolean;
-  /** Whether calls must not overlap. */
-  readonly sequential: boolean;
+  /** Runs a call into ONNX Runtime, after the one before where the build cannot do two at a time. */
+  exclusively<T>(call: () => Promise<T>): Promise<T>;
 }
 
 /** What differs between platforms. `backend.node.ts` has it for Node; bundlers take `backend.web.ts` instead. */
@@ -30,4 +30,14 @@ export interface Backend {
   load(provider: Provider, options: { threads?: number; verbose?: boolean }): Promise<Engine>;
   /** What to do to get a provider that is missing. */
   hint(provider: Provider): string;
+}
+
+/** Calls one after the other, whatever becomes of the one before. */
+export function queue(): Engine['exclusively'] {
+  let last: Promise<unknown> = Promise.resolve();
+  return call => {
+    const result = last.then(call, call);
+    last = result;
+    return result;
+  };
 }

@@ -1,4 +1,4 @@
-import type { Backend, Engine, Ort } from './backend.js';
+import { type Backend, type Engine, type Ort, queue } from './backend.js';
 import type { Provider } from './options.js';
 
 interface OrtWeb extends Ort {
@@ -10,6 +10,9 @@ const BUILDS: Partial<Record<Provider, () => Promise<OrtWeb>>> = {
   wasm: () => import('onnxruntime-web/wasm'),
   webgpu: () => import('onnxruntime-web/webgpu'),
 };
+
+// WebAssembly has one stack: a call that waits for the GPU must end before the next.
+const exclusively = queue();
 
 export const backend: Backend = {
   defaultProvider: 'wasm',
@@ -25,7 +28,7 @@ export const backend: Backend = {
     const ort = await build();
     ort.env.logLevel = verbose ? 'warning' : 'fatal';
     if (threads !== undefined) ort.env.wasm.numThreads = threads;
-    return { ort, provider, writesOutputs: false, sequential: true };
+    return { ort, provider, writesOutputs: false, exclusively };
   },
 
   hint(provider) {

@@ -4,7 +4,7 @@ import { WhittleError } from '../graph/errors.js';
 import { Tensor } from '../graph/tensor.js';
 import type { Ort } from './backend.js';
 
-/** The dtypes that ONNX Runtime passes to and from JavaScript. */
+/** The dtypes that ONNX Runtime passes to and from JavaScript; in Node no four-bit integers. */
 const PASSED: ReadonlySet<DType> = new Set<DType>([
   'float32',
   'float64',
@@ -19,8 +19,6 @@ const PASSED: ReadonlySet<DType> = new Set<DType>([
   'uint64',
   'bool',
   'string',
-  'int4',
-  'uint4',
 ]);
 
 /** Whether a tensor of this dtype can be fed or fetched. */
@@ -47,7 +45,7 @@ export function toOrt(ort: Ort, tensor: Tensor, name: string): OrtTensor {
       dims,
     );
   }
-  const data = dtype === 'int4' || dtype === 'uint4' ? tensor.bytes() : tensor.data();
+  const data = tensor.data();
   return new ort.Tensor(dtype as 'float32', (isShared(data) ? data.slice() : data) as Float32Array, dims);
 }
 
@@ -63,7 +61,7 @@ export function sharesMemory(tensor: Tensor): boolean {
   if (tensor.dtype === 'string' || !tensor.resident) return false;
   const bytes = tensor.bytes();
   if (isShared(bytes)) return false;
-  return tensor.dtype.endsWith('int4') || tensor.data().buffer === bytes.buffer;
+  return tensor.data().buffer === bytes.buffer;
 }
 
 const isShared = (data: ArrayBufferView): boolean =>

@@ -1,35 +1,61 @@
 import type { InferenceSession } from 'onnxruntime-web';
 import { WhittleError } from '../graph/errors.js';
+import { Model } from '../graph/model.js';
+import { encodeToBytes } from '../onnx/index.js';
 import type { Engine } from './backend.js';
 import { backend } from './backend.node.js';
+import { exposedValues, withOutputs } from './expose.js';
 import { ortFailure } from './failure.js';
 import type { Provider, SessionOptions } from './options.js';
 import { Session } from './session.js';
 
 /**
  * Loads a model into ONNX Runtime.
- * @param source a path (in the browser a URL) or the bytes of an ONNX file
- * @throws WhittleError where ONNX Runtime rejects the model, or the provider is missing
+ * @param source a model; or a path (in the browser a URL) or the bytes of an ONNX file, which load without being
+ *   read by us and cannot expose values
+ * @throws WhittleError where ONNX Runtime rejects the model, the provider is missing, or a value to expose
  */
 export async function createSession(
-  source: string | Uint8Array,
+  source: Model | Uint8Array | string,
   options: SessionOptions = {},
 ): Promise<Session> {
   const provider = options.provider ?? backend.defaultProvider;
   const engine = await loadEngine(provider, options);
-  const file = typeof source === 'string' ? source : undefined;
+  const { data, file, exposed } = prepare(source, options.expose);
   try {
-    // The two overloads of `create` do not take the union.
     const { InferenceSession } = engine.ort;
-    const native =
-      typeof source === 'string'
-        ? await InferenceSession.create(source, ortOptions(engine, options))
-        : await InferenceSession.create(source, ortOptions(engine, options));
-    return new Session(engine, native, { file, profiling: options.profile !== undefined });
+    const settings = ortOptions(engine, options);
+    const native = await engine.exclusively(() =>
+      // The two overloads of `create` do not take the union.
+      typeof data === 'string'
+        ? InferenceSession.create(data, settings)
+        : InferenceSession.create(data, settings),
+    );
+    return new Session(engine, native, { file, exposed, profiling: options.profile !== undefined });
   } catch (error) {
     await requireProvider(engine, provider);
     throw ortFailure('ONNX Runtime rejects the model', error, file === undefined ? {} : { file });
   }
+}
+
+interface Prepared {
+  readonly data: string | Uint8Array;
+  readonly file: string | undefined;
+  readonly exposed: readonly string[];
+}
+
+function prepare(source: Model | Uint8Array | string, expose: SessionOptions['expose'] = []): Prepared {
+  if (source instanceof Model) {
+    const values = exposedValues(source, expose);
+    const data = withOutputs(source.graph, values, () => encodeToBytes(source));
+    return { data, file: source.path, exposed: values.map(value => value.name) };
+  }
+  if (expose.length > 0) {
+    throw new WhittleError('intermediate values can be exposed of a Model only', {
+      hint: 'Read the file first: createSession(await load(path), { expose })',
+    });
+  }
+  return { data: source, file: typeof source === 'string' ? source : undefined, exposed: [] };
 }
 
 /** The providers that work on this machine, tried one by one with a tiny model. */
@@ -71,8 +97,10 @@ const IDENTITY = Uint8Array.from([
 /** What goes wrong when the provider runs the smallest model; `undefined` where it works. */
 async function tryProvider(engine: Engine): Promise<unknown> {
   try {
-    const session = await engine.ort.InferenceSession.create(IDENTITY, ortOptions(engine, {}));
-    await session.release();
+    await engine.exclusively(async () => {
+      const session = await engine.ort.InferenceSession.create(IDENTITY, ortOptions(engine, {}));
+      await session.release();
+    });
     return undefined;
   } catch (error) {
     return error;
@@ -98,8 +126,14 @@ function ortOptions(engine: Engine, options: SessionOptions): InferenceSession.S
     logSeverityLevel: options.verbose ? 2 : 4,
     ...(options.threads !== undefined && { intraOpNumThreads: options.threads }),
     ...(options.arena !== undefined && { enableCpuMemArena: options.arena, enableMemPattern: options.arena }),
-    ...(options.dimensions && { freeDimensionOverrides: options.dimensions }),
     ...(options.profile !== undefined && { enableProfiling: true, profileFilePrefix: options.profile }),
+    ...(options.keepOnDevice &&
+      engine.provider === 'webgpu' && { preferredOutputLocation: location(options.keepOnDevice) }),
     ...(Object.keys(config).length > 0 && { extra: config }),
   };
 }
+
+const location = (
+  kept: true | readonly string[],
+): InferenceSession.SessionOptions['preferredOutputLocation'] =>
+  kept === true ? 'gpu-buffer' : Object.fromEntries(kept.map(name => [name, 'gpu-buffer' as const]));

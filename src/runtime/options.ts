@@ -20,14 +20,15 @@ export interface SessionOptions {
   spinning?: boolean;
   /** Record the time of each operator (Node): prefix of the JSON file that is written at `release()`. */
   profile?: string;
-  /** Fixes symbolic dimensions by name, which lets ONNX Runtime optimize more. */
-  dimensions?: Readonly<Record<string, number>>;
   /**
    * Intermediate values that `run` may fetch: names, or every one whose dtype JavaScript can hold. An exposed value
    * is not fused away, so that a run takes longer and may round differently.
    */
   expose?: readonly string[] | 'all';
-  /** Leave outputs on the device (`webgpu`): all, or those named. They come as DeviceTensor from bound runs. */
+  /**
+   * Leave outputs on the device: all, or those named. They come as DeviceTensor from bound runs. `webgpu` only; the
+   * other providers hand everything to main memory.
+   */
   keepOnDevice?: boolean | readonly string[];
   /** Further configuration entries of ONNX Runtime by full key, e.g. `session.set_denormal_as_zero`. */
   config?: Readonly<Record<string, string>>;

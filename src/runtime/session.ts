@@ -3,7 +3,8 @@ import type { DType } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Engine } from './backend.js';
-import { fromOrt, toOrt } from './convert.js';
+import { BoundRun, type RunTensor } from './bound.js';
+import { fromOrt, passes, toOrt } from './convert.js';
 import { ortFailure } from './failure.js';
 import { checkFeeds, type ValueInfo } from './feeds.js';
 import type { Provider } from './options.js';
@@ -19,12 +20,13 @@ export class Session {
   readonly outputs: readonly ValueInfo[];
   /** Intermediate values that `run` may fetch besides. */
   readonly exposed: readonly ValueInfo[];
+  /** Dtypes of all that ONNX Runtime can hand out, those included that JavaScript cannot hold. */
+  readonly dtypes: ReadonlyMap<string, DType | undefined>;
   /** The file that the model is from, for messages. */
   readonly file: string | undefined;
   private readonly engine: Engine;
   private readonly native: InferenceSession;
   private readonly profiling: boolean;
-  private readonly fetchable: ReadonlySet<string>;
   private readonly running: Set<Promise<unknown>> = new Set();
   private released: Promise<void> | undefined;
 
@@ -46,8 +48,10 @@ export class Session {
     this.inputs = native.inputMetadata.map(valueInfo);
     const outputs = native.outputMetadata.map(valueInfo);
     this.outputs = outputs.filter(output => !exposed.includes(output.name));
-    this.exposed = outputs.filter(output => exposed.includes(output.name));
-    this.fetchable = new Set(native.outputNames);
+    this.exposed = outputs.filter(
+      output => exposed.includes(output.name) && output.dtype && passes(output.dtype),
+    );
+    this.dtypes = new Map(outputs.map(output => [output.name, output.dtype]));
   }
 
   /**
@@ -72,6 +76,26 @@ export class Session {
     return tensors;
   }
 
+  /**
+   * Prepares a run for repeating: names, dtypes and shapes are checked and converted once, not at every run.
+   * @param outputs what to fetch, each with a tensor to write into or `null` for a new one at each run; default the
+   *   model's own outputs, all `null`
+   * @throws WhittleError as `run` does
+   */
+  bind(
+    feeds: Readonly<Record<string, RunTensor>>,
+    outputs: Readonly<Record<string, Tensor | null>> = Object.fromEntries(
+      this.outputs.map(output => [output.name, null]),
+    ),
+  ): BoundRun {
+    this.check(feeds, Object.keys(outputs));
+    const invoke = (ortFeeds: Record<string, OrtTensor>, fetches: InferenceSession.FetchesType) => {
+      this.checkOpen();
+      return this.call(ortFeeds, fetches);
+    };
+    return new BoundRun(this.engine, invoke, feeds, outputs);
+  }
+
   /** Frees the model's memory once the runs in progress have ended. Further calls do nothing. */
   release(): Promise<void> {
     this.released ??= this.finish();
@@ -81,14 +105,18 @@ export class Session {
   private async finish(): Promise<void> {
     await Promise.allSettled(this.running);
     if (this.profiling) this.native.endProfiling();
-    await this.native.release();
+    await this.engine.exclusively(() => this.native.release());
   }
 
-  private check(feeds: Tensors, fetches: readonly string[]): void {
+  private checkOpen(): void {
     if (this.released) throw new WhittleError('the session is released', this.place);
+  }
+
+  private check(feeds: Readonly<Record<string, RunTensor>>, fetches: readonly string[]): void {
+    this.checkOpen();
     checkFeeds(this.inputs, feeds, this.file);
     for (const name of fetches) {
-      if (this.fetchable.has(name)) continue;
+      if (this.dtypes.has(name)) continue;
       throw new WhittleError(`"${name}" is neither an output of the model nor exposed`, {
         ...this.place,
         hint: `Outputs: ${this.outputs.map(o => o.name).join(', ')}. Intermediate values must be named when the session is made: createSession(model, { expose: ['${name}'] })`,
@@ -100,7 +128,7 @@ export class Session {
     feeds: Record<string, OrtTensor>,
     fetches: InferenceSession.FetchesType,
   ): Promise<InferenceSession.ReturnType> {
-    const run = this.native.run(feeds, fetches);
+    const run = this.engine.exclusively(() => this.native.run(feeds, fetches));
     this.running.add(run);
     try {
       return await run;

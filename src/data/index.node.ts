@@ -1,0 +1,2 @@
+export * from './images.node.js';
+export * from './index.js';
