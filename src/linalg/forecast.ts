@@ -29,6 +29,12 @@ export function eighBytes(n: number, rank = n): number {
   return bytesOf(5 * n * n + n * rank, n);
 }
 
+/** `qr` of m × n. */
+export function qrBytes(m: number, n: number): number {
+  const k = Math.min(m, n);
+  return bytesOf(2 * m * n + 2 * m * k + 2 * n * k, Math.max(m, n) + k);
+}
+
 /** `matmul` of m × k by k × n. */
 export function matmulBytes(m: number, k: number, n: number): number {
   return bytesOf(m * k + k * n + m * n, Math.max(m, n));
