@@ -4,7 +4,7 @@
  */
 
 /** Vectors, panels and rounding to cache lines. */
-const SMALL = (longest: number) => 8 * (220 * longest + 40_000);
+const SMALL = (longest: number) => 8 * (400 * longest + 40_000);
 
 const bytesOf = (elements: number, longest: number) => 8 * elements + SMALL(longest);
 
