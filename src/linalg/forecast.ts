@@ -4,7 +4,7 @@
  */
 
 /** Vectors, panels and rounding to cache lines. */
-const SMALL = (longest: number) => 8 * (220 * longest + 40_000);
+const SMALL = (longest: number) => 8 * (400 * longest + 40_000);
 
 const bytesOf = (elements: number, longest: number) => 8 * elements + SMALL(longest);
 
@@ -27,6 +27,12 @@ export function svdBytes(m: number, n: number, options: { rank?: number; full?: 
 /** `eigh` of n × n: 6 n² numbers. */
 export function eighBytes(n: number, rank = n): number {
   return bytesOf(5 * n * n + n * rank, n);
+}
+
+/** `qr` of m × n. */
+export function qrBytes(m: number, n: number): number {
+  const k = Math.min(m, n);
+  return bytesOf(2 * m * n + 2 * m * k + 2 * n * k, Math.max(m, n) + k);
 }
 
 /** `matmul` of m × k by k × n. */

@@ -41,6 +41,18 @@ export interface Kernels {
     ldc: number,
   ): void;
   signRows(rows: number, n: number, x: Pointer): void;
+  potrf(n: number, a: Pointer, lda: number): number;
+  trsm(
+    n: number,
+    columns: number,
+    t: Pointer,
+    rowStep: number,
+    colStep: number,
+    lower: boolean,
+    b: Pointer,
+    ldb: number,
+  ): void;
+  qr(m: number, n: number, a: Pointer, q: Pointer, r: Pointer, pivots: Pointer): void;
   syev(n: number, a: Pointer, values: Pointer): number;
   syevd(n: number, a: Pointer, values: Pointer, vectors: Pointer, count: number, share: number): number;
   gesdd(

@@ -101,19 +101,6 @@ export function applyQ(m: i32, steps: i32, A: usize, lda: i32, taus: usize, X: u
   release(start);
 }
 
-/** dormqr with trans = 'T': every row x of X becomes Qᵀ x. */
-export function applyQTransposed(
-  m: i32, steps: i32, A: usize, lda: i32, taus: usize, X: usize, rows: i32,
-): void {
-  for (let j = 0; j < steps; j++) {
-    const v = at(A, j * lda + j);
-    for (let i = 0; i < rows; i++) {
-      const x = at(X, i * m + j);
-      axpy(m - j, -get(taus, j) * dot(m - j, v, x), v, x);
-    }
-  }
-}
-
 /**
  * An orthonormal basis of what `count` orthonormal rows of length m leave out.
  * @param rows count × m, kept
