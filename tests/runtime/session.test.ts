@@ -23,6 +23,15 @@ describe('createSession', () => {
     expect(results[1]).toEqual(results[0]);
   });
 
+  it('takes bytes in shared memory', async () => {
+    const bytes = encodeToBytes(layer());
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.byteLength));
+    shared.set(bytes);
+    const session = await createSession(shared);
+    expect((await session.run({ x: Tensor.float32([1, 2], [1, 1]) })).y!.toNumbers()).toEqual([6, 8, 0]);
+    await session.release();
+  });
+
   it('says what goes in and out', async () => {
     const session = await createSession(layer());
     expect(session.provider).toBe('cpu');
