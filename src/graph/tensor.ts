@@ -1,4 +1,4 @@
-import { getFloat16, setFloat16 } from '@petamoriken/float16';
+import { f16round, getFloat16, setFloat16 } from '@petamoriken/float16';
 import { bitsOf, byteLengthOf, type DType, dtypeCode } from './dtype.js';
 import { WhittleError } from './errors.js';
 
@@ -234,3 +234,6 @@ function unpackBits(bytes: Uint8Array, bits: number, signed: boolean, size: numb
     return signed && raw > mask >> 1 ? raw - mask - 1 : raw;
   });
 }
+
+/** Rounds a number to the nearest float16, as `Math.fround` does to float32. */
+export const toFloat16 = f16round;

@@ -1,0 +1,161 @@
+import type { DType } from '../../graph/dtype.js';
+import { dtypeCode } from '../../graph/dtype.js';
+import type { Graph } from '../../graph/graph.js';
+import { Tensor } from '../../graph/tensor.js';
+import type { Value } from '../../graph/value.js';
+import { fromMatrix, inversePermutation, isIdentity, permutedDims } from '../matrix.js';
+import type { QuantizedMatrix } from '../quantizer.js';
+import type { WeightLayout } from '../sites.js';
+import { sharedConstant, sharedScalar, sharedShape } from './constants.js';
+
+/*
+ * The fold form: a compressed weight is written as a small expression of ordinary operators over constants (Cast,
+ * Mul, Floor, Sub, Concat, Reshape, Transpose). ONNX Runtime, native and Web, folds it into a plain float32 weight
+ * when it loads the model. So the download is small, speed and memory are the original's, and it works for any
+ * number of bits, for every operator, from opset 7 on. (DequantizeLinear would not be folded: in front of Conv it
+ * runs at every call.)
+ */
+
+/** What the weight was, and so what the expression must give. */
+export interface Target {
+  readonly dims: readonly number[];
+  readonly dtype: DType;
+  readonly layout: WeightLayout;
+  /** The model's version of ONNX's operators. */
+  readonly opset: number;
+}
+
+/** A scale as float16 stores it; a scale that float16 cannot hold well (below 2⁻¹⁴ or too large) is an error of the caller. */
+export const FLOAT16_MIN = 2 ** -14;
+export const FLOAT16_MAX = 65504;
+
+/** Writes a weight as float16 plus a Cast. */
+export function foldFloat16(graph: Graph, data: Float32Array, target: Target): Value {
+  const half = graph.constant(Tensor.fromNumbers('float16', target.dims, data), 'h');
+  return castTo(graph, half, target.dtype);
+}
+
+/** Writes a weight as packed integers and scales. */
+export function foldIntegers(graph: Graph, quantized: QuantizedMatrix, target: Target): Value {
+  return quantized.format.bits === 8 && quantized.block >= quantized.cols
+    ? foldPerRow(graph, quantized, target)
+    : foldBlocks(graph, quantized, target);
+}
+
+/** 8 bits, one scale per row: the integers keep the weight's own shape, the scales broadcast against it. */
+function foldPerRow(graph: Graph, { q, scales }: QuantizedMatrix, { dims, dtype, layout }: Target): Value {
+  const ints = Int8Array.from(fromMatrix(Float32Array.from(q), dims, layout));
+  const weight = castTo(graph, graph.constant(Tensor.from('int8', dims, ints), 'q'), 'float32');
+  const rowAxes = layout.perm.slice(0, layout.split);
+  const scaleDims = dims.map((dim, axis) => (rowAxes.includes(axis) ? dim : 1));
+  const scale = foldScales(graph, scales, scaleDims);
+  return castTo(graph, graph.op('Mul', [weight, scale], {}, { outputs: ['w'] }), dtype);
+}
+
+/** Any bits, any block: a flat stream of integers, unpacked, scaled per block and put back in shape. */
+function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, layout, opset }: Target): Value {
+  const { rows, cols, paddedCols, block, scales, format } = quantized;
+  const blocks = paddedCols / block;
+  const flat = unpack(graph, quantized.q, format.bits, opset);
+  const inBlocks = graph.op('Reshape', [flat, sharedShape(graph, [rows, blocks, block])], {}, { outputs: ['w'] });
+  const centred =
+    format.bits === 8
+      ? inBlocks
+      : graph.op('Sub', [inBlocks, sharedScalar(graph, 2 ** (format.bits - 1))], {}, { outputs: ['w'] });
+  const scaled = graph.op('Mul', [centred, foldScales(graph, scales, [rows, blocks, 1])], {}, { outputs: ['w'] });
+  let weight = scaled;
+  if (paddedCols > cols) {
+    weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, paddedCols])], {}, { outputs: ['w'] });
+    weight = firstAlong(graph, weight, 1, cols, opset);
+  }
+  const shaped = permutedDims(dims, layout);
+  weight = graph.op('Reshape', [weight, sharedShape(graph, shaped)], {}, { outputs: ['w'] });
+  if (!isIdentity(layout.perm)) {
+    weight = graph.op('Transpose', [weight], { perm: inversePermutation(layout.perm) }, { outputs: ['w'] });
+  }
+  return castTo(graph, weight, dtype);
+}
+
+/** Scales as float16 where that is safe and saves more than its Cast costs. */
+function foldScales(graph: Graph, scales: Float32Array, dims: readonly number[]): Value {
+  if (!storesScalesAsHalf(scales)) return graph.constant(Tensor.float32(dims, scales), 's');
+  return castTo(graph, graph.constant(Tensor.fromNumbers('float16', dims, scales), 's'), 'float32');
+}
+
+/** Bytes that a Cast node with its names takes in a file. */
+const CAST_BYTES = 40;
+
+export function storesScalesAsHalf(scales: ArrayLike<number>): boolean {
+  if (scales.length * 2 <= CAST_BYTES) return false;
+  for (let i = 0; i < scales.length; i++) {
+    const size = Math.abs(scales[i]!);
+    if (size !== 0 && (size < FLOAT16_MIN || size > FLOAT16_MAX)) return false;
+  }
+  return true;
+}
+
+/**
+ * Integers of `bits` bits as planes of 8, 4, 2 or 1 bits in uint8 (6 = 4 + 2, 5 = 4 + 1, …), and the expression that
+ * joins them again: a flat float32 tensor of unsigned values, except for 8 bits, which are int8 and signed.
+ */
+function unpack(graph: Graph, q: Int8Array, bits: number, opset: number): Value {
+  if (bits === 8) return castTo(graph, graph.constant(Tensor.from('int8', [q.length], q), 'q'), 'float32');
+  const unsigned = Uint8Array.from(q, value => value + 2 ** (bits - 1));
+  let sum: Value | undefined;
+  let shift = 0;
+  for (const width of [4, 2, 1]) {
+    if ((bits & width) === 0) continue;
+    let plane = unpackPlane(graph, unsigned, shift, width, opset);
+    if (sum) {
+      plane = graph.op('Mul', [plane, sharedScalar(graph, 2 ** shift)], {}, { outputs: ['u'] });
+      plane = graph.op('Add', [sum, plane], {}, { outputs: ['u'] });
+    }
+    sum = plane;
+    shift += width;
+  }
+  return sum!;
+}
+
+/**
+ * One plane: byte j holds the values j, j + m, j + 2m, … (m bytes in all), lowest bits first, so that dividing by a
+ * column of powers of two and taking the remainder gives them in order: t = ⌊bytes / 2^(wi)⌋, value = t − 2^w ⌊t / 2^w⌋.
+ */
+function unpackPlane(graph: Graph, unsigned: Uint8Array, shift: number, width: number, opset: number): Value {
+  const perByte = 8 / width;
+  const size = Math.ceil(unsigned.length / perByte);
+  const mask = 2 ** width - 1;
+  const bytes = new Uint8Array(size);
+  for (let i = 0; i < unsigned.length; i++) {
+    bytes[i % size]! |= ((unsigned[i]! >> shift) & mask) << (width * Math.floor(i / size));
+  }
+  const packed = castTo(graph, graph.constant(Tensor.from('uint8', [1, size], bytes), 'q'), 'float32');
+  const column = Tensor.float32(
+    [perByte, 1],
+    Array.from({ length: perByte }, (_, i) => 2 ** (-width * i)),
+  );
+  const op = (type: string, a: Value, b: Value) => graph.op(type, [a, b], {}, { outputs: ['u'] });
+  const floor = (a: Value) => graph.op('Floor', [a], {}, { outputs: ['u'] });
+  const t = floor(op('Mul', packed, sharedConstant(graph, column)));
+  const above = op(
+    'Mul',
+    floor(op('Mul', t, sharedScalar(graph, 1 / 2 ** width))),
+    sharedScalar(graph, 2 ** width),
+  );
+  const values = graph.op('Reshape', [op('Sub', t, above), sharedShape(graph, [-1])], {}, { outputs: ['u'] });
+  return size * perByte === unsigned.length ? values : firstAlong(graph, values, 0, unsigned.length, opset);
+}
+
+/** The first `length` entries along an axis. */
+function firstAlong(graph: Graph, value: Value, axis: number, length: number, opset: number): Value {
+  // Slice took its bounds as attributes before opset 10.
+  if (opset < 10)
+    return graph.op('Slice', [value], { axes: [axis], starts: [0], ends: [length] }, { outputs: ['w'] });
+  const bound = (n: number) => sharedShape(graph, [n]);
+  return graph.op('Slice', [value, bound(0), bound(length), bound(axis)], {}, { outputs: ['w'] });
+}
+
+function castTo(graph: Graph, value: Value, dtype: DType): Value {
+  const from = value.dtype ?? 'float32';
+  if (from === dtype) return value;
+  return graph.op('Cast', [value], { to: dtypeCode(dtype) }, { outputs: ['c'] });
+}

@@ -1,0 +1,14 @@
+import type { Method } from '../method.js';
+import { quantize } from './quantize.js';
+import { svd, svdQuantize } from './svd.js';
+
+/** What `--method` may be, and which methods each tries for every layer. */
+export const METHODS = {
+  svd: [svd],
+  quantize: [quantize],
+  // Where the factors are not smaller than the layer, its weight alone is quantized.
+  'svd+quantize': [svdQuantize, quantize],
+  auto: [quantize, svdQuantize, svd],
+} as const satisfies Record<string, readonly Method[]>;
+
+export type MethodName = keyof typeof METHODS;

@@ -1,0 +1,119 @@
+import type { Model } from '../graph/model.js';
+import { removeDead } from '../graph/rewrite/index.js';
+import { sizeOf, type Tensor } from '../graph/tensor.js';
+import { encodeToBytes, modelByteLength } from '../onnx/index.js';
+import { createSession, type Tensors } from '../runtime/index.js';
+import { ErrorSum } from './agreement.js';
+import { cutOut } from './fragment.js';
+import { toMatrix } from './matrix.js';
+import type { Candidate, Measured, Probe } from './method.js';
+import type { Site } from './sites.js';
+
+/** Measures candidates for one site by running its layer on inputs captured from the model. */
+export class LayerProbe implements Probe {
+  readonly bytes: number;
+  private readonly site: Site;
+  private readonly model: Model;
+  /** Inputs of the fragment, one record per run. Empty where the layer's inputs cannot be observed. */
+  private readonly runs: readonly Tensors[];
+  private readonly frame: number;
+  private reference: Promise<Tensor[][]> | undefined;
+  private readonly threads: number | undefined;
+
+  /** @param runs see `captureInputs`; with none, errors are those of the weight itself: ‖W − Ŵ‖ / ‖W‖ */
+  constructor(site: Site, model: Model, runs: readonly Tensors[], threads?: number) {
+    this.site = site;
+    this.model = model;
+    this.runs = runs;
+    this.threads = threads;
+    this.bytes = site.tensor.byteLength;
+    this.frame = modelByteLength(cutOut(site, model).model) - this.bytes;
+  }
+
+  async measure(candidate: Candidate): Promise<Measured> {
+    const { model, target } = cutOut(this.site, this.model, this.runs[0]);
+    candidate.apply(target);
+    removeDead(model.graph);
+    const bytes = modelByteLength(model) - this.frame;
+    if (this.runs.length === 0) return { bytes, error: await this.weightError(candidate) };
+    this.reference ??= this.run(cutOut(this.site, this.model, this.runs[0]).model);
+    return { bytes, error: compareRuns(await this.reference, await this.run(model), this.site.kind.startsWith('conv') ? 1 : -1) };
+  }
+
+  private async run(model: Model): Promise<Tensor[][]> {
+    const session = await createSession(model, this.threads === undefined ? {} : { threads: this.threads });
+    try {
+      const results: Tensor[][] = [];
+      for (const feeds of this.runs) results.push(Object.values(await session.run(feeds)));
+      return results;
+    } finally {
+      await session.release();
+    }
+  }
+
+  /** Error of the weight itself, where the layer cannot be run on its own. */
+  private async weightError(candidate: Candidate): Promise<number> {
+    const { model, target } = cutOut(this.site, this.model, this.runs[0]);
+    const { graph } = target;
+    candidate.apply(target);
+    const weight = target.uses[0]!.node.inputs[target.uses[0]!.index]!;
+    if (weight === target.value) throw new Error(`${candidate.label} did not replace the weight`);
+    graph.outputs.length = 0;
+    graph.inputs.length = 0;
+    graph.addOutput(weight);
+    removeDead(model.graph);
+    const session = await createSession(encodeToBytes(model));
+    try {
+      const [restored] = Object.values(await session.run({}));
+      const sum = new ErrorSum();
+      sum.add(toMatrix(this.site.tensor, this.site.layout).data, toMatrix(restored!, this.site.layout).data);
+      return sum.relative;
+    } finally {
+      await session.release();
+    }
+  }
+}
+
+/**
+ * ‖y − ŷ‖ / ‖y − ȳ‖ over all runs, ȳ the mean of each output channel. Most of a layer's output can be a constant that
+ * carries no information; against the plain norm, losing everything else would pass as a small error.
+ */
+function compareRuns(reference: readonly Tensor[][], results: readonly Tensor[][], axis: number): number {
+  let difference = 0;
+  let spread = 0;
+  for (const output of reference[0]!.keys()) {
+    const channels = new ChannelSpread();
+    for (const [run, outputs] of reference.entries()) {
+      const y = outputs[output]!;
+      const expected = y.toFloat32();
+      const actual = results[run]![output]!.toFloat32();
+      for (let i = 0; i < expected.length; i++) difference += (expected[i]! - actual[i]!) ** 2;
+      channels.add(expected, y.dims, axis);
+    }
+    spread += channels.total;
+  }
+  return difference === 0 ? 0 : Math.sqrt(difference / spread);
+}
+
+/** Σ (y − ȳ)², ȳ being the mean of each channel. */
+class ChannelSpread {
+  private sums: Float64Array | undefined;
+  private squares = 0;
+  private count = 0;
+
+  add(values: Float32Array, dims: readonly number[], axis: number): void {
+    const at = axis < 0 ? dims.length + axis : axis;
+    const channels = dims[at]!;
+    const inner = sizeOf(dims.slice(at + 1));
+    this.sums ??= new Float64Array(channels);
+    for (let i = 0; i < values.length; i++) {
+      this.sums[Math.floor(i / inner) % channels]! += values[i]!;
+      this.squares += values[i]! ** 2;
+    }
+    this.count += values.length / channels;
+  }
+
+  get total(): number {
+    return this.squares - this.sums!.reduce((sum, s) => sum + s * s, 0) / this.count;
+  }
+}

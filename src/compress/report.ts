@@ -1,0 +1,121 @@
+/**
+ * What a compression measured, as plain JSON: `whittle compress --json` prints it, the HTML page and the terminal
+ * show it, and a program reads it as `result.report`. Sizes are bytes of files, times milliseconds, errors relative
+ * (0.05 is 5%). Nothing in it is an estimate unless its name says so.
+ */
+export interface CompressReport {
+  version: 1;
+  /** When it ended, ISO 8601. */
+  date: string;
+  whittle: string;
+  /** The command line that repeats it, where there was one. */
+  command?: string;
+  model: {
+    path?: string;
+    name: string;
+    opset: number;
+    producer: string;
+    inputs: { name: string; dtype: string; shape: (number | string | null)[] }[];
+    outputs: { name: string; dtype: string; shape: (number | string | null)[] }[];
+  };
+  settings: { method: string; error: number; seed: number; [option: string]: unknown };
+  /** One sentence: what came out, in bytes and quality. */
+  verdict: string;
+  /** Whether the input was kept as it was, because nothing made it smaller. */
+  unchanged: boolean;
+  bytes: { before: number; after: number };
+  /** Stored weight elements (a factorized layer has fewer, a quantized one as many). */
+  parameters: { before: number; after: number };
+  /** Median time of one run, both models interleaved on the same inputs, one machine. */
+  time?: { beforeMs: number; afterMs: number; runs: number; provider: string };
+  calibration: InputsUsed;
+  verification: InputsUsed & {
+    outputs: OutputAgreement[];
+  };
+  /** What the user's own `--eval` returned for the original and for the compressed model. */
+  scores: ScoreRow[];
+  /** Inputs that got worse by the evaluation, worst first; a few. */
+  worst: SampleChange[];
+  layers: LayerReport[];
+  phases: { name: string; ms: number }[];
+  /** Things the reader should know before trusting the numbers. */
+  warnings: string[];
+}
+
+export interface InputsUsed {
+  source: string;
+  samples: number;
+  /** Made up from the model's signature, because none were given. */
+  generated: boolean;
+}
+
+/** How much the compressed model's output is like the original's, over all verification inputs. */
+export interface OutputAgreement {
+  name: string;
+  /** ‖y − ŷ‖ / ‖y‖ over all inputs together. */
+  relativeError: number;
+  /** Mean over inputs of the cosine between y and ŷ, and its 5th percentile. */
+  cosine: number;
+  cosine5: number;
+  /** Share of positions whose largest entry along the last axis is the same; absent where that has no meaning. */
+  top1?: number;
+  /** Inputs with the lowest cosine, worst first. */
+  worst: { sample: number; cosine: number }[];
+}
+
+export interface ScoreRow {
+  name: string;
+  before: number;
+  after: number;
+  betterIs: 'higher' | 'lower';
+  unit?: string;
+  /** One sentence: what it measures. */
+  description?: string;
+}
+
+/** One input that the evaluation scored for both models. */
+export interface SampleChange {
+  id: string;
+  image?: string;
+  expected?: string;
+  before?: string;
+  after?: string;
+  /** Score after minus score before; negative is worse. */
+  change: number;
+}
+
+export interface LayerReport {
+  /** The weight's name in the file. */
+  weight: string;
+  /** Names of the nodes that use it. */
+  nodes: string[];
+  op: string;
+  kind: string;
+  shape: number[];
+  dtype: string;
+  bytesBefore: number;
+  bytesAfter: number;
+  /** What was chosen, e.g. `int8`, `svd int8, rank 48`, or `unchanged`. */
+  choice: string;
+  /** The method's name; `none` for an unchanged layer. */
+  method: string;
+  /** Why, in a few words. */
+  reason: string;
+  rank?: number;
+  /** ‖y − ŷ‖ / ‖y‖ of this layer's own output on the calibration inputs, for the choice. */
+  error: number;
+  /** Everything that was tried. */
+  candidates: { label: string; bytes: number; error: number; keepsRule: boolean }[];
+  /** Singular values of the weight as a matrix, largest first; present when they were computed. */
+  spectrum?: number[];
+}
+
+/** How far a long job has come. */
+export interface Progress {
+  phase: string;
+  /** Steps done and to do in this phase. */
+  done: number;
+  total: number;
+  /** What it is at, e.g. a layer's name. */
+  detail?: string;
+}

@@ -1,0 +1,2 @@
+export * from './clone.js';
+export * from './remove-dead.js';
