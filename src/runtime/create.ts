@@ -44,14 +44,21 @@ export async function openSession(
   }
 }
 
-/** The providers that work on this machine, tried one by one with a tiny model. */
-export async function availableProviders(): Promise<Provider[]> {
-  const available: Provider[] = [];
+let available: Promise<Provider[]> | undefined;
+
+/** The providers that work on this machine, tried with a tiny model at the first call. */
+export function availableProviders(): Promise<Provider[]> {
+  available ??= tryProviders();
+  return available;
+}
+
+async function tryProviders(): Promise<Provider[]> {
+  const working: Provider[] = [];
   for (const provider of await backend.built()) {
     const engine = await backend.load(provider, {});
-    if ((await tryProvider(engine)) === undefined) available.push(provider);
+    if ((await tryProvider(engine)) === undefined) working.push(provider);
   }
-  return available;
+  return working;
 }
 
 async function loadEngine(provider: Provider, options: SessionOptions): Promise<Engine> {

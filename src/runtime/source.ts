@@ -3,6 +3,7 @@ import { Model } from '../graph/model.js';
 import type { Value } from '../graph/value.js';
 import { layOutExternal } from '../onnx/external-layout.js';
 import { encodeToBytes, MAX_MODEL_BYTES, modelByteLength } from '../onnx/index.js';
+import { unshared } from './convert.js';
 import { exposedValues, withOutputs } from './expose.js';
 
 /** A model in a form that ONNX Runtime loads. */
@@ -25,7 +26,13 @@ export function sourceOf(input: Model | Uint8Array | string, expose: readonly st
       hint: 'Read the file into a Model first',
     });
   }
-  return { data: input, external: [], file: typeof input === 'string' ? input : undefined, exposed: [] };
+  const isPath = typeof input === 'string';
+  return {
+    data: isPath ? input : unshared(input),
+    external: [],
+    file: isPath ? input : undefined,
+    exposed: [],
+  };
 }
 
 /**
@@ -46,7 +53,7 @@ export function encodeSource(
     const tensors = [...layOutExternal(model, '', MIN_EXTERNAL_BYTES).places.keys()];
     const places = new Map(tensors.map((tensor, i) => [tensor, { location: `weight${i}`, offset: 0 }]));
     const data = encodeToBytes(model, { external: places });
-    const external = tensors.map((tensor, i) => ({ path: `weight${i}`, data: tensor.bytes() }));
+    const external = tensors.map((tensor, i) => ({ path: `weight${i}`, data: unshared(tensor.bytes()) }));
     return { data, external, file, exposed };
   });
 }
