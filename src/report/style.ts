@@ -82,7 +82,7 @@ th[aria-sort="ascending"] button::after, th.number[aria-sort="ascending"] button
 th[aria-sort="descending"] button::after, th.number[aria-sort="descending"] button::before { content: "↓"; }
 th.number button::after { display: none; }
 th.number button::before { margin-right: 0.3em; }
-.wide th, .wide td { padding-right: 18px; }
+.wide th:not(:last-child), .wide td:not(:last-child) { padding-right: 18px; }
 td .name, th .name { display: block; min-width: 15ch; max-width: 36ch; }
 td .rank { color: var(--quiet); }
 td li .name { display: inline; }
@@ -101,6 +101,7 @@ td img { display: block; max-width: 240px; max-height: 96px; background: #fff; }
 figure { margin: 0 0 24px; }
 figcaption { margin-top: 8px; max-width: 68ch; }
 .plot { display: block; max-width: 100%; height: auto; font-size: 12px; overflow: visible; }
+.plot + p { margin-top: 14px; }
 .scroll .plot { max-width: none; }
 .plot text { fill: var(--quiet); }
 .plot text.value, .plot text.axis { fill: var(--ink); }
