@@ -1,6 +1,6 @@
-import type { Random } from '../random/random.js';
 import { WhittleError } from '../graph/errors.js';
 import { sizeOf } from '../graph/tensor.js';
+import type { Random } from '../random/random.js';
 
 /** What an initializer knows of the tensor that it fills. */
 export interface InitializerShape {

@@ -50,7 +50,9 @@ export interface AttentionLayer {
   readonly heads: number;
   readonly headDim: number;
   /** One layer each, or one that gives all three side by side. */
-  readonly projections: { readonly query: string; readonly key: string; readonly value: string } | { readonly fused: string };
+  readonly projections:
+    | { readonly query: string; readonly key: string; readonly value: string }
+    | { readonly fused: string };
   readonly outputProjection: string;
   readonly causal: boolean;
 }

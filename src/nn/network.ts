@@ -4,9 +4,9 @@ import { Graph } from '../graph/graph.js';
 import { Model } from '../graph/model.js';
 import { sizeOf, Tensor } from '../graph/tensor.js';
 import { type Shape, tensorType, type Value } from '../graph/value.js';
+import type { Initializer } from './initializers.js';
 import type { Layer } from './layer.js';
 import { fansOf, initialTensor, type Parameter, type ParameterKind } from './parameter.js';
-import type { Initializer } from './initializers.js';
 
 /**
  * The operator set of built networks: the lowest with a sound GroupNormalization (21) that also has Gelu (20) and
@@ -52,6 +52,7 @@ export class Network {
   readonly constants: Map<string, Value> = new Map();
   /** Prefix of names that checkpoints of the model without its head leave out, e.g. `bert.`. */
   basePrefix = '';
+  private readonly nodeNames: Map<string, number> = new Map();
 
   constructor({ training = false, seed = 0 }: NetworkOptions = {}, graph = new Graph('network')) {
     this.training = training;
@@ -121,6 +122,13 @@ export class Network {
     }
     value.initializer = tensor;
     value.type = tensorType(tensor.dtype, tensor.dims);
+  }
+
+  /** A node name that no other node of the network has: ONNX Runtime insists on that. */
+  nodeName(base: string): string {
+    const count = this.nodeNames.get(base) ?? 0;
+    this.nodeNames.set(base, count + 1);
+    return count === 0 ? base : `${base}_${count}`;
   }
 
   /** Number of elements of all parameters that learn (default), or of all, buffers included. */

@@ -1,6 +1,6 @@
-import { Random } from '../random/random.js';
 import { sizeOf, Tensor, type TensorStorage } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
+import { Random } from '../random/random.js';
 import type { Initializer, InitializerShape } from './initializers.js';
 
 /**

@@ -2,7 +2,7 @@ import type { AttributeInput } from '../graph/attribute.js';
 import type { DType } from '../graph/dtype.js';
 import { dtypeCode } from '../graph/dtype.js';
 import type { Graph, NodeOptions } from '../graph/graph.js';
-import type { NodeInput } from '../graph/node.js';
+import type { Node, NodeInput } from '../graph/node.js';
 import { Tensor } from '../graph/tensor.js';
 import { type Shape, tensorType, type Value } from '../graph/value.js';
 import type { Layer } from './layer.js';
@@ -47,8 +47,18 @@ export class Scope {
     attributes?: Readonly<Record<string, AttributeInput | undefined>>,
     options?: NodeOptions,
   ): Value {
-    const name = this.path === '' ? opType : `${this.path}/${opType}`;
-    return this.graph.op(opType, inputs, attributes, { name, ...options });
+    return this.node(opType, inputs, attributes, options).output;
+  }
+
+  /** As `op`, for nodes of several outputs. */
+  node(
+    opType: string,
+    inputs: readonly NodeInput[],
+    attributes?: Readonly<Record<string, AttributeInput | undefined>>,
+    options?: NodeOptions,
+  ): Node {
+    const name = this.network.nodeName(this.path === '' ? opType : `${this.path}/${opType}`);
+    return this.graph.node(opType, inputs, attributes, { name, ...options });
   }
 
   /** Adds a node whose result has a known shape. */
@@ -80,7 +90,8 @@ export class Scope {
 
   /** x in another shape; 0 keeps a dimension, -1 is what remains. */
   reshape(x: Value, ...dims: number[]): Value {
-    const shape = x.shape && dims.every(dim => dim !== -1) ? dims.map((dim, i) => dim || x.shape![i]!) : undefined;
+    const shape =
+      x.shape && dims.every(dim => dim !== -1) ? dims.map((dim, i) => dim || x.shape![i]!) : undefined;
     return this.typed(shape, 'Reshape', [x, this.int64(...dims)]);
   }
 
@@ -90,8 +101,7 @@ export class Scope {
 
   /** Equal parts of the last dimension, `size` wide each. */
   split(x: Value, count: number, size: number): Value[] {
-    const name = this.path === '' ? 'Split' : `${this.path}/Split`;
-    const node = this.graph.node('Split', [x], { axis: -1, num_outputs: count }, { name, outputs: count });
+    const node = this.node('Split', [x], { axis: -1, num_outputs: count }, { outputs: count });
     return node.outputs.map(output => {
       if (x.shape) output!.type = tensorType('float32', [...x.shape.slice(0, -1), size]);
       return output!;

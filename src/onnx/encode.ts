@@ -88,8 +88,9 @@ function buildMessage(model: Model, places: ExternalPlaces): Message<'ModelProto
 function encodeFunction(definition: FunctionDefinition, places: ExternalPlaces): Message<'FunctionProto'> {
   const { graph, name, domain, overload } = definition;
   const body = encodeGraph(graph, places);
+  const before = kept('FunctionProto', definition);
   const message: Message<'FunctionProto'> = {
-    ...kept('FunctionProto', definition),
+    ...before,
     name,
     domain,
     input: graph.inputs.map(input => input.name),
@@ -99,7 +100,7 @@ function encodeFunction(definition: FunctionDefinition, places: ExternalPlaces):
       encodeAttribute(key, attribute, places, g => encodeGraph(g, places)),
     ),
     node: body.node ?? [],
-    opsetImport: encodeOpsets(definition.opsets),
+    opsetImport: encodeOpsets(definition.opsets, before.opsetImport),
     valueInfo: body.valueInfo ?? [],
   };
   if (overload) message.overload = overload;

@@ -73,7 +73,7 @@ async function learnDTypes(model: Model, settings: SessionOptions): Promise<Map<
   const unknown: Value[] = [];
   for (const value of computed(model)) {
     if (value.dtype !== undefined) dtypes.set(value, value.dtype);
-    else if (mayPass(value) && !model.graph.isOutput(value)) unknown.push(value);
+    else if (mayPass(value)) unknown.push(value);
   }
   await learn(unknown);
   return dtypes;

@@ -1,7 +1,16 @@
 import type { Value } from '../../graph/value.js';
 import type { Scope } from '../scope.js';
 
-export const ACTIVATIONS = ['relu', 'gelu', 'gelu-tanh', 'silu', 'tanh', 'sigmoid', 'elu', 'leaky-relu'] as const;
+export const ACTIVATIONS = [
+  'relu',
+  'gelu',
+  'gelu-tanh',
+  'silu',
+  'tanh',
+  'sigmoid',
+  'elu',
+  'leaky-relu',
+] as const;
 
 /** `gelu-tanh` is the approximation that GPT-2 and Phi-2 use; `silu` is also known as swish. */
 export type Activation = (typeof ACTIVATIONS)[number];

@@ -1,8 +1,8 @@
 import type { Value } from '../../graph/value.js';
 import type { Scope } from '../scope.js';
 import { dropout } from './dropout.js';
-import { linear, type LinearOptions } from './linear.js';
-import { rotate, type Rotary } from './rotary.js';
+import { type LinearOptions, linear } from './linear.js';
+import { type Rotary, rotate } from './rotary.js';
 
 /** (batch, tokens, heads · headDim) → (batch, heads, tokens, headDim) */
 export const splitHeads = (scope: Scope, x: Value, heads: number, headDim: number): Value =>
@@ -165,4 +165,3 @@ export function multiHeadAttention(scope: Scope, x: Value, options: AttentionOpt
   });
   return output;
 }
-

@@ -1,5 +1,5 @@
-import type { Value } from '../../graph/value.js';
 import { Tensor } from '../../graph/tensor.js';
+import type { Value } from '../../graph/value.js';
 import type { Scope } from '../scope.js';
 
 /**

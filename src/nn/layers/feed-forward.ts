@@ -2,7 +2,7 @@ import type { Value } from '../../graph/value.js';
 import type { Scope } from '../scope.js';
 import { type Activation, activation } from './activation.js';
 import { dropout } from './dropout.js';
-import { linear, type LinearOptions } from './linear.js';
+import { type LinearOptions, linear } from './linear.js';
 
 export interface FeedForwardOptions {
   readonly features: number;

@@ -55,7 +55,8 @@ function project(
 ): Value {
   const shape = x.shape && [...x.shape.slice(0, -1), outFeatures];
   const transB = layout === 'out-in' ? 1 : 0;
-  if (shape?.length === 2) return scope.typed(shape, 'Gemm', bias ? [x, weight, bias] : [x, weight], { transB });
+  if (shape?.length === 2)
+    return scope.typed(shape, 'Gemm', bias ? [x, weight, bias] : [x, weight], { transB });
   const right = transB ? scope.transpose(weight, 1, 0) : weight;
   const product = scope.typed(shape, 'MatMul', [x, right]);
   return bias ? scope.typed(shape, 'Add', [product, bias]) : product;

@@ -31,12 +31,11 @@ export function batchNorm(scope: Scope, x: Value, options: BatchNormOptions): Va
   const attributes = { epsilon, momentum: 1 - momentum };
   if (!scope.training) return scope.typed(x.shape, 'BatchNormalization', inputs, attributes);
 
-  const node = scope.graph.node(
+  const node = scope.node(
     'BatchNormalization',
     inputs,
     { ...attributes, training_mode: 1 },
     {
-      name: `${scope.path}/BatchNormalization`,
       outputs: [`${scope.path}/normalized`, `${mean.name}.next`, `${variance.name}.next`],
     },
   );

@@ -75,7 +75,11 @@ function basicBlock(
   let y = relu(scope, convNorm(scope, x, '1', options));
   y = convNorm(scope, y, '2', { inChannels: outChannels, outChannels, stride: 1 });
   const same = stride === 1 && inChannels === outChannels;
-  const skip = same ? x : shortcut === 'pad' ? paddedShortcut(scope, x, options) : projection(scope, x, options);
+  const skip = same
+    ? x
+    : shortcut === 'pad'
+      ? paddedShortcut(scope, x, options)
+      : projection(scope, x, options);
   return relu(scope, add(scope, y, skip));
 }
 

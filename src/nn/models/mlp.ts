@@ -1,7 +1,7 @@
 import { type Activation, activation } from '../layers/activation.js';
-import { flatten } from '../layers/pool.js';
-import { linear } from '../layers/linear.js';
 import { dropout } from '../layers/dropout.js';
+import { linear } from '../layers/linear.js';
+import { flatten } from '../layers/pool.js';
 import { Network, type NetworkOptions } from '../network.js';
 import { Scope } from '../scope.js';
 
