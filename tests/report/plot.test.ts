@@ -15,7 +15,7 @@ const axes = { x: { label: 'Bytes' }, y: { label: 'Cosine', log: true } };
 
 /** Every coordinate that an SVG draws at. */
 const coordinates = (svg: string): number[] =>
-  [...svg.matchAll(/(?:x|y|x1|x2|y1|y2|cx|cy|width|height)="([^"]*)"/g)].map(match => Number(match[1]));
+  [...svg.matchAll(/\b(?:x|y|x1|x2|y1|y2|cx|cy|width|height)="([^"]*)"/g)].map(match => Number(match[1]));
 
 describe('plots', () => {
   it('say what they show', () => {
