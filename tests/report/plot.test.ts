@@ -38,7 +38,11 @@ describe('plots', () => {
   });
 
   it('draw only finite coordinates, whatever the data', () => {
-    const point = fc.tuple(fc.double(), fc.double());
+    const number = fc.oneof(
+      fc.constantFrom(0, -1, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
+      fc.double({ min: 1e-30, max: 1e30, noNaN: true }),
+    );
+    const point = fc.tuple(number, number);
     fc.assert(
       fc.property(fc.array(point, { maxLength: 8 }), points => {
         const plots = [
