@@ -17,8 +17,9 @@ import {
   repeated,
   withCommonOptions,
 } from './arguments.js';
+import { readImages } from './images.js';
 import { ProgressLine } from './progress.js';
-import { checkTarget, writeText } from './targets.js';
+import { checkInput, checkTarget, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 
 const METHODS = ['auto', 'svd', 'quantize', 'svd+quantize'] as const;
@@ -119,6 +120,7 @@ async function compressModel(
   terminal: Terminal,
   args: readonly string[],
 ): Promise<void> {
+  if (flags.eval !== undefined) await checkInput(flags.eval);
   const targets = await targetsOf(path, flags);
   // Loaded when needed, so that --help does not wait for them.
   const [{ loadModel }, { saveModel }, { compress }] = await Promise.all([
@@ -136,7 +138,9 @@ async function compressModel(
   signal.throwIfAborted();
   const report: CompressReport = { ...result.report, command: commandLine(args) };
   if (targets.model !== undefined) await saveModel(result.model, targets.model, { signal });
-  if (targets.report !== undefined) await writeText(targets.report, compressPage(report));
+  if (targets.report !== undefined) {
+    await writeText(targets.report, compressPage(report, { images: await readImages(report.worst) }));
+  }
   if (flags.json) return terminal.out(`${JSON.stringify(report, null, 2)}\n`);
   terminal.out(`${compressText(report, terminal)}\n\n`);
   const written = [

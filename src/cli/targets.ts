@@ -38,6 +38,14 @@ export async function checkTarget(
   }
 }
 
+/** @throws WhittleError where there is no such file; better now than after the model was read */
+export async function checkInput(path: string): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => {
+    throw describeFileError(error, path, 'read');
+  });
+  if (!found.isFile()) throw new WhittleError('this is not a file', { file: path, hint: 'Check the path' });
+}
+
 async function isSameFile(a: string, b: string): Promise<boolean> {
   const [statsA, statsB] = await Promise.all([a, b].map(path => stat(path).catch(() => undefined)));
   if (!statsA || !statsB) return false;

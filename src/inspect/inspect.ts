@@ -8,6 +8,7 @@ import type { Value } from '../graph/value.js';
 import { initLinalg, matrix, singularValues } from '../linalg/index.js';
 import { modelByteLength } from '../onnx/index.js';
 import { sourcesOf } from '../onnx/leftovers.js';
+import { VERSION } from '../version.js';
 import { allConstants, allGraphs } from './constants.js';
 import type { InspectReport, Signature, WeightReport } from './report.js';
 import { measureSpectrum } from './spectrum.js';
@@ -26,6 +27,7 @@ export async function inspect(model: Model, options: InspectOptions = {}): Promi
   const graphs = [...allGraphs(model)];
   const report: InspectReport = {
     version: 1,
+    whittle: VERSION,
     model: describe(model),
     bytes: { total, files, parts: partsOf(model, total) },
     nodes: graphs.reduce((sum, graph) => sum + graph.nodes.size, 0),

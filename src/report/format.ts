@@ -113,8 +113,10 @@ export function shorten(text: string, length: number): string {
   return `${text.slice(0, Math.max(0, length - 1 - tail))}…${text.slice(text.length - tail)}`;
 }
 
-const significant = (value: number): string => {
-  if (value === 0) return '0';
+const significant = (exact: number): string => {
+  if (exact === 0) return '0';
+  // Rounded first: 0.9999 has one digit before the point.
+  const value = Number(exact.toPrecision(3));
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
   return minus(value.toFixed(Math.min(digits, 4)));
 };

@@ -54,9 +54,7 @@ function scoreDifference(row: ScoreRow): Markup {
 }
 
 /** What made-up inputs mean for the numbers. */
-const GENERATED_NOTE =
-  'The inputs were made up from the model’s signature, because none were given. They show that the file runs and how ' +
-  'far it departs from the original on noise; they do not show how it does on your data. Give real inputs with --calibration.';
+const GENERATED_NOTE = html`The inputs were made up from the model’s signature, because none were given. They show that the file runs and how far it departs from the original on noise; they do not show how it does on your data. Give real inputs with <code>--calibration</code>.`;
 
 /** Which inputs the numbers come from, with a plain word where they were made up. */
 export function inputsUsed(report: CompressReport): Piece {
