@@ -1,3 +1,7 @@
+export * from './clone.js';
+export * from './export.js';
+export * from './fold.js';
+export * from './inference.js';
 export * from './initializers.js';
 export * from './layer.js';
 export * from './layers/activation.js';
@@ -14,4 +18,7 @@ export * from './models/cifar-resnet.js';
 export * from './models/mlp.js';
 export * from './network.js';
 export * from './parameter.js';
+export * from './replace-layer.js';
 export * from './scope.js';
+export * from './seed-dropout.js';
+export * from './unused.js';
