@@ -126,9 +126,17 @@ export class Network {
 
   /** A node name that no other node of the network has: ONNX Runtime insists on that. */
   nodeName(base: string): string {
-    const count = this.nodeNames.get(base) ?? 0;
-    this.nodeNames.set(base, count + 1);
-    return count === 0 ? base : `${base}_${count}`;
+    let count = this.nodeNames.get(base) ?? 0;
+    let name = base;
+    while (this.nodeNames.has(name)) name = `${base}_${count++}`;
+    this.nodeNames.set(base, count);
+    this.nodeNames.set(name, 1);
+    return name;
+  }
+
+  /** Marks the names of the graph's nodes as taken; for a network around a graph that has nodes. */
+  reserveNodeNames(): void {
+    for (const { name } of this.graph.nodes) this.nodeNames.set(name, 1);
   }
 
   /** Number of elements of all parameters that learn (default), or of all, buffers included. */

@@ -113,6 +113,11 @@ export class Scope {
     return this.op('Shape', [x], { start: axis, end: axis + 1 });
   }
 
+  /** 0, 1, …, count − 1 as an int64 vector; `count` is an int64 vector of one element, as `dimension` gives. */
+  range(count: Value): Value {
+    return this.op('Range', [this.index(0), this.op('Squeeze', [count]), this.index(1)]);
+  }
+
   cast(x: Value, dtype: DType): Value {
     const value = this.op('Cast', [x], { to: dtypeCode(dtype) });
     value.type = tensorType(dtype, x.shape);
@@ -131,8 +136,8 @@ export class Scope {
   /** A constant of an operator, made once for each name. */
   constant(name: string, make: () => Tensor): Value {
     const { constants } = this.network;
-    let value = constants.get(name);
-    if (!value) constants.set(name, (value = this.graph.constant(make(), name)));
+    const value = constants.get(name) ?? this.graph.constant(make(), name);
+    constants.set(name, value);
     return value;
   }
 }

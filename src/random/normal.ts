@@ -56,8 +56,6 @@ function horner(coefficients: readonly number[], x: number): number {
   return sum;
 }
 
-const LN2 = 0.6931471805599453;
-
 /** Natural logarithm of 0 < x < 1 from IEEE arithmetic alone, so that it is the same everywhere. */
 function logarithm(x: number): number {
   let exponent = 0;
@@ -70,5 +68,5 @@ function logarithm(x: number): number {
   const s = (mantissa - 1) / (mantissa + 1);
   let series = 0;
   for (let k = 23; k >= 1; k -= 2) series = series * s * s + 1 / k;
-  return 2 * s * series - exponent * LN2;
+  return 2 * s * series - exponent * Math.LN2;
 }

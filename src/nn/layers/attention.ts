@@ -57,16 +57,10 @@ export const MASKED = -3e4;
  * @returns (tokens, tokens), 0 or `MASKED`
  */
 export function causalMask(scope: Scope, tokens: Value): Value {
-  const positions = range(scope, tokens); // (tokens)
+  const positions = scope.range(tokens); // (tokens)
   const rows = scope.op('Unsqueeze', [positions, scope.int64(1)]); // (tokens, 1)
   const hidden = scope.op('Greater', [positions, rows]); // (tokens, tokens)
   return scope.typed([null, null], 'Where', [hidden, scope.scalar(MASKED), scope.scalar(0)]);
-}
-
-/** 0, 1, …, count − 1 as an int64 vector; `count` is an int64 vector of one element. */
-export function range(scope: Scope, count: Value): Value {
-  const limit = scope.op('Squeeze', [count]);
-  return scope.op('Range', [scope.index(0), limit, scope.index(1)]);
 }
 
 /**

@@ -1,7 +1,6 @@
 import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import type { Scope } from '../scope.js';
-import { range } from './attention.js';
 
 /** Cosines and sines of rotary positions, computed once and shared by all layers. */
 export interface Rotary {
@@ -36,7 +35,7 @@ export function rotaryTable(
   const frequencies = scope.constant(`rotary/${dim}/${base}`, () =>
     Tensor.float32([dim], Float32Array.of(...half, ...half)),
   );
-  const positions = scope.cast(range(scope, tokens), 'float32');
+  const positions = scope.cast(scope.range(tokens), 'float32');
   const column = scope.typed([null, 1], 'Unsqueeze', [positions, scope.int64(1)]);
   const angles = scope.typed([null, dim], 'Mul', [column, frequencies]);
   return {
