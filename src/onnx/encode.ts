@@ -22,19 +22,7 @@ export interface EncodeOptions {
  * @throws WhittleError where the graph cannot be written, or a weight not be read
  */
 export function* encodeModel(model: Model, options: EncodeOptions = {}): Generator<Uint8Array> {
-  yield* readPieces(model, encodePieces(model, options));
-}
-
-function* readPieces(model: Model, { parts }: Encoded): Generator<Uint8Array> {
-  for (const part of parts) {
-    const bytes = readPayload(part);
-    if (bytes.byteLength !== part.byteLength) {
-      throw new WhittleError(`a weight gave ${bytes.byteLength} bytes instead of ${part.byteLength}`, {
-        file: model.path,
-      });
-    }
-    yield bytes;
-  }
+  for (const part of encodePieces(model, options).parts) yield readPayload(part);
 }
 
 /** Bytes that `encodeModel` will give; reads no weights. */
@@ -57,9 +45,9 @@ export function encodeToBytes(model: Model, options: EncodeOptions = {}): Uint8A
   }
   const bytes = new Uint8Array(byteLength);
   let at = 0;
-  for (const chunk of readPieces(model, pieces)) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
+  for (const part of pieces.parts) {
+    bytes.set(readPayload(part), at);
+    at += part.byteLength;
   }
   return bytes;
 }

@@ -96,11 +96,11 @@ function structureOf(path: string): Uint8Array {
 }
 
 const SEEDS: [name: string, bytes: Uint8Array, rounds: number][] = [
-  ['the golden model', readFileSync(new URL('./golden/everything.onnx', import.meta.url)), 600],
+  ['the golden model', readFileSync(new URL('./golden/everything.onnx', import.meta.url)), 300],
   ...MODELS.filter(path => /cls_infer|silero_vad_v5/.test(path)).map((path): [string, Uint8Array, number] => [
     path,
     structureOf(path),
-    100,
+    60,
   ]),
 ];
 
