@@ -153,7 +153,7 @@ describe('npz', () => {
     const view = new DataView(bytes.buffer);
     const directory = view.getUint32(bytes.length - 6, true);
     view.setUint32(directory + 24, 0xfffffff0, true);
-    expect(() => readNpz(bytes, 'bomb.npz')).toThrow(/unpacks to over .*\(file bomb.npz\)/);
+    expect(() => readNpz(bytes, 'bomb.npz')).toThrow(/"x.npy" claims 4294967280 bytes \(file bomb.npz\)/);
   });
 
   it('fails only with its own errors, whatever the bytes', () => {
