@@ -94,7 +94,7 @@ export function checkSample(sample: Sample, signature: Signature, file?: string)
 
 function checkNumbers(tensor: Tensor, place: { file?: string; value: string }): void {
   if (tensor.dtype !== 'float32' && tensor.dtype !== 'float16' && tensor.dtype !== 'float64') return;
-  const index = tensor.toFloat64().findIndex(Number.isNaN);
+  const index = tensor.toFloat32().findIndex(Number.isNaN);
   if (index >= 0) {
     throw new WhittleError(`the array holds NaN, first at element ${index}`, {
       ...place,

@@ -12,7 +12,9 @@ export const MODULE_EXTENSIONS: readonly string[] = ['.ts', '.mts', '.js', '.mjs
 async function importFrom(file: string, names: readonly string[]): Promise<unknown> {
   let exports: Record<string, unknown>;
   try {
-    exports = await createJiti(import.meta.url).import(pathToFileURL(resolve(file)).href);
+    exports = await createJiti(import.meta.url, { interopDefault: false }).import(
+      pathToFileURL(resolve(file)).href,
+    );
   } catch (cause) {
     throw new WhittleError(`the file cannot be run: ${(cause as Error).message}`, { file, cause });
   }

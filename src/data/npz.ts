@@ -6,6 +6,8 @@ import { readNpy, writeNpy } from './npy.js';
 /** Limits on what an archive may unpack to, since a small one can claim to be huge. */
 const MAX_ENTRIES = 10_000;
 const MAX_BYTES = 2 ** 31;
+/** No deflate stream unpacks to more than 1032 times its size. */
+const MAX_RATIO = 1032;
 
 /**
  * Reads a `.npz` archive: a zip of `.npy` files, whose names without the ending are the keys.
@@ -17,8 +19,11 @@ export function readNpz(bytes: Uint8Array, file = 'arrays.npz'): Map<string, Ten
   let files: Record<string, Uint8Array>;
   try {
     files = unzipSync(bytes, {
-      filter: ({ name, originalSize }) => {
+      filter: ({ name, size, originalSize }) => {
         total += originalSize;
+        if (originalSize > MAX_RATIO * Math.min(size, bytes.length)) {
+          throw new WhittleError(`its entry "${name}" claims ${originalSize} bytes`, { file });
+        }
         if (++entries > MAX_ENTRIES || total > MAX_BYTES) {
           throw new WhittleError(`the archive unpacks to over ${MAX_BYTES} bytes or ${MAX_ENTRIES} entries`, {
             file,
