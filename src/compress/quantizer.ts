@@ -73,39 +73,53 @@ export function dequantizeRows(matrix: QuantizedMatrix): Float32Array {
   return result;
 }
 
-function bestScale(values: Float32Array, bits: number, roundScale: (scale: number) => number): number {
+/**
+ * The scale of a block.
+ * @param importance what a squared error of each weight counts; all alike where it is left out
+ */
+export function bestScale(
+  values: ArrayLike<number>,
+  bits: number,
+  roundScale: (scale: number) => number,
+  importance?: ArrayLike<number>,
+): number {
   let low = 0;
   let high = 0;
-  for (const value of values) {
-    if (value < low) low = value;
-    if (value > high) high = value;
+  for (let i = 0; i < values.length; i++) {
+    if (values[i]! < low) low = values[i]!;
+    if (values[i]! > high) high = values[i]!;
   }
   const limit = 2 ** (bits - 1);
   if (bits === 8) return roundScale(Math.max(high, -low) / (limit - 1));
   // The extreme maps to −limit: negative scales where the extreme is positive.
   const full = (-low > high ? low : high) / -limit;
-  let best = roundScale(full);
-  let bestError = squaredError(values, best, bits, Infinity);
+  let best = 0;
+  let bestError = Infinity;
   for (const sign of [1, -1]) {
     for (const share of SHRINK) {
       const scale = roundScale(sign * share * full);
-      const error = squaredError(values, scale, bits, bestError);
+      const error = squaredError(values, scale, bits, importance, bestError);
       if (error < bestError) [best, bestError] = [scale, error];
     }
   }
   return best;
 }
 
-function squaredError(values: Float32Array, scale: number, bits: number, giveUp: number): number {
-  if (scale === 0) return values.reduce((sum, v) => sum + v * v, 0);
-  const limit = 2 ** (bits - 1);
-  const inverse = 1 / scale;
+/** Σ importance · (w − ŵ)², given up once it exceeds `limit`. */
+function squaredError(
+  values: ArrayLike<number>,
+  scale: number,
+  bits: number,
+  importance: ArrayLike<number> | undefined,
+  limit: number,
+): number {
+  const top = 2 ** (bits - 1);
+  const inverse = scale === 0 ? 0 : 1 / scale;
   let sum = 0;
-  for (const value of values) {
-    const rounded = Math.min(limit - 1, Math.max(-limit, Math.round(value * inverse)));
-    const error = value - rounded * scale;
-    sum += error * error;
-    if (sum > giveUp) return sum;
+  for (let i = 0; i < values.length && sum <= limit; i++) {
+    const rounded = Math.min(top - 1, Math.max(-top, Math.round(values[i]! * inverse)));
+    const error = values[i]! - rounded * scale;
+    sum += error * error * (importance ? importance[i]! : 1);
   }
   return sum;
 }

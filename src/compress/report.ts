@@ -34,6 +34,8 @@ export interface CompressReport {
   };
   /** What the user's own `--eval` returned for the original and for the compressed model. */
   scores: ScoreRow[];
+  /** Inputs that got worse by the evaluation, worst first; a few. */
+  worst: SampleChange[];
   layers: LayerReport[];
   phases: { name: string; ms: number }[];
   /** Things the reader should know before trusting the numbers. */
@@ -67,6 +69,19 @@ export interface ScoreRow {
   after: number;
   betterIs: 'higher' | 'lower';
   unit?: string;
+  /** One sentence: what it measures. */
+  description?: string;
+}
+
+/** One input that the evaluation scored for both models. */
+export interface SampleChange {
+  id: string;
+  image?: string;
+  expected?: string;
+  before?: string;
+  after?: string;
+  /** Score after minus score before; negative is worse. */
+  change: number;
 }
 
 export interface LayerReport {
@@ -80,8 +95,10 @@ export interface LayerReport {
   dtype: string;
   bytesBefore: number;
   bytesAfter: number;
-  /** What was chosen, e.g. `int8`, `svd int8, rank 48`, or `dense`. */
+  /** What was chosen, e.g. `int8`, `svd int8, rank 48`, or `unchanged`. */
   choice: string;
+  /** The method's name; `none` for an unchanged layer. */
+  method: string;
   /** Why, in a few words. */
   reason: string;
   rank?: number;

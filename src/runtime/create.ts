@@ -1,45 +1,64 @@
 import type { InferenceSession } from 'onnxruntime-web';
 import { WhittleError } from '../graph/errors.js';
+import type { Model } from '../graph/model.js';
 import type { Engine } from './backend.js';
 import { backend } from './backend.node.js';
 import { ortFailure } from './failure.js';
 import type { Provider, SessionOptions } from './options.js';
 import { Session } from './session.js';
+import { type Source, sourceOf } from './source.js';
 
 /**
- * Loads a model into ONNX Runtime.
- * @param source a path (in the browser a URL) or the bytes of an ONNX file
- * @throws WhittleError where ONNX Runtime rejects the model, or the provider is missing
+ * Loads a model into ONNX Runtime. A model in memory is encoded first, as it is at the call; a path or bytes load
+ * directly, but cannot expose intermediate values.
+ * @param source a model; or a path (in the browser a URL) or the bytes of an ONNX file
+ * @throws WhittleError where ONNX Runtime rejects the model, the provider is missing, or a value to expose
  */
 export async function createSession(
-  source: string | Uint8Array,
+  source: Model | Uint8Array | string,
   options: SessionOptions = {},
+): Promise<Session> {
+  return openSession(sourceOf(source, options.expose), options);
+}
+
+export async function openSession(
+  { data, external, file, exposed }: Source,
+  options: SessionOptions,
 ): Promise<Session> {
   const provider = options.provider ?? backend.defaultProvider;
   const engine = await loadEngine(provider, options);
-  const file = typeof source === 'string' ? source : undefined;
+  const settings = ortOptions(engine, options);
+  if (external.length > 0) settings.externalData = external;
   try {
-    // The two overloads of `create` do not take the union.
     const { InferenceSession } = engine.ort;
-    const native =
-      typeof source === 'string'
-        ? await engine.exclusively(() => InferenceSession.create(source, ortOptions(engine, options)))
-        : await engine.exclusively(() => InferenceSession.create(source, ortOptions(engine, options)));
-    return new Session(engine, native, { file, profiling: options.profile !== undefined });
+    const native = await engine.exclusively(() =>
+      // The two overloads of `create` do not take the union.
+      typeof data === 'string'
+        ? InferenceSession.create(data, settings)
+        : InferenceSession.create(data, settings),
+    );
+    return new Session(engine, native, { file, exposed, profiling: options.profile !== undefined });
   } catch (error) {
     await requireProvider(engine, provider);
     throw ortFailure('ONNX Runtime rejects the model', error, file === undefined ? {} : { file });
   }
 }
 
-/** The providers that work on this machine, tried one by one with a tiny model. */
-export async function availableProviders(): Promise<Provider[]> {
-  const available: Provider[] = [];
+let available: Promise<Provider[]> | undefined;
+
+/** The providers that work on this machine, tried with a tiny model at the first call. */
+export function availableProviders(): Promise<Provider[]> {
+  available ??= tryProviders();
+  return available;
+}
+
+async function tryProviders(): Promise<Provider[]> {
+  const working: Provider[] = [];
   for (const provider of await backend.built()) {
     const engine = await backend.load(provider, {});
-    if ((await tryProvider(engine)) === undefined) available.push(provider);
+    if ((await tryProvider(engine)) === undefined) working.push(provider);
   }
-  return available;
+  return working;
 }
 
 async function loadEngine(provider: Provider, options: SessionOptions): Promise<Engine> {
@@ -100,7 +119,6 @@ function ortOptions(engine: Engine, options: SessionOptions): InferenceSession.S
     logSeverityLevel: options.verbose ? 2 : 4,
     ...(options.threads !== undefined && { intraOpNumThreads: options.threads }),
     ...(options.arena !== undefined && { enableCpuMemArena: options.arena, enableMemPattern: options.arena }),
-    ...(options.dimensions && { freeDimensionOverrides: options.dimensions }),
     ...(options.profile !== undefined && { enableProfiling: true, profileFilePrefix: options.profile }),
     ...(options.keepOnDevice &&
       engine.provider === 'webgpu' && { preferredOutputLocation: location(options.keepOnDevice) }),

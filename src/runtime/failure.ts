@@ -1,3 +1,4 @@
+import { dtypeFromCode } from '../graph/dtype.js';
 import { type ErrorPlace, WhittleError } from '../graph/errors.js';
 
 /**
@@ -12,7 +13,22 @@ export function ortFailure(
   if (error instanceof WhittleError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const node = NODE.map(pattern => pattern.exec(message)?.[1]).find(Boolean);
+  const code = unsupportedType(error);
+  if (code !== undefined) {
+    const dtype = dtypeFromCode(code) ?? `of type ${code}`;
+    return new WhittleError(`${what}: an input or output is ${dtype}, which JavaScript has no array for`, {
+      hint: 'Put a Cast from or to float32 there',
+      ...place,
+      cause: error,
+    });
+  }
   return new WhittleError(`${what}: ${sentence(message)}`, { ...place, ...(node && { node }), cause: error });
+}
+
+/** The `TensorProto.DataType` of an input or output that ONNX Runtime cannot hand to JavaScript, from its message. */
+export function unsupportedType(error: unknown): number | undefined {
+  const code = error instanceof Error ? /^Unsupported data type: (\d+)/.exec(error.message)?.[1] : undefined;
+  return code === undefined ? undefined : Number(code);
 }
 
 /** How messages name the node that they are about. */

@@ -20,8 +20,6 @@ export interface SessionOptions {
   spinning?: boolean;
   /** Record the time of each operator (Node): prefix of the JSON file that is written at `release()`. */
   profile?: string;
-  /** Fixes symbolic dimensions by name, which lets ONNX Runtime optimize more. */
-  dimensions?: Readonly<Record<string, number>>;
   /**
    * Intermediate values that `run` may fetch: names, or every one whose dtype JavaScript can hold. An exposed value
    * is not fused away, so that a run takes longer and may round differently.

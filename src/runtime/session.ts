@@ -4,7 +4,7 @@ import { WhittleError } from '../graph/errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Engine } from './backend.js';
 import { BoundRun, type RunTensor } from './bound.js';
-import { fromOrt, toOrt } from './convert.js';
+import { fromOrt, passes, toOrt } from './convert.js';
 import { ortFailure } from './failure.js';
 import { checkFeeds, type ValueInfo } from './feeds.js';
 import type { Provider } from './options.js';
@@ -20,12 +20,13 @@ export class Session {
   readonly outputs: readonly ValueInfo[];
   /** Intermediate values that `run` may fetch besides. */
   readonly exposed: readonly ValueInfo[];
+  /** Dtypes of all that ONNX Runtime can hand out, those included that JavaScript cannot hold. */
+  readonly dtypes: ReadonlyMap<string, DType | undefined>;
   /** The file that the model is from, for messages. */
   readonly file: string | undefined;
   private readonly engine: Engine;
   private readonly native: InferenceSession;
   private readonly profiling: boolean;
-  private readonly fetchable: ReadonlySet<string>;
   private readonly running: Set<Promise<unknown>> = new Set();
   private released: Promise<void> | undefined;
 
@@ -46,9 +47,10 @@ export class Session {
     this.profiling = profiling;
     this.inputs = native.inputMetadata.map(valueInfo);
     const outputs = native.outputMetadata.map(valueInfo);
-    this.outputs = outputs.filter(output => !exposed.includes(output.name));
-    this.exposed = outputs.filter(output => exposed.includes(output.name));
-    this.fetchable = new Set(native.outputNames);
+    const added = new Set(exposed);
+    this.outputs = outputs.filter(({ name }) => !added.has(name));
+    this.exposed = outputs.filter(({ name, dtype }) => added.has(name) && dtype && passes(dtype));
+    this.dtypes = new Map(outputs.map(output => [output.name, output.dtype]));
   }
 
   /**
@@ -113,7 +115,7 @@ export class Session {
     this.checkOpen();
     checkFeeds(this.inputs, feeds, this.file);
     for (const name of fetches) {
-      if (this.fetchable.has(name)) continue;
+      if (this.dtypes.has(name)) continue;
       throw new WhittleError(`"${name}" is neither an output of the model nor exposed`, {
         ...this.place,
         hint: `Outputs: ${this.outputs.map(o => o.name).join(', ')}. Intermediate values must be named when the session is made: createSession(model, { expose: ['${name}'] })`,

@@ -3,7 +3,7 @@ import { chromium } from 'playwright-core';
 
 /** A Chromium on this machine: `CHROMIUM_PATH`, the distribution's, or Playwright's own; `undefined` without one. */
 export const chromiumPath = [
-  process.env['CHROMIUM_PATH'],
+  process.env.CHROMIUM_PATH,
   '/usr/bin/chromium',
   '/usr/bin/chromium-browser',
   '/usr/bin/google-chrome',

@@ -1,0 +1,58 @@
+import type { Value } from '../graph/value.js';
+import type { Parameter } from './parameter.js';
+
+/**
+ * What a builder remembers of a layer, so that it can be replaced after the network is built: whatever computes
+ * `output` from `input` may take its place (see `replaceLayer`).
+ */
+export type Layer = LinearLayer | ConvLayer | EmbeddingLayer | AttentionLayer;
+
+interface Replaceable {
+  readonly path: string;
+  readonly input: Value;
+  readonly output: Value;
+  readonly weight: Parameter;
+  readonly bias: Parameter | undefined;
+}
+
+/** y = x Wᵀ + b over the last dimension. */
+export interface LinearLayer extends Replaceable {
+  readonly kind: 'linear';
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** `out-in` as in `torch.nn.Linear`, `in-out` as in GPT-2's Conv1D. */
+  readonly layout: 'out-in' | 'in-out';
+}
+
+/** A convolution; its weight is (outChannels, inChannels / groups, ...kernelSize). */
+export interface ConvLayer extends Replaceable {
+  readonly kind: 'conv';
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+  readonly groups: number;
+}
+
+/** Rows of a table by token number. */
+export interface EmbeddingLayer extends Replaceable {
+  readonly kind: 'embedding';
+  readonly count: number;
+  readonly features: number;
+}
+
+/** Which linear layers together make one attention, by path; for methods that see Q_h K_hᵀ and V_h O_hᵀ. */
+export interface AttentionLayer {
+  readonly kind: 'attention';
+  readonly path: string;
+  readonly heads: number;
+  readonly headDim: number;
+  /** One layer each, or one that gives all three side by side. */
+  readonly projections:
+    | { readonly query: string; readonly key: string; readonly value: string }
+    | { readonly fused: string };
+  readonly outputProjection: string;
+  readonly causal: boolean;
+}

@@ -1,0 +1,102 @@
+import type { Dim, Shape, Value } from '../../graph/value.js';
+import { type Initializer, uniformFanIn } from '../initializers.js';
+import type { Scope } from '../scope.js';
+
+/** One number for all spatial dimensions, or one each. */
+type Spatial = number | readonly number[];
+
+export interface ConvOptions {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: Spatial;
+  /** Default 1. */
+  readonly stride?: Spatial;
+  /** Zeros added at both ends; default 0. */
+  readonly padding?: Spatial;
+  /** Default 1. */
+  readonly dilation?: Spatial;
+  /** Default 1. */
+  readonly groups?: number;
+  /** Default true. */
+  readonly bias?: boolean;
+  /** Default uniform in ±1/√fanIn, as in PyTorch, for weight and bias. */
+  readonly weightInit?: Initializer;
+  readonly biasInit?: Initializer;
+}
+
+/** @param x (batch, inChannels, length); see `conv2d` */
+export const conv1d = (scope: Scope, x: Value, options: ConvOptions): Value => conv(scope, x, options, 1);
+
+/**
+ * Parameters: `weight` (outChannels, inChannels / groups, kernel height, kernel width), `bias`.
+ * @param x (batch, inChannels, height, width)
+ * @returns (batch, outChannels, ⌊(height + 2 padding − dilation (kernel − 1) − 1) / stride⌋ + 1, likewise)
+ */
+export const conv2d = (scope: Scope, x: Value, options: ConvOptions): Value => conv(scope, x, options, 2);
+
+function conv(scope: Scope, x: Value, options: ConvOptions, rank: number): Value {
+  const { inChannels, outChannels, groups = 1, bias: hasBias = true } = options;
+  const { weightInit = uniformFanIn, biasInit = uniformFanIn } = options;
+  const each = (spatial: Spatial): readonly number[] =>
+    typeof spatial === 'number' ? Array<number>(rank).fill(spatial) : spatial;
+  const kernelSize = each(options.kernelSize);
+  const stride = each(options.stride ?? 1);
+  const padding = each(options.padding ?? 0);
+  const dilation = each(options.dilation ?? 1);
+
+  const weight = scope.parameter('weight', [outChannels, inChannels / groups, ...kernelSize], {
+    kind: 'weight',
+    initializer: weightInit,
+  });
+  const { fanIn, fanOut } = scope.network.parameter(weight.name);
+  const bias = hasBias
+    ? scope.parameter('bias', [outChannels], { kind: 'bias', initializer: biasInit, fanIn, fanOut })
+    : null;
+  const windows = kernelSize.map((size, i) => ({
+    size: dilation[i]! * (size - 1) + 1,
+    stride: stride[i]!,
+    padding: padding[i]!,
+  }));
+  const output = scope.typed(
+    slide(x.shape, outChannels, windows),
+    'Conv',
+    bias ? [x, weight, bias] : [x, weight],
+    {
+      kernel_shape: kernelSize,
+      strides: stride,
+      pads: [...padding, ...padding],
+      dilations: dilation,
+      group: groups,
+    },
+  );
+  scope.record({
+    kind: 'conv',
+    path: scope.path,
+    input: x,
+    output,
+    weight: scope.network.parameter(weight.name),
+    bias: bias ? scope.network.parameter(bias.name) : undefined,
+    inChannels,
+    outChannels,
+    kernelSize,
+    stride,
+    padding,
+    dilation,
+    groups,
+  });
+  return output;
+}
+
+/** The shape after windows slide over the spatial dimensions of (batch, channels, ...spatial). */
+export function slide(
+  shape: Shape | undefined,
+  channels: Dim,
+  windows: readonly { size: number; stride: number; padding: number }[],
+): Shape | undefined {
+  if (!shape) return undefined;
+  const spatial = windows.map(({ size, stride, padding }, i) => {
+    const length = shape[i + 2];
+    return typeof length === 'number' ? Math.floor((length + 2 * padding - size) / stride) + 1 : null;
+  });
+  return [shape[0]!, channels, ...spatial];
+}

@@ -1,0 +1,15 @@
+import { Tensor } from '../../graph/tensor.js';
+import type { Value } from '../../graph/value.js';
+import type { Scope } from '../scope.js';
+
+/**
+ * Sets a share of the elements to zero and scales the rest by 1 / (1 − rate). Nothing in inference form. The training
+ * form has ONNX's Dropout node, whose random numbers ONNX Runtime draws by itself; `seedDropout` makes them depend on
+ * an input instead, so that a step can be repeated.
+ * Srivastava et al., JMLR 15 (2014).
+ */
+export function dropout(scope: Scope, x: Value, rate: number): Value {
+  if (!scope.training || rate === 0) return x;
+  const training = scope.constant('dropout/training', () => Tensor.from('bool', [], Uint8Array.of(1)));
+  return scope.typed(x.shape, 'Dropout', [x, scope.scalar(rate), training]);
+}

@@ -1,0 +1,72 @@
+import { Tensor } from '../../graph/tensor.js';
+import type { Value } from '../../graph/value.js';
+import type { Scope } from '../scope.js';
+
+/** Cosines and sines of rotary positions, computed once and shared by all layers. */
+export interface Rotary {
+  /** (tokens, dim) */
+  readonly cos: Value;
+  readonly sin: Value;
+  /** How many of the head's dimensions are rotated: the first ones. */
+  readonly dim: number;
+  readonly headDim: number;
+}
+
+export interface RotaryOptions {
+  readonly headDim: number;
+  /** Dimensions that rotate; default all. */
+  readonly dim?: number;
+  /** Base of the wave lengths; default 10000. */
+  readonly base?: number;
+}
+
+/**
+ * Angles position / base^(2i/dim) for the positions 0 … tokens − 1.
+ * @param tokens how many, an int64 vector of one element
+ * Su et al., "RoFormer", arXiv:2104.09864.
+ */
+export function rotaryTable(
+  scope: Scope,
+  tokens: Value,
+  { headDim, dim = headDim, base = 10000 }: RotaryOptions,
+): Rotary {
+  const half = Float32Array.from({ length: dim / 2 }, (_, i) => base ** ((-2 * i) / dim));
+  // Each angle serves two dimensions, dim / 2 apart.
+  const frequencies = scope.constant(`rotary/${dim}/${base}`, () =>
+    Tensor.float32([dim], Float32Array.of(...half, ...half)),
+  );
+  const positions = scope.cast(scope.range(tokens), 'float32');
+  const column = scope.typed([null, 1], 'Unsqueeze', [positions, scope.int64(1)]);
+  const angles = scope.typed([null, dim], 'Mul', [column, frequencies]);
+  return {
+    cos: scope.typed([null, dim], 'Cos', [angles]),
+    sin: scope.typed([null, dim], 'Sin', [angles]),
+    dim,
+    headDim,
+  };
+}
+
+/**
+ * Rotates the pairs (i, i + dim/2) of each token's vector by its angles; dimensions beyond `dim` stay.
+ * @param x (batch, heads, tokens, headDim)
+ */
+export function rotate(scope: Scope, x: Value, { cos, sin, dim, headDim }: Rotary): Value {
+  const part = (from: number, to: number): Value =>
+    scope.typed(x.shape && [...x.shape.slice(0, 3), to - from], 'Slice', [
+      x,
+      scope.int64(from),
+      scope.int64(to),
+      scope.int64(-1),
+    ]);
+  const turning = dim === headDim ? x : part(0, dim);
+  const first = part(0, dim / 2);
+  const second = part(dim / 2, dim);
+  const negative = scope.typed(second.shape, 'Neg', [second]);
+  const quarter = scope.typed(turning.shape, 'Concat', [negative, first], { axis: -1 }); // turned by 90°
+  const rotated = scope.typed(turning.shape, 'Add', [
+    scope.typed(turning.shape, 'Mul', [turning, cos]),
+    scope.typed(turning.shape, 'Mul', [quarter, sin]),
+  ]);
+  if (dim === headDim) return rotated;
+  return scope.typed(x.shape, 'Concat', [rotated, part(dim, headDim)], { axis: -1 });
+}

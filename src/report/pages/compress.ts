@@ -1,0 +1,127 @@
+import type { CompressReport, LayerReport } from '../../compress/report.js';
+import { formatDuration, formatNumber, shorten } from '../format.js';
+import { html, type Piece } from '../markup.js';
+import { page, section } from '../page.js';
+import { barChart } from '../plot/bars.js';
+import { pairs } from '../table.js';
+import { layerMap } from './layer-map.js';
+import { layerTable } from './layers.js';
+import { inputsUsed, quality, worstInputs } from './quality.js';
+import { signature } from './signature.js';
+import { sizeBars } from './size.js';
+import { spectra } from './spectra.js';
+
+export interface CompressPageOptions {
+  /** `data:` URLs of the images that `report.worst` names by their paths. */
+  images?: ReadonlyMap<string, string>;
+}
+
+/** The HTML report of one compression, complete in one file. */
+export function compressPage(
+  report: CompressReport,
+  { images = new Map() }: CompressPageOptions = {},
+): string {
+  const { model, layers } = report;
+  const optional = (heading: string, ...body: Piece[]) =>
+    body.some(piece => piece !== null && piece !== false) && section(heading, ...body);
+  return page({
+    title: `${model.name}, compressed`,
+    origin: html`<span><b>${shorten(model.name, 80)}</b>, compressed</span><time datetime="${report.date}">${dayOf(report.date)}</time>`,
+    headline: report.verdict,
+    body: [
+      report.warnings.length > 0 &&
+        section(
+          'Read this first',
+          html`<ul>${report.warnings.map(warning => html`<li>${warning}</li>`)}</ul>`,
+        ),
+      section('Size', sizeBars(report)),
+      section('Quality', quality(report)),
+      report.time !== undefined && section('Speed', speed(report.time)),
+      section('Inputs', inputsUsed(report)),
+      layers.length > 0 &&
+        section(
+          'Layers',
+          html`<figure><div class="scroll" tabindex="0" role="group" aria-label="Layer map">${layerMap(layers, report.settings.error)}</div><figcaption>One column a layer. Pale: bytes before; coloured: after.</figcaption></figure>`,
+          layerTable(layers),
+        ),
+      optional('Spectra', curves(layers)),
+      optional('Worst inputs', worstInputs(report, images)),
+      section('The model', modelFacts(report)),
+      section('How to repeat it', repeat(report)),
+      report.phases.length > 0 && section('Time taken', phases(report)),
+    ],
+    footer: html`Written by Whittle ${report.whittle}. Sizes are those of the files; times and agreement were measured in ONNX Runtime.`,
+  });
+}
+
+function speed(time: NonNullable<CompressReport['time']>): Piece {
+  const ratio = time.afterMs / time.beforeMs;
+  // Within a few percent two medians of the same machine cannot be told apart.
+  const word = Math.abs(ratio - 1) < 0.03 ? 'as fast as before' : ratio < 1 ? 'faster' : 'slower';
+  return html`<p><span class="figure">${formatDuration(time.beforeMs)} → ${formatDuration(time.afterMs)}<small>×${formatNumber(Number(ratio.toPrecision(3)))} time, ${word}</small></span></p><p class="quiet">Median of ${time.runs} runs of each model, in turns, on the same inputs and the ${time.provider} provider of this machine.</p>`;
+}
+
+const curves = (layers: readonly LayerReport[]): Piece =>
+  spectra(
+    layers.map(({ weight, shape, bytesBefore, rank, spectrum = [] }) => ({
+      weight,
+      shape,
+      bytes: bytesBefore,
+      values: spectrum,
+      rank,
+      note: rank === undefined ? undefined : `rank ${rank} of ${spectrum.length}`,
+    })),
+    'Orange: the rank that was kept.',
+  );
+
+function modelFacts({ model, parameters }: CompressReport): Piece {
+  return pairs([
+    ['File', model.path ?? 'built in memory'],
+    ['Made by', `${model.producer || 'unknown'}, opset ${model.opset}`],
+    ['Inputs', signature(model.inputs)],
+    ['Outputs', signature(model.outputs)],
+    [
+      'Weights',
+      `${parameters.before.toLocaleString('en')} before, ${parameters.after.toLocaleString('en')} stored after`,
+    ],
+  ]);
+}
+
+function repeat({ command, settings, whittle }: CompressReport): Piece {
+  return [
+    command !== undefined &&
+      html`<div class="repeat"><button type="button" data-copy hidden>Copy</button><pre><code>${command}</code></pre></div><p></p>`,
+    pairs([
+      ...Object.entries(settings).map(([name, value]) => [name, settingText(value)] as const),
+      ['version', whittle],
+    ]),
+  ];
+}
+
+const settingText = (value: unknown): string =>
+  typeof value === 'string'
+    ? value
+    : Array.isArray(value)
+      ? value.join(', ') || 'none'
+      : JSON.stringify(value ?? null);
+
+function phases(report: CompressReport): Piece {
+  return barChart({
+    title: 'Time taken by phase',
+    description: 'How long each phase of the compression took.',
+    width: 640,
+    bars: report.phases.map(phase => ({ label: phase.name, value: phase.ms })),
+    format: formatDuration,
+  });
+}
+
+export const dayOf = (date: string): string => {
+  const time = new Date(date);
+  if (Number.isNaN(time.getTime())) return date;
+  return time.toLocaleDateString('en-GB', {
+    day: 'numeric',
+    month: 'long',
+    year: 'numeric',
+    timeZone: 'UTC',
+  });
+};

@@ -1,0 +1,118 @@
+import type { CompressReport, LayerReport, ScoreRow } from '../../compress/report.js';
+import {
+  formatBytes,
+  formatCosine,
+  formatDifference,
+  formatDuration,
+  formatNumber,
+  formatPair,
+  formatPercent,
+  formatShape,
+  plural,
+  printable,
+  shorten,
+} from '../format.js';
+import { type Colours, type TextOptions, textPairs, textTable, wrap } from './text.js';
+
+/** More rows than these do not fit a screen; the page and `--json` have all. */
+const MOST_ROWS = 24;
+
+/** What a compression did, short: the largest layers, the figures, what to know, the verdict. */
+export function compressText(report: CompressReport, options: TextOptions): string {
+  const { colours, width } = options;
+  return [
+    report.layers.length > 0 && layerRows(report.layers, options),
+    textPairs(figures(report, colours), colours),
+    ...report.warnings.map(note => colours.yellow(wrap(printable(note), Math.min(width, 100)))),
+    colours.bold(wrap(printable(report.verdict), Math.min(width, 100))),
+  ]
+    .filter(Boolean)
+    .join('\n\n');
+}
+
+function layerRows(layers: readonly LayerReport[], options: TextOptions): string {
+  const largest = new Set([...layers].sort((a, b) => b.bytesBefore - a.bytesBefore).slice(0, MOST_ROWS));
+  // In the order of the network, which is how its author knows it.
+  const shown = layers.filter(layer => largest.has(layer));
+  const rest = layers.filter(layer => !largest.has(layer));
+  const sum = (read: (layer: LayerReport) => number) =>
+    formatBytes(rest.reduce((total, layer) => total + read(layer), 0));
+  return textTable(
+    [
+      { heading: 'Weight', shrinks: true },
+      { heading: 'Op', optional: 2 },
+      { heading: 'Shape', optional: 1 },
+      { heading: 'Before', number: true },
+      { heading: 'After', number: true },
+      { heading: 'Error', number: true },
+      { heading: 'Chosen', shrinks: true },
+    ],
+    [
+      ...shown.map(layer => [
+        printable(layer.weight),
+        printable(layer.op),
+        formatShape(layer.shape),
+        formatBytes(layer.bytesBefore),
+        formatBytes(layer.bytesAfter),
+        formatPercent(layer.error),
+        layer.choice,
+      ]),
+      ...(rest.length > 0
+        ? [
+            [
+              plural(rest.length, 'smaller layer'),
+              '',
+              '',
+              sum(l => l.bytesBefore),
+              sum(l => l.bytesAfter),
+              '',
+              '',
+            ],
+          ]
+        : []),
+    ],
+    options,
+  );
+}
+
+function figures(report: CompressReport, colours: Colours): [string, string][] {
+  const { bytes, time, scores, calibration, verification } = report;
+  return [
+    [
+      'Size',
+      `${formatBytes(bytes.before)} → ${colours.bold(formatBytes(bytes.after))} (${formatPercent(bytes.after / (bytes.before || 1))})`,
+    ],
+    ...scores.map((row): [string, string] => [shorten(printable(row.name), 40), scoreText(row, colours)]),
+    ...verification.outputs.map((output): [string, string] => [
+      `Output ${shorten(printable(output.name), 32)}`,
+      [
+        `cosine ${formatCosine(output.cosine)} (5th percentile ${formatCosine(output.cosine5)})`,
+        output.top1 !== undefined && `same top-1 ${formatPercent(output.top1)}`,
+        `relative error ${formatPercent(output.relativeError)}`,
+      ]
+        .filter(Boolean)
+        .join(', '),
+    ]),
+    ...(time
+      ? [
+          [
+            'Time',
+            `${formatDuration(time.beforeMs)} → ${formatDuration(time.afterMs)} (×${formatNumber(Number((time.afterMs / time.beforeMs).toPrecision(3)))}, median of ${time.runs} runs, ${time.provider})`,
+          ] as [string, string],
+        ]
+      : []),
+    [
+      'Inputs',
+      `calibrated on ${plural(calibration.samples, calibration.generated ? 'made-up input' : 'input')}, verified on ${verification.samples.toLocaleString('en')} others${verification.generated ? ', made up too' : ` (${printable(verification.source)})`}`,
+    ],
+  ];
+}
+
+function scoreText(row: ScoreRow, colours: Colours): string {
+  const unit = row.unit ?? '';
+  const [before, after] = formatPair(row.before, row.after);
+  const difference = row.after - row.before;
+  const better = row.betterIs === 'higher' ? difference >= 0 : difference <= 0;
+  const text = `${formatDifference(difference)}${unit === '%' ? ' points' : unit}`;
+  return `${before}${unit} → ${colours.bold(`${after}${unit}`)} (${better ? colours.green(text) : colours.red(text)}, ${row.betterIs} is better)`;
+}
