@@ -50,7 +50,7 @@ const ROWS: readonly Row[] = [
 ];
 
 describe('gradients of activations', () => {
-  for (const [op, f, attributes = {}, from = [-2, 2]] of ROWS) {
+  for (const [op, f, attributes = {}, from = [-2, 2] as const] of ROWS) {
     it(`${op} ${JSON.stringify(attributes)}`, async () => {
       await checkGradients(
         {

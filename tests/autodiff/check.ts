@@ -8,11 +8,11 @@ import {
   Model,
   Tensor,
   tensorType,
+  typedBuilder,
   type Value,
 } from '../../src/graph/index.js';
 import { encodeToBytes } from '../../src/onnx/index.js';
 import { createSession, type Session } from '../../src/runtime/index.js';
-import { testBuilder } from './builder.js';
 import type { Random } from './random.js';
 
 /** An input that is differentiated: its shape, and where its values lie. */
@@ -92,7 +92,7 @@ async function prepare(test: Case, random: Random): Promise<Setup> {
     ['', test.opset ?? 21],
     ['com.microsoft', 1],
   ]);
-  const b = testBuilder(model);
+  const b = typedBuilder(model);
   const values = test.variables.map(({ dims, symbolic }, i) =>
     model.graph.addInput(
       `x${i}`,
@@ -127,7 +127,7 @@ async function shapesOf(
   dtype: DType,
 ): Promise<number[][]> {
   if (outputs.every(y => y.fixedShape)) return outputs.map(y => [...y.fixedShape!]);
-  const b = testBuilder(model);
+  const b = typedBuilder(model);
   const probes = outputs.map(y => b.op('Identity', [y]));
   for (const probe of probes) model.graph.addOutput(probe);
   const session = await createSession(encodeToBytes(model), { threads: 1 });

@@ -8,7 +8,7 @@ import type { Value } from '../value.js';
 import { vjpContext } from './context.js';
 import { ancestors, dependents, describePath, isDifferentiable, reads } from './paths.js';
 import { type CustomGradients, ruleOf } from './rules.js';
-import { Typing } from './typing.js';
+import { DEFAULT_OPSETS, Typing } from './typing.js';
 
 export interface GradientOptions {
   /** Operator sets of a bare graph; a model brings its own. Default: ONNX 21. */
@@ -164,8 +164,3 @@ class Differentiation {
     this.build.removeUnusedConstants();
   }
 }
-
-const DEFAULT_OPSETS: ReadonlyMap<string, number> = new Map([
-  ['', 21],
-  ['com.microsoft', 1],
-]);

@@ -3,7 +3,8 @@ import { NodeContext } from '../infer/context.js';
 import { type InferOptions, inferShapes, type ShapeAnalysis } from '../infer/index.js';
 import type { Model } from '../model.js';
 import type { Node } from '../node.js';
-import type { KnownElements, OpRegistry } from '../ops/index.js';
+import { Builder } from '../ops/builder.js';
+import { type KnownElements, OPS, type OpRegistry } from '../ops/index.js';
 import { Tensor } from '../tensor.js';
 import { tensorType, type Value, type ValueType } from '../value.js';
 
@@ -56,3 +57,25 @@ function typeOf(value: Value): ValueType | undefined {
   const constant = value.initializer;
   return constant instanceof Tensor ? tensorType(constant.dtype, constant.dims) : value.type;
 }
+
+export interface TypedBuilderOptions {
+  /** Operator sets of a bare graph; a model brings its own. Default: ONNX 21. */
+  readonly opsets?: ReadonlyMap<string, number>;
+  readonly registry?: OpRegistry;
+}
+
+/** A builder whose values have types at once. Infers the graph first. */
+export function typedBuilder(target: Graph | Model, options: TypedBuilderOptions = {}): Builder {
+  const { opsets = DEFAULT_OPSETS, registry = OPS } = options;
+  const versions = target instanceof Graph ? opsets : target.opsets;
+  const typing = new Typing(target, registry, versions);
+  return new Builder(target instanceof Graph ? target : target.graph, {
+    opset: typing.opsetOf(''),
+    infer: node => typing.infer(node),
+  });
+}
+
+export const DEFAULT_OPSETS: ReadonlyMap<string, number> = new Map([
+  ['', 21],
+  ['com.microsoft', 1],
+]);
