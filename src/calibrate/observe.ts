@@ -1,8 +1,8 @@
 import type { Site } from '../compress/sites.js';
+import { cloneModel } from '../graph/clone.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { Model } from '../graph/model.js';
-import { cloneModel } from '../graph/rewrite/index.js';
 import type { Value } from '../graph/value.js';
 import { createSession, type Tensors } from '../runtime/index.js';
 import { type InputVectors, inputVectors, sumNodes } from './second-moment.js';
@@ -83,7 +83,9 @@ async function observePass(
   samples: readonly Tensors[],
   { threads, onSample }: { threads?: number | undefined; onSample: (done: number) => void },
 ): Promise<Map<Site, Observation>> {
-  const { copy, valueOf } = cloneModel(model);
+  const values = new Map<Value, Value>();
+  const copy = cloneModel(model, values);
+  const valueOf = (value: Value) => values.get(value)!;
   const { graph } = copy;
   const taps = new Map<string, Tap>();
   const observations = new Map<Site, Observation>();

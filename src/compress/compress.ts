@@ -1,5 +1,8 @@
 import type { Model } from '../graph/model.js';
-import { cloneModel, removeDead } from '../graph/rewrite/index.js';
+import type { Node } from '../graph/node.js';
+import { cloneModel } from '../graph/clone.js';
+import { removeDead } from '../graph/rewrite/index.js';
+import type { Value } from '../graph/value.js';
 import { modelByteLength } from '../onnx/index.js';
 import { compareSessions, createSession, type SessionOptions } from '../runtime/index.js';
 import { VERSION } from '../version.js';
@@ -89,11 +92,13 @@ async function decide(
 
 /** A copy of the model with every choice written into it. */
 function applyDecisions(model: Model, decisions: ReadonlyMap<Site, Decision>): Model {
-  const { copy, valueOf, nodeOf } = cloneModel(model);
+  const values = new Map<Value, Value>();
+  const copy = cloneModel(model, values);
+  const nodeOf = (node: Node) => values.get(node.output)!.producer!;
   for (const { site, chosen } of decisions.values()) {
     chosen?.candidate.apply({
       graph: nodeOf(site.uses[0]!.node).graph!,
-      value: valueOf(site.value),
+      value: values.get(site.value)!,
       uses: site.uses.map(({ node, index }) => ({ node: nodeOf(node), index })),
       opset: model.opset,
     });

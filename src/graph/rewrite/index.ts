@@ -1,4 +1,3 @@
-export { type Cloned, cloneGraph, cloneModel } from './clone.js';
 export { liftConstants, lowerConstants } from './constants.js';
 export { removeDead } from './dead.js';
 export { type Evaluate, type FoldOptions, foldConstants } from './fold.js';

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Graph } from '../../../src/graph/graph.js';
 import { Model } from '../../../src/graph/model.js';
-import { cloneModel, removeDead } from '../../../src/graph/rewrite/index.js';
+import { cloneModel } from '../../../src/graph/clone.js';
+import { removeDead } from '../../../src/graph/rewrite/index.js';
 import { Tensor } from '../../../src/graph/tensor.js';
+import type { Value } from '../../../src/graph/value.js';
 
 function modelWithSubgraph(): Model {
   const graph = new Graph();
@@ -20,20 +22,21 @@ function modelWithSubgraph(): Model {
 describe('cloneModel', () => {
   it('shares no nodes or values, but the tensors', () => {
     const model = modelWithSubgraph();
-    const { copy, valueOf } = cloneModel(model);
+    const values = new Map<Value, Value>();
+    const copy = cloneModel(model, values);
     const mul = [...copy.graph.nodes][0]!;
     expect(mul).not.toBe([...model.graph.nodes][0]);
     expect(mul.inputs[0]).toBe(copy.graph.inputs[0]);
     expect(mul.inputs[1]!.initializer).toBe([...model.graph.initializers][0]!.initializer);
     const inner = [...copy.graph.nodes][1]!.subgraphs[0]!;
-    expect([...inner.nodes][0]!.inputs[0]).toBe(valueOf([...model.graph.nodes][0]!.output));
+    expect([...inner.nodes][0]!.inputs[0]).toBe(values.get([...model.graph.nodes][0]!.output));
     expect(inner.root).toBe(copy.graph);
     copy.graph.outputs[0]!.name = 'z';
     expect(model.graph.outputs[0]!.name).toBe('y');
   });
 
   it('makes names that are fresh in the copy', () => {
-    const { copy } = cloneModel(modelWithSubgraph());
+    const copy = cloneModel(modelWithSubgraph());
     expect(copy.graph.freshName('two')).toBe('two_1');
     expect(copy.graph.freshName('neg')).toBe('neg_1');
   });
