@@ -33,7 +33,7 @@ if ('WorkerGlobalScope' in globalThis) {
 } else {
   // A variable keeps bundlers for the browser from looking for Node's module.
   const threads = 'node:worker_threads';
-  const { parentPort } = (await import(threads)) as typeof import('node:worker_threads');
+  const { parentPort } = (await import(/* @vite-ignore */ threads)) as typeof import('node:worker_threads');
   const post: Post = (message, transfer) => parentPort?.postMessage(message, transfer);
   parentPort?.on('message', (message: ToWorker) => answer(message, post));
   post({ ready: true }, []);

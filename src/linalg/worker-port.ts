@@ -32,8 +32,8 @@ export async function workerPlatform(): Promise<WorkerPlatform> {
 async function nodePlatform(): Promise<WorkerPlatform> {
   // Variables keep bundlers for the browser from looking for Node's modules.
   const [threads, system] = ['node:worker_threads', 'node:os'];
-  const { Worker } = (await import(threads)) as typeof import('node:worker_threads');
-  const { availableParallelism } = (await import(system)) as typeof import('node:os');
+  const { Worker } = (await import(/* @vite-ignore */ threads)) as typeof import('node:worker_threads');
+  const { availableParallelism } = (await import(/* @vite-ignore */ system)) as typeof import('node:os');
   const file = new URL(
     import.meta.url.endsWith('.ts') ? './pool-worker.ts' : './pool-worker.js',
     import.meta.url,
