@@ -6,13 +6,13 @@ import type { Tensor } from '../../src/graph/tensor.js';
 import { alphabetFile } from './models.js';
 
 export interface LineLabel {
-  /** PNG of one text line, in `lines/`. */
+  /** PNG of one text line, in `fixtures/lines/`. */
   file: string;
   text: string;
   split: 'calibration' | 'test';
 }
 
-const folder = new URL('./lines/', import.meta.url);
+const folder = new URL('./fixtures/lines/', import.meta.url);
 
 /** The labelled lines of one split. */
 export function lineLabels(split: LineLabel['split']): LineLabel[] {

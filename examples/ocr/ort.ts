@@ -12,7 +12,7 @@ const describe = (metadata: InferenceSession['inputMetadata']): TensorInfo[] =>
 
 /** A model in ONNX Runtime behind the interface that evaluations see. */
 export async function openRunner(model: string | Uint8Array): Promise<Runner> {
-  const options: InferenceSession.SessionOptions = { intraOpNumThreads: 2, logSeverityLevel: 3 };
+  const options: InferenceSession.SessionOptions = { intraOpNumThreads: 1, logSeverityLevel: 3 };
   const session =
     typeof model === 'string'
       ? await InferenceSession.create(model, options)

@@ -6,14 +6,14 @@ import { readImage } from '../../src/data/index.node.js';
 import type { Box, Mask } from './boxes.js';
 
 export interface PageLabel {
-  /** JPEG of a page, in `pages/`. */
+  /** JPEG of a page, in `fixtures/pages/`. */
   file: string;
   /** Each line that was drawn. */
   boxes: Box[];
   split: 'calibration' | 'test';
 }
 
-const folder = new URL('./pages/', import.meta.url);
+const folder = new URL('./fixtures/pages/', import.meta.url);
 
 /** The labelled pages of one split. */
 export function pageLabels(split: PageLabel['split']): PageLabel[] {

@@ -1,5 +1,5 @@
 /**
- * Renders the text lines of this example: `lines/*.png` (8-bit gray) and `lines/labels.json`. The files are
+ * Renders the text lines of this example: `fixtures/lines/*.png` (8-bit gray) and `fixtures/lines/labels.json`. The files are
  * checked in; this script only shows how they were made. It needs Chromium and the fonts, see README.md.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { escapeHtml, fontFor, openPage, wear } from './render.js';
 import { makeText, type Text } from './texts.js';
 
 const COUNTS = { calibration: 64, test: 240 };
-const folder = new URL('./lines/', import.meta.url);
+const folder = new URL('./fixtures/lines/', import.meta.url);
 
 const random = new Random(2024);
 const total = COUNTS.calibration + COUNTS.test;

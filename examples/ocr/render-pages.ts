@@ -1,5 +1,5 @@
 /**
- * Renders the pages of this example: `pages/*.jpg` and `pages/labels.json` with the box of every line drawn. The
+ * Renders the pages of this example: `fixtures/pages/*.jpg` and `fixtures/pages/labels.json` with the box of every line drawn. The
  * files are checked in; this script only shows how they were made. It needs Chromium and the fonts, see README.md.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { escapeHtml, fontFor, openPage, wear } from './render.js';
 import { makeText } from './texts.js';
 
 const COUNTS = { calibration: 16, test: 16 };
-const folder = new URL('./pages/', import.meta.url);
+const folder = new URL('./fixtures/pages/', import.meta.url);
 const random = new Random(7);
 
 /** A sheet of text lines of several sizes, now and then indented or framed, with rules between some. */
@@ -53,7 +53,12 @@ for (let index = 0; index < COUNTS.calibration + COUNTS.test; index++) {
       await document.fonts.ready;
       return [...paper.querySelectorAll('span')].map(span => {
         const { left, top, right, bottom } = span.getBoundingClientRect();
-        return [left, top, Math.min(right, size.width), Math.min(bottom, size.height)].map(Math.round) as [number, number, number, number];
+        return [left, top, Math.min(right, size.width), Math.min(bottom, size.height)].map(Math.round) as [
+          number,
+          number,
+          number,
+          number,
+        ];
       });
     },
     { html: layOut(width, height), size: { width, height } },

@@ -1,8 +1,8 @@
+import type { Site } from '../compress/sites.js';
 import type { Graph } from '../graph/graph.js';
 import type { Node } from '../graph/node.js';
 import { sizeOf, Tensor } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
-import type { Site } from '../compress/sites.js';
 
 /**
  * What a layer's weight is multiplied with, as vectors: rows of a matrix, or the patches of a convolution. Layers that
@@ -16,8 +16,8 @@ export interface InputVectors {
   readonly width: number;
   /** Groups of a convolution, each with vectors of its own. */
   readonly groups: number;
-  /** Adds nodes that give Σ x xᵀ over one run, (groups, width, width) float32. */
-  readonly build: (graph: Graph, activation: Value, opset: number) => Value;
+  /** Adds nodes that lay the vectors out as (batch, groups, width, positions). */
+  readonly build: (graph: Graph, activation: Value) => Value;
 }
 
 /** The vectors that each use of a site reads; `undefined` for kinds whose error is not a matter of second moments. */
@@ -26,6 +26,15 @@ export function inputVectors(site: Site): InputVectors[] | undefined {
   if (site.kind === 'linear') return site.uses.map(({ node, index }) => rowVectors(site, node, index));
   if (site.kind === 'conv') return site.uses.map(({ node }) => patchVectors(site, node));
   return undefined;
+}
+
+/** Adds nodes that sum over all vectors of one run: Σ x xᵀ (groups, width, width) and Σ x (groups, width). */
+export function sumNodes(graph: Graph, vectors: Value, opset: number): { second: Value; first: Value } {
+  const transposed = graph.op('Transpose', [vectors], { perm: [0, 1, 3, 2] });
+  return {
+    second: reduceSum(graph, graph.op('MatMul', [vectors, transposed]), [0], opset),
+    first: reduceSum(graph, vectors, [0, 3], opset),
+  };
 }
 
 function rowVectors(site: Site, node: Node, index: number): InputVectors {
@@ -40,24 +49,17 @@ function rowVectors(site: Site, node: Node, index: number): InputVectors {
     activation,
     width,
     groups: 1,
-    build(graph, x, opset) {
+    build(graph, x) {
       if (columns) {
-        // (…, width, n): sum over the batch of x · xᵀ.
-        const stacked = graph.op('Reshape', [x, constant(graph, [-1, width, lastDim(activation)])]);
-        const transposed = graph.op('Transpose', [stacked], { perm: [0, 2, 1] });
-        return sumOverFirst(graph, graph.op('MatMul', [stacked, transposed]), opset);
+        const rank = activation.shape?.length ?? 2;
+        const perm = Array.from({ length: rank }, (_, axis) => axis);
+        perm.splice(rank - 2, 2, rank - 1, rank - 2);
+        x = graph.op('Transpose', [x], { perm });
       }
-      const flat = graph.op('Reshape', [x, constant(graph, [-1, width])]);
-      const moment = graph.op('MatMul', [graph.op('Transpose', [flat], { perm: [1, 0] }), flat]);
-      return graph.op('Reshape', [moment, constant(graph, [1, width, width])]);
+      const rows = graph.op('Reshape', [x, shape(graph, [1, 1, -1, width])]);
+      return graph.op('Transpose', [rows], { perm: [0, 1, 3, 2] });
     },
   };
-}
-
-/** -1 where it is not fixed; only one dimension of a Reshape may be open, so that the batch must then be one. */
-function lastDim(activation: Value): number {
-  const dim = activation.shape?.at(-1);
-  return typeof dim === 'number' ? dim : -1;
 }
 
 function patchVectors(site: Site, node: Node): InputVectors {
@@ -71,13 +73,12 @@ function patchVectors(site: Site, node: Node): InputVectors {
     activation,
     width,
     groups,
-    build(graph, x, opset) {
+    build(graph, x) {
       // A convolution with one-hot kernels lays out the patches: (batch, groups · width, …positions).
       const { kernel_shape: _, ...attributes } = Object.fromEntries(node.attributes);
-      const patches = graph.op('Conv', [x, graph.constant(oneHotKernels(groups, channels, kernel))], attributes);
-      const split = graph.op('Reshape', [patches, constant(graph, [0, groups, width, -1])]);
-      const transposed = graph.op('Transpose', [split], { perm: [0, 1, 3, 2] });
-      return sumOverFirst(graph, graph.op('MatMul', [split, transposed]), opset);
+      const kernels = graph.constant(oneHotKernels(groups, channels, kernel), 'patches');
+      const patches = graph.op('Conv', [x, kernels], attributes);
+      return graph.op('Reshape', [patches, shape(graph, [0, groups, width, -1])]);
     },
   };
 }
@@ -89,11 +90,11 @@ function oneHotKernels(groups: number, channels: number, kernel: readonly number
   return Tensor.float32([groups * width, channels, ...kernel], data);
 }
 
-function sumOverFirst(graph: Graph, value: Value, opset: number): Value {
+function reduceSum(graph: Graph, value: Value, axes: readonly number[], opset: number): Value {
   // The axes became an input with opset 13.
   return opset < 13
-    ? graph.op('ReduceSum', [value], { axes: [0], keepdims: 0 })
-    : graph.op('ReduceSum', [value, constant(graph, [0])], { keepdims: 0 });
+    ? graph.op('ReduceSum', [value], { axes, keepdims: 0 })
+    : graph.op('ReduceSum', [value, shape(graph, axes)], { keepdims: 0 });
 }
 
-const constant = (graph: Graph, dims: readonly number[]): Value => graph.constant(Tensor.int64(dims), 'dims');
+const shape = (graph: Graph, dims: readonly number[]): Value => graph.constant(Tensor.int64(dims), 'dims');

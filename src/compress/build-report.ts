@@ -44,7 +44,6 @@ export function describeLayer(site: Site, decision: Decision | undefined, error:
       error: proposal.error,
       keepsRule: proposal.error <= error,
     })),
-    ...(decision?.spectrum && { spectrum: decision.spectrum }),
   };
 }
 

@@ -1,7 +1,8 @@
 import { Graph } from '../graph/graph.js';
 import { Model } from '../graph/model.js';
 import { Node, type NodeInput } from '../graph/node.js';
-import { Value } from '../graph/value.js';
+import { tensorType, Value } from '../graph/value.js';
+import type { Tensors } from '../runtime/index.js';
 import type { RewriteTarget } from './method.js';
 import type { Site } from './sites.js';
 
@@ -16,8 +17,9 @@ export interface Fragment {
 /**
  * Copies the nodes that use a site into a model of their own. Each call makes a fresh copy, so that a candidate may
  * rewrite it; constants are shared, not copied.
+ * @param feeds an example of what it will be run on, from which its inputs take their dtypes
  */
-export function cutOut(site: Site, model: Model): Fragment {
+export function cutOut(site: Site, model: Model, feeds?: Tensors): Fragment {
   const graph = new Graph('layer');
   const copies = new Map<Value, Value>();
   const sources = new Map<string, Value>();
@@ -30,7 +32,8 @@ export function cutOut(site: Site, model: Model): Fragment {
     if (constant) {
       copy = graph.constant(constant, original.name);
     } else {
-      copy = graph.addInput(`x${sources.size}`, original.dtype ? { kind: 'tensor', dtype: original.dtype } : undefined);
+      const name = `x${sources.size}`;
+      copy = graph.addInput(name, tensorType(feeds?.[name]?.dtype ?? original.dtype));
       sources.set(copy.name, original);
     }
     copies.set(original, copy);

@@ -39,7 +39,7 @@ export interface SampleResult {
 export type Scores = Readonly<Record<string, Score>>;
 
 /** What an evaluation returns: named scores, alone or with results for each input. */
-export type Evaluation = Scores | { readonly scores: Scores; readonly samples: readonly SampleResult[] };
+export type Evaluation = Scores | { readonly scores: Scores; readonly samples?: readonly SampleResult[] };
 
 export interface EvalContext {
   /** The original model: to score agreement with it. While the original itself is scored, the same as the runner. */
@@ -69,7 +69,7 @@ export async function evaluate(
   context: EvalContext,
 ): Promise<EvaluationReport> {
   const result: unknown = await evalFunction(runner, context);
-  const detailed = isRecord(result) && isRecord(result.scores) && Array.isArray(result.samples);
+  const detailed = isRecord(result) && isRecord(result.scores) && !('value' in result.scores);
   const scores = detailed ? result.scores : result;
   if (!isRecord(scores) || Object.keys(scores).length === 0) {
     throw new WhittleError('the evaluation returned no scores', {
@@ -78,7 +78,7 @@ export async function evaluate(
   }
   return {
     scores: new Map(Object.entries(scores).map(([name, score]) => [name, toScore(name, score)])),
-    samples: detailed ? (result.samples as SampleResult[]) : [],
+    samples: detailed && Array.isArray(result.samples) ? (result.samples as SampleResult[]) : [],
   };
 }
 

@@ -54,14 +54,18 @@ export function indexedSource(
 export const formatShape = (shape: readonly Dim[] | undefined): string =>
   shape === undefined ? '[…]' : `[${shape.map(dim => dim ?? '?').join(', ')}]`;
 
+/** Whether a dimension's name means something: exporters also write `?` or `None` where they know nothing. */
+export const isNamed = (dim: Dim): dim is string =>
+  typeof dim === 'string' && /\w/.test(dim) && dim.toLowerCase() !== 'none';
+
 /** Whether a fixed shape fits one with open dimensions. A name that occurs twice must mean one size. */
 export function shapeFits(dims: readonly number[], shape: readonly Dim[] | undefined): boolean {
   if (shape === undefined) return true;
   if (dims.length !== shape.length) return false;
   const sizes = new Map<string, number>();
   return shape.every((dim, i) => {
-    if (dim === null) return true;
     if (typeof dim === 'number') return dim === dims[i];
+    if (!isNamed(dim)) return true;
     const known = sizes.get(dim);
     sizes.set(dim, dims[i]!);
     return known === undefined || known === dims[i];

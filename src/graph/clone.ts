@@ -75,12 +75,15 @@ function cloneAttribute(
   return options.attribute ? options.attribute(attribute) : attribute;
 }
 
-/** A copy of a model that can be edited without touching the first; tensors are shared. */
-export function cloneModel(model: Model): Model {
-  const copy = new Model(cloneGraph(model.graph));
+/**
+ * A copy of a model that can be edited without touching the first; tensors are shared. `values` receives each old value
+ * with its copy.
+ */
+export function cloneModel(model: Model, values: Map<Value, Value> = new Map()): Model {
+  const copy = new Model(cloneGraph(model.graph, values));
   copy.irVersion = model.irVersion;
   copy.opsets = new Map(model.opsets);
-  copy.functions = model.functions.map(cloneFunction);
+  copy.functions = model.functions.map(definition => cloneFunction(definition, values));
   copy.metadata = new Map(model.metadata);
   copy.producerName = model.producerName;
   copy.producerVersion = model.producerVersion;
@@ -92,11 +95,11 @@ export function cloneModel(model: Model): Model {
   return copy;
 }
 
-const cloneFunction = (definition: FunctionDefinition): FunctionDefinition => ({
+const cloneFunction = (definition: FunctionDefinition, values: Map<Value, Value>): FunctionDefinition => ({
   ...definition,
   attributeDefaults: new Map(definition.attributeDefaults),
   opsets: new Map(definition.opsets),
-  graph: cloneGraph(definition.graph),
+  graph: cloneGraph(definition.graph, values),
 });
 
 /**

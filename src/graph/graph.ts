@@ -92,7 +92,10 @@ export class Graph {
   insert(node: Node): Node {
     node.graph = this;
     for (const output of node.outputs) if (output) this.ownNames.add(output.name);
-    for (const graph of node.subgraphs) graph.owner = node;
+    for (const graph of node.subgraphs) {
+      graph.owner = node;
+      this.reserveNames(graph.ownNames);
+    }
     this.nodes.add(node);
     return node;
   }
@@ -112,6 +115,11 @@ export class Graph {
   /** Marks names as taken, e.g. all those of a file, before fresh ones are made. */
   reserveNames(names: Iterable<string>): void {
     for (const name of names) this.root.ownNames.add(name);
+  }
+
+  /** Names taken so far. */
+  names(): Iterable<string> {
+    return this.ownNames;
   }
 
   /** `base`, or `base_1`, `base_2`, …: not yet used in the whole model. Reserves it. */

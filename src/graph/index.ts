@@ -1,5 +1,8 @@
 export * from './attribute.js';
+export * from './check.js';
+export * from './checkFinite.js';
 export * from './clone.js';
+export * from './cost.js';
 export * from './dtype.js';
 export * from './errors.js';
 export * from './graph.js';
@@ -7,6 +10,7 @@ export * from './infer/index.js';
 export * from './model.js';
 export * from './node.js';
 export * from './ops/index.js';
+export * from './rewrite/index.js';
 export * from './sparse.js';
 export * from './tensor.js';
 export * from './value.js';

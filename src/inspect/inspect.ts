@@ -1,11 +1,14 @@
 import { toMatrix } from '../compress/matrix.js';
 import type { Progress } from '../compress/report.js';
 import { findSites, type Site } from '../compress/sites.js';
+import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import { sizeOf } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
-import { singularValues } from '../linalg/index.js';
+import { initLinalg, matrix, singularValues } from '../linalg/index.js';
 import { modelByteLength } from '../onnx/index.js';
+import { sourcesOf } from '../onnx/leftovers.js';
+import { VERSION } from '../version.js';
 import { allConstants, allGraphs } from './constants.js';
 import type { InspectReport, Signature, WeightReport } from './report.js';
 import { measureSpectrum } from './spectrum.js';
@@ -13,21 +16,20 @@ import { measureSpectrum } from './spectrum.js';
 export interface InspectOptions {
   /** Compute the singular values of every weight; takes time where they are large. */
   spectra?: boolean;
-  /** The files that the model consists of, for their sizes; without them it is sized as one written file. */
-  files?: readonly { path: string; bytes: number }[];
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
 }
 
 /** Says what a model is made of: its signature, its bytes by file and part, its operators, its weights. */
 export async function inspect(model: Model, options: InspectOptions = {}): Promise<InspectReport> {
-  const files = options.files ?? [{ path: model.path ?? model.graph.name, bytes: modelByteLength(model) }];
+  const files = filesOf(model);
   const total = files.reduce((sum, file) => sum + file.bytes, 0);
   const graphs = [...allGraphs(model)];
   const report: InspectReport = {
     version: 1,
+    whittle: VERSION,
     model: describe(model),
-    bytes: { total, files: [...files], parts: partsOf(model, total) },
+    bytes: { total, files, parts: partsOf(model, total) },
     nodes: graphs.reduce((sum, graph) => sum + graph.nodes.size, 0),
     subgraphs: graphs.length - 1 - model.functions.length,
     ops: histogram(
@@ -37,24 +39,34 @@ export async function inspect(model: Model, options: InspectOptions = {}): Promi
     warnings: [],
   };
   const sites = findSites(model);
-  for (const [i, site] of sites.entries()) {
-    options.signal?.throwIfAborted();
-    const weight = describeWeight(site, total);
-    report.weights.push(weight);
-    if (!options.spectra) continue;
-    options.onProgress?.({ phase: 'spectra', done: i, total: sites.length, detail: weight.name });
-    const { data, rows, cols } = toMatrix(site.tensor, site.layout);
-    if (!data.every(Number.isFinite)) {
-      report.warnings.push(
-        `Weight "${weight.name}" holds NaN or infinite numbers: it has no spectrum, and the model is broken.`,
-      );
-      continue;
-    }
-    const values = Array.from(await singularValues(data, rows, cols));
-    weight.spectrum = { ...measureSpectrum(values), values };
-  }
-  if (options.spectra) options.onProgress?.({ phase: 'spectra', done: sites.length, total: sites.length });
+  report.weights = sites.map(site => describeWeight(site, total));
+  if (options.spectra) await addSpectra(report, sites, options);
   return report;
+}
+
+async function addSpectra(
+  report: InspectReport,
+  sites: readonly Site[],
+  { onProgress, signal }: InspectOptions,
+): Promise<void> {
+  await initLinalg();
+  for (const [i, { tensor, layout }] of sites.entries()) {
+    const weight = report.weights[i]!;
+    onProgress?.({ phase: 'spectra', done: i, total: sites.length, detail: weight.name });
+    // A decomposition blocks its thread: between two of them, let the progress be seen and an abort come in.
+    await new Promise(resolve => setTimeout(resolve));
+    signal?.throwIfAborted();
+    try {
+      const { data, rows, cols } = toMatrix(tensor, layout);
+      const values = Array.from(singularValues(matrix(data, rows, cols)));
+      weight.spectrum = { ...measureSpectrum(values), values };
+    } catch (error) {
+      // NaN weights, or a matrix beyond what fits into memory: the others still have their spectra.
+      if (!(error instanceof WhittleError)) throw error;
+      report.warnings.push(`Weight "${weight.name}" has no spectrum: ${error.message}`);
+    }
+  }
+  onProgress?.({ phase: 'spectra', done: sites.length, total: sites.length });
 }
 
 function describe(model: Model): InspectReport['model'] {
@@ -70,6 +82,13 @@ function describe(model: Model): InspectReport['model'] {
     inputs: inputs.map(signatureOf),
     outputs: model.graph.outputs.map(signatureOf),
   };
+}
+
+/** The file of a model and those of its external data; a model made in memory is sized as it would be written. */
+function filesOf(model: Model): InspectReport['bytes']['files'] {
+  const sources = [...(sourcesOf.get(model) ?? [])];
+  if (sources.length === 0) return [{ path: model.path ?? model.graph.name, bytes: modelByteLength(model) }];
+  return sources.map(({ name, size }) => ({ path: name ?? model.graph.name, bytes: size }));
 }
 
 function signatureOf(value: Value): Signature {

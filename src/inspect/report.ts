@@ -4,6 +4,7 @@ import type { SpectrumMeasures } from './spectrum.js';
 /** What a model is made of, as plain JSON: `whittle inspect --json` prints it. Sizes are bytes. */
 export interface InspectReport {
   version: 1;
+  whittle: string;
   model: {
     path?: string;
     name: string;

@@ -15,7 +15,7 @@ export interface DecodeLimits extends ReadLimits {
   rank: number;
 }
 
-export const DEFAULT_LIMITS: DecodeLimits = { depth: 100, messages: 20_000_000, rank: 64 };
+export const DEFAULT_LIMITS: DecodeLimits = { depth: 100, items: 4_000_000, rank: 64 };
 
 /** What the parts of the decoder share. */
 export interface DecodeContext {

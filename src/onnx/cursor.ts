@@ -148,11 +148,11 @@ export class Cursor {
     const { window } = this;
     const start = this.reader.pos;
     let length = 1;
-    while (window[start + length - 1]! >= 0x80) length++;
-    if (length > left || left <= 0) this.fail('the file ends inside a number');
+    while (length <= VARINT_BYTES && window[start + length - 1]! >= 0x80) length++;
     if (length > VARINT_BYTES || (length === VARINT_BYTES && window[start + 9]! > 1)) {
       this.fail('a number has more than 64 bits');
     }
+    if (length > left) this.fail('the file ends inside a number');
     return length;
   }
 

@@ -42,6 +42,7 @@ class GraphDecoder {
   private readonly scope: Scope;
   /** All names of this graph and those inside it. */
   private readonly names: Set<string> = new Set();
+  private readonly inputNames: Set<string> = new Set();
 
   constructor(context: DecodeContext, graph: Graph, scope: Scope) {
     this.context = context;
@@ -51,7 +52,7 @@ class GraphDecoder {
 
   decode(message: Message<'GraphProto'>): Set<string> {
     const { name: _, node = [], initializer, sparseInitializer, input, output, valueInfo, ...rest } = message;
-    for (const info of input ?? []) this.graph.inputs.push(this.define(info, 'input'));
+    for (const info of input ?? []) this.addInput(info);
     for (const tensor of initializer ?? []) {
       const name = tensor.name ?? '';
       this.addConstant(name, decodeTensor(this.context, { ...tensor, name: undefined }, name));
@@ -62,8 +63,10 @@ class GraphDecoder {
     }
     // A subgraph, or a file out of order, may use a name before the node that gives it has been read.
     const outputs = node.map(n => this.defineOutputs(n));
-    const interfaceNames = new Set([...(input ?? []), ...(output ?? [])].map(info => info.name));
-    const dangling = (valueInfo ?? []).filter(info => !this.describe(info, interfaceNames.has(info.name)));
+    const interfaceNames = new Set([...(input ?? []), ...(output ?? [])].map(info => info.name ?? ''));
+    const dangling = (valueInfo ?? []).filter(
+      info => !this.describe(info, interfaceNames.has(info.name ?? '')),
+    );
     for (const info of output ?? []) this.graph.outputs.push(this.resolveOutput(info));
     node.forEach((n, i) => this.addNode(n, outputs[i]!));
     this.graph.extra = keep('GraphProto', dangling.length > 0 ? { ...rest, valueInfo: dangling } : rest);
@@ -73,11 +76,12 @@ class GraphDecoder {
     return this.names;
   }
 
-  private define(info: ValueInfo, what: string): Value {
+  private addInput(info: ValueInfo): void {
     const value = new Value(info.name ?? '');
-    if (!this.scope.define(value)) this.failTwice(what, value.name);
+    if (!this.scope.define(value)) this.failTwice('input', value.name);
     applyInfo(value, info);
-    return value;
+    this.inputNames.add(value.name);
+    this.graph.inputs.push(value);
   }
 
   private addConstant(name: string, constant: Tensor | SparseTensor): void {
@@ -116,8 +120,8 @@ class GraphDecoder {
     if (!value) {
       return failDecode(this.context, `graph output "${name}" is produced by nothing`, { value: name });
     }
-    const isOwn = this.scope.own(name) === value;
-    if (isOwn && (value.producer || value.initializer)) applyInfo(value, info);
+    // An input that is passed through, or a value from outside, has been described where it was declared.
+    if (this.scope.own(name) === value && !this.inputNames.has(name)) applyInfo(value, info);
     return value;
   }
 

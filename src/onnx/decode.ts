@@ -129,7 +129,7 @@ function decodeFunction(context: DecodeContext, message: Message<'FunctionProto'
     attributeDefaults: new Map(defaults),
     opsets: decodeOpsets(context, opsetImport),
     graph: decodeFunctionBody(context, message),
-    extra: keep('FunctionProto', rest),
+    extra: keep('FunctionProto', opsetImport?.some(e => e.unknown) ? { ...rest, opsetImport } : rest),
   };
 }
 

@@ -1,4 +1,5 @@
 import { dtypeCode } from '../graph/dtype.js';
+import { WhittleError } from '../graph/errors.js';
 import type { SparseTensor } from '../graph/sparse.js';
 import type { Tensor } from '../graph/tensor.js';
 import { sparseLeftovers, tensorLeftovers } from './leftovers.js';
@@ -43,7 +44,14 @@ export function encodeTensor(tensor: Tensor, places: ExternalPlaces, name?: stri
 
 /** The raw bytes of a tensor, read only when they are written. */
 function tensorPayload(tensor: Tensor): Payload {
-  return tensor.resident ? tensor.bytes() : new DerivedBytes(tensor.byteLength, () => tensor.bytes());
+  return tensor.resident ? tensor.bytes() : new DerivedBytes(tensor.byteLength, () => readTensor(tensor));
+}
+
+/** The bytes of a tensor, as many as it promised when the file was laid out. */
+export function readTensor(tensor: Tensor): Uint8Array {
+  const bytes = tensor.bytes();
+  if (bytes.byteLength === tensor.byteLength) return bytes;
+  throw new WhittleError(`a weight gave ${bytes.byteLength} bytes instead of ${tensor.byteLength}`);
 }
 
 export function encodeSparse(

@@ -22,19 +22,7 @@ export interface EncodeOptions {
  * @throws WhittleError where the graph cannot be written, or a weight not be read
  */
 export function* encodeModel(model: Model, options: EncodeOptions = {}): Generator<Uint8Array> {
-  yield* readPieces(model, encodePieces(model, options));
-}
-
-function* readPieces(model: Model, { parts }: Encoded): Generator<Uint8Array> {
-  for (const part of parts) {
-    const bytes = readPayload(part);
-    if (bytes.byteLength !== part.byteLength) {
-      throw new WhittleError(`a weight gave ${bytes.byteLength} bytes instead of ${part.byteLength}`, {
-        file: model.path,
-      });
-    }
-    yield bytes;
-  }
+  for (const part of encodePieces(model, options).parts) yield readPayload(part);
 }
 
 /** Bytes that `encodeModel` will give; reads no weights. */
@@ -57,9 +45,9 @@ export function encodeToBytes(model: Model, options: EncodeOptions = {}): Uint8A
   }
   const bytes = new Uint8Array(byteLength);
   let at = 0;
-  for (const chunk of readPieces(model, pieces)) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
+  for (const part of pieces.parts) {
+    bytes.set(readPayload(part), at);
+    at += part.byteLength;
   }
   return bytes;
 }
@@ -88,8 +76,9 @@ function buildMessage(model: Model, places: ExternalPlaces): Message<'ModelProto
 function encodeFunction(definition: FunctionDefinition, places: ExternalPlaces): Message<'FunctionProto'> {
   const { graph, name, domain, overload } = definition;
   const body = encodeGraph(graph, places);
+  const before = kept('FunctionProto', definition);
   const message: Message<'FunctionProto'> = {
-    ...kept('FunctionProto', definition),
+    ...before,
     name,
     domain,
     input: graph.inputs.map(input => input.name),
@@ -99,7 +88,7 @@ function encodeFunction(definition: FunctionDefinition, places: ExternalPlaces):
       encodeAttribute(key, attribute, places, g => encodeGraph(g, places)),
     ),
     node: body.node ?? [],
-    opsetImport: encodeOpsets(definition.opsets),
+    opsetImport: encodeOpsets(definition.opsets, before.opsetImport),
     valueInfo: body.valueInfo ?? [],
   };
   if (overload) message.overload = overload;

@@ -1,7 +1,7 @@
 import type { Graph } from '../graph/graph.js';
 import type { Model } from '../graph/model.js';
 import { Tensor } from '../graph/tensor.js';
-import type { ExternalPlace } from './encode-tensor.js';
+import { type ExternalPlace, readTensor } from './encode-tensor.js';
 
 /** Large weights start at a page, so that readers can map the file; small ones where any dtype is aligned. */
 const PAGE = 4096;
@@ -33,7 +33,7 @@ export function* externalChunks({ places }: ExternalLayout): Generator<Uint8Arra
   let end = 0;
   for (const [tensor, { offset }] of places) {
     if (offset > end) yield new Uint8Array(offset - end);
-    const bytes = tensor.bytes();
+    const bytes = readTensor(tensor);
     yield bytes;
     end = offset + bytes.byteLength;
   }

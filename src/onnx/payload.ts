@@ -55,7 +55,7 @@ export function takePayload(source: ByteSource, offset: number, byteLength: numb
 
 /** Several payloads in a row as one. */
 export function concatPayloads(parts: readonly Payload[]): Payload {
-  if (parts.length === 1) return parts[0]!;
+  if (parts.length <= 1) return parts[0] ?? new Uint8Array(0);
   const byteLength = parts.reduce((sum, part) => sum + part.byteLength, 0);
   const read = () => {
     const all = new Uint8Array(byteLength);

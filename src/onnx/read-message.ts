@@ -1,4 +1,5 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { WhittleError } from '../graph/errors.js';
 import { Cursor } from './cursor.js';
 import { concatPayloads, type Payload, takePayload } from './payload.js';
 import { type Field, type Message, type MessageName, ONNX } from './schema.js';
@@ -8,8 +9,8 @@ import { decodeText } from './utf8.js';
 export interface ReadLimits {
   /** How deep messages may be nested. Protobuf's own libraries stop at 100. */
   depth: number;
-  /** How many messages there may be. A message takes two bytes in a file, but a hundred in memory. */
-  messages: number;
+  /** How many messages and byte strings there may be: each takes two bytes in a file, but hundreds in memory. */
+  items: number;
 }
 
 type Content = Record<string, unknown>;
@@ -49,17 +50,19 @@ export function readMessage<Name extends MessageName>(
 
 class MessageReader {
   private readonly cursor: Cursor;
-  private messagesLeft: number;
+  private itemsLeft: number;
+  private readonly limits: ReadLimits;
 
   constructor(source: ByteSource, limits: ReadLimits) {
     this.cursor = new Cursor(source);
-    this.messagesLeft = limits.messages;
+    this.limits = limits;
+    this.itemsLeft = limits.items;
   }
 
   read(name: string, end: number, depth: number, into: Content): Content {
     const { cursor } = this;
     if (depth <= 0) cursor.fail('messages are nested too deeply');
-    if (--this.messagesLeft < 0) cursor.fail('there are too many messages');
+    this.countItem();
     const entries = BY_NUMBER.get(name)!;
     const unknown = new UnknownFields();
     const packs = new Map<string, PackedField>();
@@ -140,12 +143,21 @@ class MessageReader {
       case 'string':
         return decodeText(cursor.text(length));
       case 'bytes':
+        this.countItem();
         return cursor.bytes(length);
       case 'payload':
         return cursor.payload(length);
       default:
         return this.read(type, cursor.position + length, depth - 1, before ?? {});
     }
+  }
+
+  private countItem(): void {
+    if (--this.itemsLeft >= 0) return;
+    throw new WhittleError(`the file has more than ${this.limits.items} messages`, {
+      file: this.cursor.source.name,
+      hint: 'If you trust it, raise `limits.items`',
+    });
   }
 
   private readScalar(type: string): number | bigint {
@@ -176,6 +188,7 @@ class PackedField {
   private elements: BinaryWriter | undefined;
 
   add(part: Payload): void {
+    if (part.byteLength === 0) return;
     this.flush();
     this.parts.push(part);
   }

@@ -8,7 +8,8 @@ const encoder = new TextEncoder();
 const ESCAPED = /[\uDC80-\uDCFF]/u;
 
 export function decodeText(bytes: Uint8Array): string {
-  if (bytes.byteLength <= 64 && bytes.every(byte => byte < 0x80)) return String.fromCharCode(...bytes);
+  const short = bytes.byteLength <= 48 ? decodeAscii(bytes) : undefined;
+  if (short !== undefined) return short;
   try {
     return strict.decode(bytes);
   } catch {
@@ -16,14 +17,28 @@ export function decodeText(bytes: Uint8Array): string {
   }
 }
 
+/** The bytes of a text that `decodeText` gave, broken ones included. */
 export function encodeText(text: string): Uint8Array {
-  if (!ESCAPED.test(text)) return encoder.encode(text);
+  if (!hasBrokenBytes(text)) return encoder.encode(text);
   const bytes: number[] = [];
   for (const character of text) {
     if (ESCAPED.test(character)) bytes.push(character.charCodeAt(0) - 0xdc00);
     else bytes.push(...encoder.encode(character));
   }
   return Uint8Array.from(bytes);
+}
+
+/** Whether a text stands for bytes that are not UTF-8. */
+export const hasBrokenBytes = (text: string): boolean => ESCAPED.test(text);
+
+/** TextDecoder costs more than the whole rest for names as short as most are. */
+function decodeAscii(bytes: Uint8Array): string | undefined {
+  let text = '';
+  for (const byte of bytes) {
+    if (byte >= 0x80) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return text;
 }
 
 function decodeEscaping(bytes: Uint8Array): string {

@@ -1,7 +1,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { type Payload, RESIDENT_BYTES } from './payload.js';
 import { type Field, type Message, type MessageName, ONNX } from './schema.js';
-import { encodeText } from './utf8.js';
+import { encodeText, hasBrokenBytes } from './utf8.js';
 
 /**
  * An encoded message as the pieces of its bytes: structure in memory, weights where they are, to be read when
@@ -57,9 +57,13 @@ function writeField(out: Pieces, field: Field, value: unknown): void {
     case 'uint64':
       writer.tag(field.no, WireType.Varint).uint64(value as number | bigint);
       break;
-    case 'string':
-      writer.tag(field.no, WireType.LengthDelimited).bytes(encodeText(value as string));
+    case 'string': {
+      const text = value as string;
+      writer.tag(field.no, WireType.LengthDelimited);
+      if (hasBrokenBytes(text)) writer.bytes(encodeText(text));
+      else writer.string(text);
       break;
+    }
     case 'bytes': {
       const bytes = value as Uint8Array;
       out.delimited(field.no, { byteLength: bytes.byteLength, parts: [bytes] });

@@ -34,7 +34,11 @@ export function formatPercent(ratio: number): string {
   if (percent !== 0 && Math.abs(percent) < 0.01) return `${percent < 0 ? `${MINUS}` : ''}<0.01%`;
   if (percent < 100 && percent >= 99.95) return percent >= 99.995 ? '>99.99%' : `${percent.toFixed(2)}%`;
   // Hundredths of a percent are as fine as anybody needs.
-  return Math.abs(percent) < 1 ? minus(`${Number(percent.toFixed(2))}%`) : `${significant(percent)}%`;
+  return Math.abs(percent) < 1
+    ? percent === 0
+      ? '0%'
+      : minus(`${percent.toFixed(2)}%`)
+    : `${significant(percent)}%`;
 }
 
 /** `0.42 ms`, `12.3 ms`, `4.20 s`, `2 min 5 s`, `1 h 4 min`. */
@@ -109,8 +113,10 @@ export function shorten(text: string, length: number): string {
   return `${text.slice(0, Math.max(0, length - 1 - tail))}…${text.slice(text.length - tail)}`;
 }
 
-const significant = (value: number): string => {
-  if (value === 0) return '0';
+const significant = (exact: number): string => {
+  if (exact === 0) return '0';
+  // Rounded first: 0.9999 has one digit before the point.
+  const value = Number(exact.toPrecision(3));
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
   return minus(value.toFixed(Math.min(digits, 4)));
 };

@@ -1,5 +1,5 @@
 import type { InspectReport, WeightReport } from '../inspect/report.js';
-import { formatBytes, formatPercent, plural } from './format.js';
+import { formatBytes, formatPercent } from './format.js';
 
 /** What stands out about a model, in a sentence. */
 export function summaryOf({ bytes, weights }: InspectReport): string {

@@ -15,7 +15,7 @@ export interface PageOptions {
 /** A self-contained page: it loads nothing, runs nothing but our own script, and may be mailed around. */
 export function page({ title, origin, headline, body, footer }: PageOptions): string {
   const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src '${SCRIPT_HASH}'; img-src data:; base-uri 'none'; form-action 'none'`;
-  const content = html`<header><p class="origin">${origin}</p><h1>${unbroken(headline)}</h1></header><main>${body}</main><footer>${footer}</footer>`;
+  const content = html`<header><p class="origin">${origin}</p><h1${headline.length > 100 && html` class="long"`}>${unbroken(headline)}</h1></header><main>${body}</main><footer>${footer}</footer>`;
   return `<!doctype html>
 <html lang="en">
 <head>

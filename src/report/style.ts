@@ -35,6 +35,7 @@ header { padding-top: 56px; padding-bottom: 40px; }
 .origin { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 4px 24px; color: var(--quiet); margin: 0 0 44px; max-width: none; }
 .origin b { color: var(--ink); font-weight: 600; overflow-wrap: anywhere; }
 h1 { font-size: clamp(24px, 1.1rem + 1.8vw, 36px); line-height: 1.24; letter-spacing: -0.014em; font-weight: 600; margin: 0; max-width: 27em; text-wrap: balance; overflow-wrap: anywhere; }
+h1.long { font-size: clamp(20px, 1rem + 1vw, 27px); line-height: 1.3; max-width: 34em; }
 section { display: grid; grid-template-columns: 148px minmax(0, 1fr); column-gap: 36px; padding: 28px 0 36px; border-top: 1px solid var(--rule); }
 h2 { font-size: 15px; line-height: 1.55; font-weight: 600; margin: 0; }
 h3 { font-size: 15px; font-weight: 600; margin: 28px 0 8px; }
@@ -46,6 +47,8 @@ ul { padding-left: 1.1em; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 a { color: inherit; text-underline-offset: 3px; }
 code, pre, .name { font-family: ui-monospace, "SF Mono", SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: 13px; }
+code { white-space: nowrap; }
+pre code, dd code { white-space: inherit; }
 .name { overflow-wrap: anywhere; }
 pre { margin: 0; padding: 14px 16px; background: var(--wash); overflow-x: auto; line-height: 1.5; }
 .repeat { position: relative; }
@@ -82,12 +85,12 @@ th[aria-sort="ascending"] button::after, th.number[aria-sort="ascending"] button
 th[aria-sort="descending"] button::after, th.number[aria-sort="descending"] button::before { content: "↓"; }
 th.number button::after { display: none; }
 th.number button::before { margin-right: 0.3em; }
-.wide th, .wide td { padding-right: 18px; }
+.wide th:not(:last-child), .wide td:not(:last-child) { padding-right: 18px; }
 td .name, th .name { display: block; min-width: 15ch; max-width: 36ch; }
 td .rank { color: var(--quiet); }
 td li .name { display: inline; }
-td .quiet, th .quiet { display: block; font-size: 13px; line-height: 1.4; }
-td .fixed, th .fixed { white-space: nowrap; }
+td .quiet, th .quiet { display: block; max-width: 44ch; font-size: 13px; line-height: 1.4; }
+td .fixed, th .fixed { white-space: nowrap; max-width: none; }
 .shrink { display: block; position: relative; width: 56px; height: 10px; background: var(--rest); }
 .shrink.bare { background: none; }
 .shrink span { position: absolute; inset: 0 auto 0 0; }
@@ -96,9 +99,12 @@ td details { min-width: 24ch; max-width: 40ch; }
 td details ul { list-style: none; padding: 4px 0 2px; margin: 0; font-size: 13px; color: var(--quiet); }
 .past { text-decoration: line-through; text-decoration-thickness: 1px; }
 
+td img { display: block; max-width: 240px; max-height: 96px; background: #fff; }
+.answer { white-space: pre-wrap; overflow-wrap: anywhere; }
 figure { margin: 0 0 24px; }
 figcaption { margin-top: 8px; max-width: 68ch; }
 .plot { display: block; max-width: 100%; height: auto; font-size: 12px; overflow: visible; }
+.plot + p { margin-top: 14px; }
 .scroll .plot { max-width: none; }
 .plot text { fill: var(--quiet); }
 .plot text.value, .plot text.axis { fill: var(--ink); }

@@ -1,3 +1,4 @@
+import { WhittleError } from '../graph/errors.js';
 import { type Backend, type Engine, type Ort, queue } from './backend.js';
 import type { Provider } from './options.js';
 
@@ -12,7 +13,15 @@ const NATIVE: readonly Provider[] = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'];
 let native: Promise<OrtNode> | undefined;
 
 function loadNative(): Promise<OrtNode> {
-  native ??= import('onnxruntime-node').then(module => module.default as unknown as OrtNode);
+  native ??= import('onnxruntime-node').then(
+    module => module.default as unknown as OrtNode,
+    (cause: unknown) => {
+      throw new WhittleError(`onnxruntime-node does not load on ${process.platform} ${process.arch}`, {
+        hint: 'The provider "wasm" runs everywhere, more slowly',
+        cause,
+      });
+    },
+  );
   return native;
 }
 
@@ -23,7 +32,11 @@ export const backend: Backend = {
   defaultProvider: 'cpu',
 
   async built() {
-    const names = (await loadNative()).listSupportedBackends().map(b => b.name);
+    const backends = await loadNative().then(
+      ort => ort.listSupportedBackends(),
+      () => [],
+    );
+    const names = backends.map(b => b.name);
     return [...NATIVE.filter(p => names.includes(p)), 'wasm'];
   },
 

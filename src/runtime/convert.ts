@@ -1,7 +1,7 @@
 import type { Tensor as OrtTensor } from 'onnxruntime-web';
 import type { DType } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
-import { Tensor } from '../graph/tensor.js';
+import { Tensor, type TypedArray } from '../graph/tensor.js';
 import type { Ort } from './backend.js';
 
 /** The dtypes that ONNX Runtime passes to and from JavaScript; in Node no four-bit integers. */
@@ -45,8 +45,7 @@ export function toOrt(ort: Ort, tensor: Tensor, name: string): OrtTensor {
       dims,
     );
   }
-  const data = tensor.data();
-  return new ort.Tensor(dtype as 'float32', (isShared(data) ? data.slice() : data) as Float32Array, dims);
+  return new ort.Tensor(dtype as 'float32', unshared(tensor.data()) as Float32Array, dims);
 }
 
 /** A tensor over the memory of ONNX Runtime's; strings are copied. It must be on the CPU. */
@@ -62,6 +61,11 @@ export function sharesMemory(tensor: Tensor): boolean {
   const bytes = tensor.bytes();
   if (isShared(bytes)) return false;
   return tensor.data().buffer === bytes.buffer;
+}
+
+/** ONNX Runtime takes no views of shared memory: the array itself, or a copy where it is one. */
+export function unshared<T extends TypedArray>(data: T): T {
+  return isShared(data) ? (data.slice() as T) : data;
 }
 
 const isShared = (data: ArrayBufferView): boolean =>

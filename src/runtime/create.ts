@@ -1,30 +1,36 @@
 import type { InferenceSession } from 'onnxruntime-web';
 import { WhittleError } from '../graph/errors.js';
-import { Model } from '../graph/model.js';
-import { encodeToBytes } from '../onnx/index.js';
+import type { Model } from '../graph/model.js';
 import type { Engine } from './backend.js';
 import { backend } from './backend.node.js';
-import { exposedValues, withOutputs } from './expose.js';
 import { ortFailure } from './failure.js';
 import type { Provider, SessionOptions } from './options.js';
 import { Session } from './session.js';
+import { type Source, sourceOf } from './source.js';
 
 /**
- * Loads a model into ONNX Runtime.
- * @param source a model; or a path (in the browser a URL) or the bytes of an ONNX file, which load without being
- *   read by us and cannot expose values
+ * Loads a model into ONNX Runtime. A model in memory is encoded first, as it is at the call; a path or bytes load
+ * directly, but cannot expose intermediate values.
+ * @param source a model; or a path (in the browser a URL) or the bytes of an ONNX file
  * @throws WhittleError where ONNX Runtime rejects the model, the provider is missing, or a value to expose
  */
 export async function createSession(
   source: Model | Uint8Array | string,
   options: SessionOptions = {},
 ): Promise<Session> {
+  return openSession(sourceOf(source, options.expose), options);
+}
+
+export async function openSession(
+  { data, external, file, exposed }: Source,
+  options: SessionOptions,
+): Promise<Session> {
   const provider = options.provider ?? backend.defaultProvider;
   const engine = await loadEngine(provider, options);
-  const { data, file, exposed } = prepare(source, options.expose);
+  const settings = ortOptions(engine, options);
+  if (external.length > 0) settings.externalData = external;
   try {
     const { InferenceSession } = engine.ort;
-    const settings = ortOptions(engine, options);
     const native = await engine.exclusively(() =>
       // The two overloads of `create` do not take the union.
       typeof data === 'string'
@@ -38,34 +44,21 @@ export async function createSession(
   }
 }
 
-interface Prepared {
-  readonly data: string | Uint8Array;
-  readonly file: string | undefined;
-  readonly exposed: readonly string[];
+let available: Promise<Provider[]> | undefined;
+
+/** The providers that work on this machine, tried with a tiny model at the first call. */
+export function availableProviders(): Promise<Provider[]> {
+  available ??= tryProviders();
+  return available;
 }
 
-function prepare(source: Model | Uint8Array | string, expose: SessionOptions['expose'] = []): Prepared {
-  if (source instanceof Model) {
-    const values = exposedValues(source, expose);
-    const data = withOutputs(source.graph, values, () => encodeToBytes(source));
-    return { data, file: source.path, exposed: values.map(value => value.name) };
-  }
-  if (expose.length > 0) {
-    throw new WhittleError('intermediate values can be exposed of a Model only', {
-      hint: 'Read the file first: createSession(await load(path), { expose })',
-    });
-  }
-  return { data: source, file: typeof source === 'string' ? source : undefined, exposed: [] };
-}
-
-/** The providers that work on this machine, tried one by one with a tiny model. */
-export async function availableProviders(): Promise<Provider[]> {
-  const available: Provider[] = [];
+async function tryProviders(): Promise<Provider[]> {
+  const working: Provider[] = [];
   for (const provider of await backend.built()) {
     const engine = await backend.load(provider, {});
-    if ((await tryProvider(engine)) === undefined) available.push(provider);
+    if ((await tryProvider(engine)) === undefined) working.push(provider);
   }
-  return available;
+  return working;
 }
 
 async function loadEngine(provider: Provider, options: SessionOptions): Promise<Engine> {

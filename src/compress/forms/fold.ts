@@ -49,7 +49,7 @@ function foldPerRow(graph: Graph, { q, scales }: QuantizedMatrix, { dims, dtype,
   const rowAxes = layout.perm.slice(0, layout.split);
   const scaleDims = dims.map((dim, axis) => (rowAxes.includes(axis) ? dim : 1));
   const scale = foldScales(graph, scales, scaleDims);
-  return castTo(graph, graph.op('Mul', [weight, scale], {}, { name: 'w' }), dtype);
+  return castTo(graph, graph.op('Mul', [weight, scale], {}, { outputs: ['w'] }), dtype);
 }
 
 /** Any bits, any block: a flat stream of integers, unpacked, scaled per block and put back in shape. */
@@ -57,21 +57,21 @@ function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
   const { rows, cols, paddedCols, block, scales, format } = quantized;
   const blocks = paddedCols / block;
   const flat = unpack(graph, quantized.q, format.bits, opset);
-  const inBlocks = graph.op('Reshape', [flat, sharedShape(graph, [rows, blocks, block])], {}, { name: 'w' });
+  const inBlocks = graph.op('Reshape', [flat, sharedShape(graph, [rows, blocks, block])], {}, { outputs: ['w'] });
   const centred =
     format.bits === 8
       ? inBlocks
-      : graph.op('Sub', [inBlocks, sharedScalar(graph, 2 ** (format.bits - 1))], {}, { name: 'w' });
-  const scaled = graph.op('Mul', [centred, foldScales(graph, scales, [rows, blocks, 1])], {}, { name: 'w' });
+      : graph.op('Sub', [inBlocks, sharedScalar(graph, 2 ** (format.bits - 1))], {}, { outputs: ['w'] });
+  const scaled = graph.op('Mul', [centred, foldScales(graph, scales, [rows, blocks, 1])], {}, { outputs: ['w'] });
   let weight = scaled;
   if (paddedCols > cols) {
-    weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, paddedCols])], {}, { name: 'w' });
+    weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, paddedCols])], {}, { outputs: ['w'] });
     weight = firstAlong(graph, weight, 1, cols, opset);
   }
   const shaped = permutedDims(dims, layout);
-  weight = graph.op('Reshape', [weight, sharedShape(graph, shaped)], {}, { name: 'w' });
+  weight = graph.op('Reshape', [weight, sharedShape(graph, shaped)], {}, { outputs: ['w'] });
   if (!isIdentity(layout.perm)) {
-    weight = graph.op('Transpose', [weight], { perm: inversePermutation(layout.perm) }, { name: 'w' });
+    weight = graph.op('Transpose', [weight], { perm: inversePermutation(layout.perm) }, { outputs: ['w'] });
   }
   return castTo(graph, weight, dtype);
 }
@@ -107,8 +107,8 @@ function unpack(graph: Graph, q: Int8Array, bits: number, opset: number): Value 
     if ((bits & width) === 0) continue;
     let plane = unpackPlane(graph, unsigned, shift, width, opset);
     if (sum) {
-      plane = graph.op('Mul', [plane, sharedScalar(graph, 2 ** shift)], {}, { name: 'u' });
-      plane = graph.op('Add', [sum, plane], {}, { name: 'u' });
+      plane = graph.op('Mul', [plane, sharedScalar(graph, 2 ** shift)], {}, { outputs: ['u'] });
+      plane = graph.op('Add', [sum, plane], {}, { outputs: ['u'] });
     }
     sum = plane;
     shift += width;
@@ -133,15 +133,15 @@ function unpackPlane(graph: Graph, unsigned: Uint8Array, shift: number, width: n
     [perByte, 1],
     Array.from({ length: perByte }, (_, i) => 2 ** (-width * i)),
   );
-  const op = (type: string, a: Value, b: Value) => graph.op(type, [a, b], {}, { name: 'u' });
-  const floor = (a: Value) => graph.op('Floor', [a], {}, { name: 'u' });
+  const op = (type: string, a: Value, b: Value) => graph.op(type, [a, b], {}, { outputs: ['u'] });
+  const floor = (a: Value) => graph.op('Floor', [a], {}, { outputs: ['u'] });
   const t = floor(op('Mul', packed, sharedConstant(graph, column)));
   const above = op(
     'Mul',
     floor(op('Mul', t, sharedScalar(graph, 1 / 2 ** width))),
     sharedScalar(graph, 2 ** width),
   );
-  const values = graph.op('Reshape', [op('Sub', t, above), sharedShape(graph, [-1])], {}, { name: 'u' });
+  const values = graph.op('Reshape', [op('Sub', t, above), sharedShape(graph, [-1])], {}, { outputs: ['u'] });
   return size * perByte === unsigned.length ? values : firstAlong(graph, values, 0, unsigned.length, opset);
 }
 
@@ -149,13 +149,13 @@ function unpackPlane(graph: Graph, unsigned: Uint8Array, shift: number, width: n
 function firstAlong(graph: Graph, value: Value, axis: number, length: number, opset: number): Value {
   // Slice took its bounds as attributes before opset 10.
   if (opset < 10)
-    return graph.op('Slice', [value], { axes: [axis], starts: [0], ends: [length] }, { name: 'w' });
+    return graph.op('Slice', [value], { axes: [axis], starts: [0], ends: [length] }, { outputs: ['w'] });
   const bound = (n: number) => sharedShape(graph, [n]);
-  return graph.op('Slice', [value, bound(0), bound(length), bound(axis)], {}, { name: 'w' });
+  return graph.op('Slice', [value, bound(0), bound(length), bound(axis)], {}, { outputs: ['w'] });
 }
 
 function castTo(graph: Graph, value: Value, dtype: DType): Value {
   const from = value.dtype ?? 'float32';
   if (from === dtype) return value;
-  return graph.op('Cast', [value], { to: dtypeCode(dtype) }, { name: 'c' });
+  return graph.op('Cast', [value], { to: dtypeCode(dtype) }, { outputs: ['c'] });
 }

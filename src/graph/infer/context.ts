@@ -6,6 +6,7 @@ import {
   type InferContext,
   type KnownElements,
   MAX_KNOWN_ELEMENTS,
+  type Runs,
   type ValueFacts,
 } from '../ops/definition.js';
 import { type Dim, type Shape, tensorType, type Value, type ValueType } from '../value.js';
@@ -14,7 +15,7 @@ import { type Dim, type Shape, tensorType, type Value, type ValueType } from '..
 export interface FactSource {
   typeOf(value: Value): ValueType | undefined;
   elementsOf(value: Value): KnownElements | undefined;
-  inferGraph(graph: Graph, inputs: readonly ValueFacts[], unreachable: boolean): ValueFacts[];
+  inferGraph(graph: Graph, inputs: readonly ValueFacts[], runs: Runs): ValueFacts[];
 }
 
 /** Collects what inference finds of one node. */
@@ -66,7 +67,7 @@ export class NodeContext implements InferContext {
   set(output: number, dtype: DType | undefined, shape?: Shape): void {
     const bad = shape?.find(dim => typeof dim === 'number' && !(Number.isSafeInteger(dim) && dim >= 0));
     if (bad !== undefined) this.fail(`the output would have a dimension of ${bad}`);
-    this.setType(output, tensorType(dtype, shape));
+    this.setType(output, dtype || shape ? tensorType(dtype, shape) : undefined);
   }
 
   setType(output: number, type: ValueType | undefined): void {
@@ -83,8 +84,8 @@ export class NodeContext implements InferContext {
     this.found[output] = { type, elements: { dims: dims as number[], values } };
   }
 
-  inferGraph(graph: Graph, inputs: readonly ValueFacts[], unreachable = false): ValueFacts[] {
-    return this.source.inferGraph(graph, inputs, unreachable);
+  inferGraph(graph: Graph, inputs: readonly ValueFacts[], runs: Runs = 'always'): ValueFacts[] {
+    return this.source.inferGraph(graph, inputs, runs);
   }
 
   fail(problem: string, hint?: string): never {

@@ -9,12 +9,13 @@ import {
   NEWEST_OPSET,
   OPS,
   type OpRegistry,
+  type Runs,
   type ValueFacts,
 } from '../ops/index.js';
 import { Tensor } from '../tensor.js';
 import { type Dim, tensorType, type Value, type ValueType } from '../value.js';
 import { type FactSource, NodeContext } from './context.js';
-import { inputTypes } from './inputs.js';
+import { inputElements, inputTypes } from './inputs.js';
 import { mergeTypes } from './merge.js';
 
 export interface InferOptions {
@@ -23,6 +24,8 @@ export interface InferOptions {
   readonly opsets?: ReadonlyMap<string, number>;
   /** Shapes of inputs by name, in the place of the declared ones: `{ x: [1, 3, 48, 320] }`. */
   readonly inputShapes?: Readonly<Record<string, readonly Dim[]>>;
+  /** Elements of small inputs whose value decides shapes or branches: `{ sr: [16000] }`. */
+  readonly inputValues?: Readonly<Record<string, readonly number[]>>;
   /** 'throw' stops at the first problem. Default 'collect'. */
   readonly onProblem?: 'collect' | 'throw';
 }
@@ -36,6 +39,8 @@ export interface ShapeProblem {
   readonly hint: string | undefined;
   /** What the file declares of a value differs from what its node computes. */
   readonly declaration: boolean;
+  /** It is in a branch of an `If` of which it is not known whether it runs. */
+  readonly conditional: boolean;
 }
 
 /** What is known of the values of a graph and of its subgraphs. */
@@ -50,7 +55,7 @@ export interface ShapeAnalysis {
 
 /**
  * Infers types and shapes and leaves the graph as it is.
- * @throws WhittleError where `inputShapes` names no input or has the wrong rank, where the graph has a cycle, and with
+ * @throws WhittleError where `inputShapes` or `inputValues` name no input or have the wrong rank or size, where the graph has a cycle, and with
  * `onProblem: 'throw'` at the first problem
  */
 export function analyzeShapes(target: Model | Graph, options: InferOptions = {}): ShapeAnalysis {
@@ -83,7 +88,7 @@ class Inference implements ShapeAnalysis, FactSource {
   private readonly elements = new Map<Value, KnownElements | undefined>();
   /** Whether other input shapes make the declared shapes inside void. */
   private stale = false;
-  private unreachable = 0;
+  private runs: Runs = 'always';
   private depth = 0;
   private steps = 0;
 
@@ -107,6 +112,9 @@ class Inference implements ShapeAnalysis, FactSource {
     const { types, stale } = inputTypes(this.graph, this.options.inputShapes);
     this.stale = stale;
     for (const [value, type] of types) this.types.set(value, type);
+    for (const [value, elements] of inputElements(this.graph, this.options.inputValues, types)) {
+      this.elements.set(value, elements);
+    }
     this.inferNodes(this.graph);
     return this;
   }
@@ -139,26 +147,24 @@ class Inference implements ShapeAnalysis, FactSource {
     return this.elements.get(value);
   }
 
-  inferGraph(graph: Graph, inputs: readonly ValueFacts[], unreachable: boolean): ValueFacts[] {
+  inferGraph(graph: Graph, inputs: readonly ValueFacts[], runs: Runs): ValueFacts[] {
     graph.inputs.forEach((input, i) => {
       const facts = inputs[i];
       const prior = input.declared && !this.stale ? input.type : undefined;
       this.types.set(input, mergeTypes(prior, facts?.type, 'declared').type);
       this.elements.set(input, facts?.elements);
     });
-    this.enter(graph, unreachable);
-    return graph.outputs.map(output => ({ type: this.typeOf(output), elements: this.elementsOf(output) }));
-  }
-
-  private enter(graph: Graph, unreachable: boolean): void {
     if (++this.depth > MAX_DEPTH) throw new WhittleError('graphs are nested too deep', { node: graph.name });
-    if (unreachable) this.unreachable++;
+    const around = this.runs;
+    // A branch inside one that never runs does not run either.
+    if (around === 'always' || runs === 'never') this.runs = runs;
     try {
       this.inferNodes(graph);
     } finally {
       this.depth--;
-      if (unreachable) this.unreachable--;
+      this.runs = around;
     }
+    return graph.outputs.map(output => ({ type: this.typeOf(output), elements: this.elementsOf(output) }));
   }
 
   private inferNodes(graph: Graph): void {
@@ -205,7 +211,7 @@ class Inference implements ShapeAnalysis, FactSource {
     const around = this.opsets;
     this.opsets = definition.opsets;
     try {
-      return this.inferGraph(body, facts, false);
+      return this.inferGraph(body, facts, 'always');
     } finally {
       this.opsets = around;
     }
@@ -235,11 +241,12 @@ class Inference implements ShapeAnalysis, FactSource {
     return this.stale && value.type?.kind === 'tensor' ? tensorType(value.type.dtype) : value.type;
   }
 
-  private report(problem: ShapeProblem): void {
-    if (this.unreachable > 0) return;
+  private report(found: Omit<ShapeProblem, 'conditional'>): void {
+    if (this.runs === 'never') return;
+    const problem = { ...found, conditional: this.runs === 'maybe' };
     // Bodies of loops are inferred more than once.
     if (this.problems.some(p => p.message === problem.message)) return;
-    if (this.options.onProblem === 'throw') {
+    if (this.options.onProblem === 'throw' && !problem.conditional) {
       throw new WhittleError(problem.message, problem.hint ? { hint: problem.hint } : {});
     }
     this.problems.push(problem);

@@ -1,6 +1,7 @@
 import { substitute } from '../dims.js';
 import { WhittleError } from '../errors.js';
 import type { Graph } from '../graph.js';
+import type { KnownElements } from '../ops/index.js';
 import { type Dim, type Shape, tensorType, type Value, type ValueType } from '../value.js';
 
 /**
@@ -13,13 +14,7 @@ export function inputTypes(
   graph: Graph,
   given: Readonly<Record<string, readonly Dim[]>> = {},
 ): { types: Map<Value, ValueType | undefined>; stale: boolean } {
-  const unknown = Object.keys(given).find(name => !graph.inputs.some(input => input.name === name));
-  if (unknown !== undefined) {
-    throw new WhittleError('the graph has no such input', {
-      value: unknown,
-      hint: `Its inputs are ${graph.inputs.map(input => input.name).join(', ')}`,
-    });
-  }
+  for (const name of Object.keys(given)) inputNamed(graph, name);
   const sizes = new Map<string, number>();
   let stale = false;
   for (const input of graph.inputs) {
@@ -55,4 +50,37 @@ export function inputTypes(
     } else types.set(input, input.type);
   });
   return { types, stale };
+}
+
+/** Known elements of inputs, e.g. a sample rate. @throws WhittleError where a name is no input or the size is wrong */
+export function inputElements(
+  graph: Graph,
+  given: Readonly<Record<string, readonly number[]>> = {},
+  types: ReadonlyMap<Value, ValueType | undefined>,
+): Map<Value, KnownElements> {
+  const elements = new Map<Value, KnownElements>();
+  for (const [name, values] of Object.entries(given)) {
+    const input = inputNamed(graph, name);
+    const type = types.get(input) ?? input.type;
+    const declared = type?.kind === 'tensor' ? type.shape : undefined;
+    const dims = declared?.length === 0 ? [] : [values.length];
+    const misfit =
+      declared && (declared.length > 1 || (typeof declared[0] === 'number' && declared[0] !== values.length));
+    if (misfit || (dims.length === 0 && values.length !== 1)) {
+      throw new WhittleError(`${values.length} values do not fill the shape [${declared ?? '?'}]`, {
+        value: name,
+      });
+    }
+    elements.set(input, { dims, values });
+  }
+  return elements;
+}
+
+function inputNamed(graph: Graph, name: string): Value {
+  const input = graph.inputs.find(candidate => candidate.name === name);
+  if (input) return input;
+  throw new WhittleError('the graph has no such input', {
+    value: name,
+    hint: `Its inputs are ${graph.inputs.map(candidate => candidate.name).join(', ')}`,
+  });
 }

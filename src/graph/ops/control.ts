@@ -29,10 +29,10 @@ const ifOp = defineOp({
     const condition = context.elements(0)?.values[0];
     const known = typeof condition === 'number';
     const branches = ['then_branch', 'else_branch'].map((name, i) => {
-      const dead = known && (condition !== 0) !== (i === 0);
-      return { facts: context.inferGraph(requireSubgraph(context, name), [], dead), dead };
+      const runs = !known ? 'maybe' : (condition !== 0) === (i === 0) ? 'always' : 'never';
+      return { facts: context.inferGraph(requireSubgraph(context, name), [], runs), runs };
     });
-    const live = branches.filter(branch => !branch.dead);
+    const live = branches.filter(branch => branch.runs !== 'never');
     for (let i = 0; i < context.node.outputs.length; i++) {
       const facts = live.map(branch => branch.facts[i]);
       context.setType(i, facts.map(f => f?.type).reduce(commonType));

@@ -76,12 +76,14 @@ function transposedShape(context: InferContext): Shape | undefined {
     if (given && given.length > 0) return given[axis + given.length - kernel.length]!;
     const input = x?.[axis + 2] ?? null;
     const stride = window.strides[axis]!;
-    if (!window.pads) return mulDims(input, stride);
     if (typeof k !== 'number') return null;
-    const pads = window.pads[axis]! + window.pads[axis + kernel.length]!;
-    const reach = window.dilations[axis]! * (k - 1) + 1;
-    // stride·(in − 1) + output padding + reach − pads
-    return addDims(mulDims(input, stride), reach + (outputPadding?.[axis] ?? 0) - pads - stride);
+    const reach = window.dilations[axis]! * (k - 1) + 1 + (outputPadding?.[axis] ?? 0);
+    // SAME cuts down to stride·in, but does not fill up to it.
+    const pads = window.pads
+      ? window.pads[axis]! + window.pads[axis + kernel.length]!
+      : Math.max(0, reach - stride);
+    // stride·(in − 1) + reach − pads
+    return addDims(mulDims(input, stride), reach - pads - stride);
   });
   return [x?.[0] ?? null, mulDims(w?.[1] ?? null, node.int('group', 1)), ...spatial];
 }

@@ -21,6 +21,9 @@ export interface ValueFacts {
   readonly elements?: KnownElements | undefined;
 }
 
+/** Whether a subgraph runs, as far as that is known beforehand. */
+export type Runs = 'always' | 'maybe' | 'never';
+
 /** What an operator's shape inference sees of its node, and where it puts what it finds. */
 export interface InferContext {
   readonly node: Node;
@@ -43,9 +46,9 @@ export interface InferContext {
   setElements(output: number, values: readonly Dim[] | undefined): void;
   /**
    * Infers a subgraph of the node from what its inputs are, and returns what its outputs are. What is wrong in a
-   * graph that is known not to run (`unreachable`) is no problem of the model.
+   * graph that never runs is no problem of the model. Default: 'always'.
    */
-  inferGraph(graph: Graph, inputs: readonly ValueFacts[], unreachable?: boolean): ValueFacts[];
+  inferGraph(graph: Graph, inputs: readonly ValueFacts[], runs?: Runs): ValueFacts[];
   /** The node breaks a rule of its operator. */
   fail(problem: string, hint?: string): never;
 }

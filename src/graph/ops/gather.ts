@@ -2,6 +2,7 @@ import { dtypeFromCode } from '../dtype.js';
 import type { Dim, Shape } from '../value.js';
 import { normalizeAxis, unknownShape } from './axes.js';
 import { defineOp, defineOps, type InferContext, type OpDefinition } from './definition.js';
+import { pickElements } from './elements.js';
 import { sameAsFirst } from './elementwise.js';
 
 const gather = defineOp({
@@ -16,18 +17,22 @@ const gather = defineOp({
     const axis = normalizeAxis(context, context.node.int('axis', 0), x.length);
     context.set(0, context.dtype(0), indices && [...x.slice(0, axis), ...indices, ...x.slice(axis + 1)]);
     const list = context.elements(0);
-    const picks = context.elements(1);
-    if (list?.dims.length !== 1 || !picks) return;
-    const length = list.values.length;
+    const picks = context.numbers(1);
+    if (!list || !picks) return;
+    const size = list.dims[axis]!;
+    const wrong = picks.find(pick => pick < -size || pick >= size);
+    if (wrong !== undefined) context.fail(`index ${wrong} is out of range for an axis of ${size}`);
+    const pickDims = context.elements(1)!.dims;
+    const rank = pickDims.length;
+    const locate = (position: readonly number[]): number[] => {
+      const flat = pickDims.reduce((at, dim, i) => at * dim + position[axis + i]!, 0);
+      const index = picks[flat]!;
+      const taken = index < 0 ? index + size : index;
+      return [...position.slice(0, axis), taken, ...position.slice(axis + rank)];
+    };
     context.setElements(
       0,
-      picks.values.map(pick => {
-        if (typeof pick !== 'number') return null;
-        if (pick < -length || pick >= length) {
-          context.fail(`index ${pick} is out of range for an axis of ${length}`);
-        }
-        return list.values.at(pick)!;
-      }),
+      pickElements(list, [...list.dims.slice(0, axis), ...pickDims, ...list.dims.slice(axis + 1)], locate),
     );
   },
 });

@@ -3,13 +3,8 @@ import { sizeOf } from '../tensor.js';
 import type { Dim, Shape } from '../value.js';
 import { intsOf, normalizeAxis, unknownShape } from './axes.js';
 import { broadcastShapes, formatShape } from './broadcast.js';
-import {
-  defineOp,
-  defineOps,
-  type InferContext,
-  type KnownElements,
-  type OpDefinition,
-} from './definition.js';
+import { defineOp, defineOps, type InferContext, type OpDefinition } from './definition.js';
+import { pickElements } from './elements.js';
 import { sameAsFirst } from './elementwise.js';
 
 const identity = defineOp({
@@ -225,13 +220,12 @@ const transpose = defineOp({
     if (x && perm && (perm.length !== x.length || new Set(perm).size !== perm.length)) {
       context.fail(`perm [${perm.join(', ')}] is no order of ${x.length} axes`);
     }
-    context.set(
-      0,
-      context.dtype(0),
-      x ? perm?.map(axis => x[normalizeAxis(context, axis, x.length)]!) : perm && unknownShape(perm.length),
-    );
-    const elements: KnownElements | undefined = context.elements(0);
-    if (elements && elements.dims.length < 2) context.setElements(0, elements.values);
+    const axes = x && perm?.map(axis => normalizeAxis(context, axis, x.length));
+    const shape = axes ? axes.map(axis => x[axis]!) : perm && unknownShape(perm.length);
+    context.set(0, context.dtype(0), shape);
+    const locate = (position: readonly number[]): number[] =>
+      x!.map((_, axis) => position[axes!.indexOf(axis)]!);
+    context.setElements(0, axes && pickElements(context.elements(0), shape, locate));
   },
 });
 

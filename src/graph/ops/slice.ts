@@ -3,6 +3,7 @@ import type { Dim, Shape } from '../value.js';
 import { intsOf, normalizeAxis, unknownShape, withDim } from './axes.js';
 import { formatShape } from './broadcast.js';
 import { defineOp, defineOps, type InferContext, type OpDefinition } from './definition.js';
+import { pickElements } from './elements.js';
 import { sameAsFirst } from './elementwise.js';
 
 /** Bounds beyond this mean "to the end": exporters write INT64_MAX, INT32_MAX and the like. */
@@ -73,17 +74,22 @@ const slice = defineOp({
     });
     context.set(0, context.dtype(0), shape);
     const list = context.elements(0);
-    if (list?.dims.length !== 1 || axes.length !== 1) return;
-    const [start, end] = [starts?.[0], ends?.[0]];
-    const step = context.has(4) ? steps?.[0] : 1;
-    if (typeof start !== 'number' || typeof end !== 'number' || typeof step !== 'number') return;
-    const size = list.values.length;
-    const from = Math.min(Math.max(start < 0 ? start + size : start, 0), step > 0 ? size : size - 1);
-    const taken = slicedCount(size, start, end, step);
-    context.setElements(
-      0,
-      Array.from({ length: taken }, (_, i) => list.values[from + i * step]!),
-    );
+    if (!list) return;
+    // First element and step of each axis, as far as they are numbers.
+    const from = x.map(() => 0);
+    const by = x.map(() => 1);
+    for (const [i, given] of axes.entries()) {
+      const axis = normalizeAxis(context, given, x.length);
+      const step = context.has(4) ? steps?.[i] : 1;
+      const start = starts?.[i];
+      if (typeof start !== 'number' || typeof step !== 'number') return;
+      const size = list.dims[axis]!;
+      from[axis] = Math.min(Math.max(start < 0 ? start + size : start, 0), step > 0 ? size : size - 1);
+      by[axis] = step;
+    }
+    const locate = (position: readonly number[]): number[] =>
+      position.map((index, axis) => from[axis]! + index * by[axis]!);
+    context.setElements(0, pickElements(list, shape, locate));
   },
 });
 

@@ -11,8 +11,16 @@ import { signature } from './signature.js';
 import { sizeBars } from './size.js';
 import { spectra } from './spectra.js';
 
+export interface CompressPageOptions {
+  /** `data:` URLs of the images that `report.worst` names by their paths. */
+  images?: ReadonlyMap<string, string>;
+}
+
 /** The HTML report of one compression, complete in one file. */
-export function compressPage(report: CompressReport): string {
+export function compressPage(
+  report: CompressReport,
+  { images = new Map() }: CompressPageOptions = {},
+): string {
   const { model, layers } = report;
   const optional = (heading: string, ...body: Piece[]) =>
     body.some(piece => piece !== null && piece !== false) && section(heading, ...body);
@@ -37,7 +45,7 @@ export function compressPage(report: CompressReport): string {
           layerTable(layers),
         ),
       optional('Spectra', curves(layers)),
-      optional('Least alike', worstInputs(report)),
+      optional('Worst inputs', worstInputs(report, images)),
       section('The model', modelFacts(report)),
       section('How to repeat it', repeat(report)),
       report.phases.length > 0 && section('Time taken', phases(report)),

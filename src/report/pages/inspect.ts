@@ -57,7 +57,7 @@ export function inspectPage(report: InspectReport): string {
       section('Operators', operators(report)),
       section('The file', facts(report)),
     ],
-    footer: 'Written by whittle inspect.',
+    footer: `Written by Whittle ${report.whittle}.`,
   });
 }
 
@@ -69,7 +69,7 @@ function parts({ bytes }: InspectReport): Piece {
     html`<div class="stack whole">${shown.map(({ part, bytes }) => html`<span style="background:${tone(part)};flex:${bytes} 0 0"></span>`)}</div>`,
     html`<ul class="key">${shown.map(
       ({ part, tensors, elements, bytes }) =>
-        html`<li><span class="swatch" style="background:${tone(part)}"></span>${part === 'graph' ? 'nodes, names and shapes' : part}<span class="quiet">${formatBytes(bytes)}${tensors > 0 && `, ${formatCount(elements)} numbers in ${plural(tensors, 'tensor')}`}</span></li>`,
+        html`<li><span class="swatch" style="background:${tone(part)}"></span>${part === 'graph' ? 'nodes, names and shapes' : part}<span class="quiet">${formatBytes(bytes)}${tensors > 0 && `, ${formatCount(elements)} ${elements === 1 ? 'number' : 'numbers'} in ${plural(tensors, 'tensor')}`}</span></li>`,
     )}</ul>`,
     bytes.files.length > 1 &&
       table(bytes.files, [

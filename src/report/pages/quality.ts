@@ -1,8 +1,7 @@
-import type { CompressReport, InputsUsed, ScoreRow } from '../../compress/report.js';
-import { formatCosine, formatDifference, formatPair, formatPercent, plural } from '../format.js';
+import type { CompressReport, InputsUsed, SampleChange, ScoreRow } from '../../compress/report.js';
+import { formatCosine, formatDifference, formatPair, formatPercent, plural, shorten } from '../format.js';
 import { html, type Markup, type Piece } from '../markup.js';
-import { GENERATED_NOTE } from '../notes.js';
-import { nameOf, table } from '../table.js';
+import { type Column, nameOf, table } from '../table.js';
 
 /** The user's own scores, then the agreement of each output. */
 export function quality(report: CompressReport): Piece {
@@ -12,7 +11,11 @@ export function quality(report: CompressReport): Piece {
       table(
         report.scores,
         [
-          { heading: 'Score', head: true, cell: row => row.name },
+          {
+            heading: 'Score',
+            head: true,
+            cell: row => [row.name, row.description && html`<span class="quiet">${row.description}</span>`],
+          },
           { heading: 'Before', number: true, cell: row => scores(row)[0] },
           { heading: 'After', number: true, cell: row => scores(row)[1] },
           { heading: 'Difference', number: true, cell: scoreDifference },
@@ -50,6 +53,9 @@ function scoreDifference(row: ScoreRow): Markup {
   return html`<span class="${tone}">${formatDifference(difference)}${row.unit === '%' ? html`&nbsp;points` : row.unit}</span>`;
 }
 
+/** What made-up inputs mean for the numbers. */
+const GENERATED_NOTE = html`The inputs were made up from the model’s signature, because none were given. They show that the file runs and how far it departs from the original on noise; they do not show how it does on your data. Give real inputs with <code>--calibration</code>.`;
+
 /** Which inputs the numbers come from, with a plain word where they were made up. */
 export function inputsUsed(report: CompressReport): Piece {
   const { calibration, verification } = report;
@@ -61,15 +67,52 @@ export function inputsUsed(report: CompressReport): Piece {
   ];
 }
 
-/** The inputs on which the two models agree least. */
-export function worstInputs(report: CompressReport): Piece {
+/** The inputs that got worse by the user's evaluation, and those on which the outputs agree least. */
+export function worstInputs(report: CompressReport, images: ReadonlyMap<string, string>): Piece {
+  const pieces = [worstByScore(report.worst, images), leastAlike(report)].filter(Boolean);
+  return pieces.length > 0 && pieces;
+}
+
+function worstByScore(rows: readonly SampleChange[], images: ReadonlyMap<string, string>): Piece {
+  if (rows.length === 0) return null;
+  const given = (column: Column<SampleChange>, present: (row: SampleChange) => unknown) =>
+    rows.some(row => present(row) !== undefined) ? [column] : [];
+  const image = ({ image = '' }: SampleChange) => images.get(image);
+  return table(
+    rows,
+    [
+      { heading: 'Input', head: true, cell: row => nameOf(shorten(row.id, 80)) },
+      ...given(
+        {
+          heading: '',
+          cell: row => image(row) && html`<img src="${image(row)}" alt="${shorten(row.id, 80)}">`,
+        },
+        image,
+      ),
+      ...given({ heading: 'Right', cell: row => textOf(row.expected) }, row => row.expected),
+      ...given({ heading: 'Before', cell: row => textOf(row.before) }, row => row.before),
+      ...given({ heading: 'After', cell: row => textOf(row.after) }, row => row.after),
+      { heading: 'Change', key: row => row.change, cell: row => formatDifference(row.change) },
+    ],
+    'Worse by your evaluation',
+  );
+}
+
+const textOf = (text: string | undefined): Piece =>
+  text === undefined ? '–' : html`<span class="answer">${shorten(text, 200)}</span>`;
+
+function leastAlike(report: CompressReport): Piece {
   const rows = report.verification.outputs.flatMap(output =>
     output.worst.map(({ sample, cosine }) => ({ output: output.name, sample, cosine })),
   );
   if (rows.length === 0) return null;
-  return table(rows, [
-    { heading: 'Input', head: true, key: row => row.sample, cell: row => `#${row.sample}` },
-    { heading: 'Cosine', key: row => row.cosine, cell: row => formatCosine(row.cosine) },
-    { heading: 'Output', key: row => row.output, cell: row => nameOf(row.output) },
-  ]);
+  return table(
+    rows,
+    [
+      { heading: 'Input', head: true, key: row => row.sample, cell: row => `#${row.sample}` },
+      { heading: 'Cosine', key: row => row.cosine, cell: row => formatCosine(row.cosine) },
+      { heading: 'Output', key: row => row.output, cell: row => nameOf(row.output) },
+    ],
+    'Outputs least like the original’s',
+  );
 }

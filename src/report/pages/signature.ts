@@ -7,5 +7,5 @@ export const signature = (
 ): Markup[] =>
   values.map(
     ({ name, dtype, shape }) =>
-      html`<div><code>${shorten(name, 80)}</code> ${dtype}${shape && `, ${formatShape(shape)}`}</div>`,
+      html`<div><code>${shorten(name, 80)}</code> ${dtype === 'unknown' ? 'of no stated type' : dtype}${shape && `, ${formatShape(shape)}`}</div>`,
   );

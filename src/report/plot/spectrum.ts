@@ -54,6 +54,7 @@ export function spectrumPlot({ title, values, rank, breakEven, ...size }: Spectr
           html`<line class="even" x1="${px(x(breakEven))}" x2="${px(x(breakEven))}" y1="${area.top}" y2="${area.bottom}"/>`,
         html`<path class="line" d="${path(points) ?? ''}"/>`,
         rank !== undefined &&
+          rank <= values.length &&
           html`<line class="rank" x1="${px(x(rank))}" x2="${px(x(rank))}" y1="${area.top}" y2="${area.bottom}"/>`,
       ];
     },

@@ -10,8 +10,8 @@ import {
   formatShape,
   plural,
   printable,
+  shorten,
 } from '../format.js';
-import { GENERATED_NOTE } from '../notes.js';
 import { type Colours, type TextOptions, textPairs, textTable, wrap } from './text.js';
 
 /** More rows than these do not fit a screen; the page and `--json` have all. */
@@ -20,12 +20,10 @@ const MOST_ROWS = 24;
 /** What a compression did, short: the largest layers, the figures, what to know, the verdict. */
 export function compressText(report: CompressReport, options: TextOptions): string {
   const { colours, width } = options;
-  const generated = report.calibration.generated || report.verification.generated;
-  const notes = [...(generated ? [GENERATED_NOTE] : []), ...report.warnings];
   return [
     report.layers.length > 0 && layerRows(report.layers, options),
     textPairs(figures(report, colours), colours),
-    ...notes.map(note => colours.yellow(wrap(printable(note), Math.min(width, 100)))),
+    ...report.warnings.map(note => colours.yellow(wrap(printable(note), Math.min(width, 100)))),
     colours.bold(wrap(printable(report.verdict), Math.min(width, 100))),
   ]
     .filter(Boolean)
@@ -57,7 +55,7 @@ function layerRows(layers: readonly LayerReport[], options: TextOptions): string
         formatBytes(layer.bytesBefore),
         formatBytes(layer.bytesAfter),
         formatPercent(layer.error),
-        layer.bytesAfter < layer.bytesBefore ? layer.choice : options.colours.dim(layer.choice),
+        layer.choice,
       ]),
       ...(rest.length > 0
         ? [
@@ -84,9 +82,9 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
       'Size',
       `${formatBytes(bytes.before)} → ${colours.bold(formatBytes(bytes.after))} (${formatPercent(bytes.after / (bytes.before || 1))})`,
     ],
-    ...scores.map((row): [string, string] => [printable(row.name), scoreText(row, colours)]),
+    ...scores.map((row): [string, string] => [shorten(printable(row.name), 40), scoreText(row, colours)]),
     ...verification.outputs.map((output): [string, string] => [
-      `Output ${printable(output.name)}`,
+      `Output ${shorten(printable(output.name), 32)}`,
       [
         `cosine ${formatCosine(output.cosine)} (5th percentile ${formatCosine(output.cosine5)})`,
         output.top1 !== undefined && `same top-1 ${formatPercent(output.top1)}`,
@@ -105,7 +103,7 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
       : []),
     [
       'Inputs',
-      `calibrated on ${plural(calibration.samples, 'input')}, verified on ${verification.samples.toLocaleString('en')} others (${printable(verification.source)})`,
+      `calibrated on ${plural(calibration.samples, calibration.generated ? 'made-up input' : 'input')}, verified on ${verification.samples.toLocaleString('en')} others${verification.generated ? ', made up too' : ` (${printable(verification.source)})`}`,
     ],
   ];
 }

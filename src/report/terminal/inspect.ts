@@ -29,7 +29,7 @@ function facts({ model, bytes, ops, nodes, subgraphs }: InspectReport): [string,
     values
       .map(
         ({ name, dtype, shape }) =>
-          `${shorten(printable(name), 60)} ${dtype}${shape ? ` ${formatShape(shape)}` : ''}`,
+          `${shorten(printable(name), 60)} ${dtype === 'unknown' ? '(no stated type)' : dtype}${shape ? ` ${formatShape(shape)}` : ''}`,
       )
       .join('; ');
   const most = ops.slice(0, 8).map(({ op, count }) => `${printable(op)} ${count}`);

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import type pc from 'picocolors';
+import { shorten } from '../format.js';
 
 /** The colours of a stream: real ones, or functions that leave text as it is. */
 export type Colours = ReturnType<typeof pc.createColors>;
@@ -13,7 +14,7 @@ export interface TextOptions {
 export interface TextColumn {
   heading: string;
   number?: boolean;
-  /** Give way first where the line is too short; names can be cut, numbers cannot. */
+  /** Its plain text is cut in the middle where the line is too short; names can be cut, numbers cannot. */
   shrinks?: boolean;
   /** Left out where the line is too short; the highest first. */
   optional?: number;
@@ -57,7 +58,10 @@ export function textTable(
     style: { 'padding-left': 0, 'padding-right': GAP, head: [], border: [], compact: true },
     chars: Object.fromEntries(BORDERS.map(name => [name, ''])),
   });
-  for (const row of rows) table.push(shown.map(c => row[c] ?? ''));
+  for (const row of rows) {
+    const fit = (c: number) => (columns[c]!.shrinks ? shorten(row[c] ?? '', widths.get(c)!) : (row[c] ?? ''));
+    table.push(shown.map(fit));
+  }
   return table
     .toString()
     .split('\n')

@@ -1,0 +1,47 @@
+import { type Command, InvalidArgumentError } from 'commander';
+
+/** Options that every verb has. */
+export interface CommonOptions {
+  json?: boolean;
+  verbose?: boolean;
+}
+
+export const withCommonOptions = (command: Command): Command =>
+  command
+    .option('--json', 'print everything as JSON, and nothing else, on standard output')
+    .option('--verbose', 'show stack traces of errors');
+
+/** Examples at the end of a verb's help: what one wants, and the command. */
+export const examples = (entries: readonly (readonly [what: string, command: string])[]): string =>
+  `\nExamples:\n${entries.map(([what, command]) => `  ${what}\n    $ ${command}`).join('\n')}\n`;
+
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError('It must be a positive integer.');
+  }
+  return value;
+}
+
+export function nonNegativeInteger(text: string): number {
+  return text === '0' ? 0 : positiveInteger(text);
+}
+
+/** A number between 0 and 1, both excluded. `5%` is 0.05. */
+export function fraction(text: string): number {
+  const value = text.endsWith('%')
+    ? Number(text.slice(0, -1) || Number.NaN) / 100
+    : Number(text || Number.NaN);
+  if (!(value > 0 && value < 1))
+    throw new InvalidArgumentError('It must lie between 0 and 1, such as 0.05 or 5%.');
+  return value;
+}
+
+/** Collects an option that may be given several times. */
+export const repeated = (text: string, earlier: readonly string[] = []): string[] => [...earlier, text];
+
+/** The command line as one may paste it into a shell. */
+export const commandLine = (args: readonly string[]): string =>
+  ['whittle', ...args]
+    .map(arg => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`))
+    .join(' ');

@@ -1,0 +1,68 @@
+import { Command } from 'commander';
+import { inspectPage } from '../report/pages/inspect.js';
+import { inspectText } from '../report/terminal/inspect.js';
+import { type CommonOptions, examples, withCommonOptions } from './arguments.js';
+import { ProgressLine } from './progress.js';
+import { checkTarget, writeText } from './targets.js';
+import type { Terminal } from './terminal.js';
+
+interface InspectFlags extends CommonOptions {
+  spectra?: boolean;
+  html?: string;
+  force?: boolean;
+}
+
+/** `whittle inspect MODEL`: what a model is made of. */
+export function inspectVerb(terminal: Terminal): Command {
+  return withCommonOptions(
+    new Command('inspect')
+      .summary('show what a model is made of')
+      .description(
+        'Shows inputs and outputs, bytes by file and part, operators, and every weight that can be compressed.',
+      )
+      .argument('<model>', 'an ONNX file')
+      .option('--spectra', 'compute the singular values of every weight, and what ranks they need')
+      .option('--html <file>', 'write a page with plots')
+      .option('--force', 'replace the page if it exists'),
+  )
+    .addHelpText(
+      'after',
+      examples([
+        ['Where the bytes of a model are:', 'whittle inspect model.onnx'],
+        [
+          'Which weights have low rank, as a page with plots:',
+          'whittle inspect model.onnx --spectra --html model.html',
+        ],
+        [
+          'The names of all weights, for a program:',
+          "whittle inspect model.onnx --json | jq '.weights[].name'",
+        ],
+      ]),
+    )
+    .action((path: string, flags: InspectFlags) => inspectModel(path, flags, terminal));
+}
+
+async function inspectModel(path: string, flags: InspectFlags, terminal: Terminal): Promise<void> {
+  if (flags.html !== undefined) {
+    await checkTarget(flags.html, { inputs: [path], force: flags.force === true });
+  }
+  // Loaded when needed, so that --help does not wait for them.
+  const [{ loadModel }, { inspect }] = await Promise.all([
+    import('../onnx/load.node.js'),
+    import('../inspect/inspect.js'),
+  ]);
+  const progress = new ProgressLine(terminal);
+  const report = await loadModel(path)
+    .then(model =>
+      inspect(model, {
+        spectra: flags.spectra === true,
+        signal: terminal.signal,
+        onProgress: progress.update,
+      }),
+    )
+    .finally(() => progress.end());
+  if (flags.html !== undefined) await writeText(flags.html, inspectPage(report));
+  if (flags.json) return terminal.out(`${JSON.stringify(report, null, 2)}\n`);
+  terminal.out(`${inspectText(report, terminal)}\n`);
+  if (flags.html !== undefined) terminal.out(`\nPage: ${flags.html}\n`);
+}

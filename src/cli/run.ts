@@ -1,0 +1,52 @@
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '../version.js';
+import { explainError } from './errors.js';
+import type { Terminal } from './terminal.js';
+import { VERBS } from './verbs.js';
+
+/** Exit codes: all well, an error that the message explains, a command line that makes no sense, Ctrl-C. */
+const EXIT = { ok: 0, error: 1, usage: 2, interrupted: 130 } as const;
+
+/**
+ * Runs the command line.
+ * @param args without the program's name
+ * @returns the exit code; never throws
+ */
+export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  const verbose = args.includes('--verbose');
+  try {
+    await program(terminal).parseAsync(args, { from: 'user' });
+    return EXIT.ok;
+  } catch (error) {
+    // Commander has printed its message, or the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (terminal.signal.aborted) {
+      terminal.err('Stopped. Nothing was written.\n');
+      return EXIT.interrupted;
+    }
+    terminal.err(explainError(error, { verbose, colours: terminal.errorColours }));
+    return EXIT.error;
+  }
+}
+
+function program(terminal: Terminal): Command {
+  const whittle = new Command('whittle')
+    .description('Makes neural networks small: ONNX in, ONNX out.')
+    .version(VERSION, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [verb]', 'print the help of a verb')
+    .showHelpAfterError('Run with --help to see how it is used.')
+    .configureOutput({
+      writeOut: text => terminal.out(text),
+      writeErr: text => terminal.err(text),
+      getOutHelpWidth: () => Math.min(terminal.width, 100),
+      getErrHelpWidth: () => Math.min(terminal.width, 100),
+      outputError: (text, write) => write(terminal.errorColours.red(text)),
+    })
+    .exitOverride();
+  for (const verb of VERBS) {
+    // Settings such as where errors go are handed down only if asked.
+    whittle.addCommand(verb(terminal).copyInheritedSettings(whittle));
+  }
+  return whittle;
+}

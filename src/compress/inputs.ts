@@ -1,0 +1,67 @@
+import { generatedInputs } from '../data/generated.js';
+import { type InputSource, type Sample, type Signature } from '../data/sample.js';
+import { splitInputs } from '../data/split.js';
+import type { Model } from '../graph/model.js';
+import type { CompressOptions, Settings } from './options.js';
+import type { InputsUsed } from './report.js';
+
+export interface CompressInputs {
+  readonly calibration: Sample[];
+  readonly heldOut: Sample[];
+  readonly about: { readonly calibration: InputsUsed; readonly heldOut: InputsUsed };
+  readonly warnings: string[];
+}
+
+/** What a model must be fed. */
+export const signatureOf = (model: Model): Signature =>
+  model.graph.inputs
+    .filter(value => value.dtype !== undefined)
+    .map(value => ({
+      name: value.name,
+      dtype: value.dtype!,
+      shape: value.shape,
+      optional: value.initializer !== undefined,
+    }));
+
+/** The samples to calibrate and to verify with: the user's, or made up from the model's signature. */
+export async function readInputs(
+  model: Model,
+  options: CompressOptions,
+  settings: Settings,
+): Promise<CompressInputs> {
+  const { calibration, verification, seed } = settings;
+  const source =
+    options.inputs ?? generatedInputs(signatureOf(model), { seed, count: calibration + verification });
+  const counts = options.heldOut
+    ? // Nothing has to be held out of the calibration inputs.
+      { calibration, heldOut: 1, fraction: 0 }
+    : { calibration, heldOut: verification };
+  const split = await splitInputs(source, { ...counts, seed });
+  const heldOut = options.heldOut ?? split.heldOut;
+  const inputs = {
+    calibration: await collect(split.calibration, calibration),
+    heldOut: await collect(heldOut, verification),
+  };
+  const used = (from: InputSource, samples: Sample[]): InputsUsed => ({
+    source: from.description,
+    samples: samples.length,
+    generated: from.generated ?? false,
+  });
+  return {
+    ...inputs,
+    about: {
+      calibration: used(source, inputs.calibration),
+      heldOut: used(options.heldOut ?? source, inputs.heldOut),
+    },
+    warnings: [...new Set([...(source.notes ?? []), ...(options.heldOut?.notes ?? [])])],
+  };
+}
+
+async function collect(source: InputSource, limit: number): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for await (const sample of source.samples()) {
+    samples.push(sample);
+    if (samples.length === limit) break;
+  }
+  return samples;
+}

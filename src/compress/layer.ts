@@ -1,0 +1,162 @@
+import type { Moment, Observation } from '../calibrate/observe.js';
+import { cholesky, type DenseMatrix, matmul, matrix, solveTriangular } from '../linalg/index.js';
+import type { FeedbackFactor } from './error-feedback.js';
+import { toMatrix, type WeightMatrix } from './matrix.js';
+import type { Site } from './sites.js';
+
+/**
+ * A site with its weight as a matrix and what calibration saw of its inputs. All errors are closed-form: replacing W
+ * by Ŵ changes the layer's output by tr((W − Ŵ) S (W − Ŵ)ᵀ), S = Σ x xᵀ.
+ */
+export class Layer {
+  readonly site: Site;
+  readonly matrix: WeightMatrix;
+  readonly groups: number;
+  private readonly observation: Observation;
+  private spread: number | undefined;
+  private readonly wholes = new Map<number, DenseMatrix>();
+
+  constructor(site: Site, observation: Observation = {}) {
+    this.site = site;
+    this.observation = observation;
+    this.matrix = toMatrix(site.tensor, site.layout);
+    this.groups = site.kind === 'conv' ? site.uses[0]!.node.int('group', 1) : 1;
+  }
+
+  /** Σ x xᵀ and its companions, where calibration could see them and saw anything. */
+  get moment(): Moment | undefined {
+    const { moment } = this.observation;
+    return moment && moment.count > 0 ? moment : undefined;
+  }
+
+  /**
+   * ‖y − ŷ‖ / ‖y − ȳ‖ of the layer's output over the calibration inputs, ȳ its mean. Without calibration the same of
+   * the weight's rows: every input counts alike.
+   * @param replacement in matrix order, (rows, cols)
+   */
+  error(replacement: Float32Array): number {
+    this.spread ??= this.spreadOfOutput();
+    const difference = new Float64Array(replacement.length);
+    for (let i = 0; i < difference.length; i++) difference[i] = this.matrix.data[i]! - replacement[i]!;
+    const energy = this.energy(difference);
+    return energy === 0 ? 0 : Math.sqrt(energy / this.spread);
+  }
+
+  /** Σ ‖D x‖² over the inputs. */
+  private energy(d: Float64Array<ArrayBuffer>): number {
+    const { rows, cols } = this.matrix;
+    if (!this.moment) return this.weightEnergy(d);
+    const groupRows = rows / this.groups;
+    let sum = 0;
+    for (let g = 0; g < this.groups; g++) {
+      const part = d.subarray(g * groupRows * cols, (g + 1) * groupRows * cols);
+      sum += quadraticForm(part, groupRows, cols, this.moment.second[g]!);
+    }
+    return Math.max(0, sum);
+  }
+
+  /** Every input alike, or rows of an embedding as often as they were used; rows never used count a little. */
+  private weightEnergy(d: Float64Array): number {
+    const { rows, cols } = this.matrix;
+    const counts = this.observation.tokenCounts;
+    const floor = counts ? (0.1 * counts.reduce((a, b) => a + b, 0)) / rows : 0;
+    let sum = 0;
+    for (let r = 0; r < rows; r++) {
+      let row = 0;
+      for (let c = 0; c < cols; c++) row += d[r * cols + c]! ** 2;
+      sum += row * (counts ? counts[r]! + floor : 1);
+    }
+    return sum;
+  }
+
+  private spreadOfOutput(): number {
+    const { data, rows, cols } = this.matrix;
+    const energy = this.energy(Float64Array.from(data));
+    if (!this.moment) return energy;
+    const { first, count } = this.moment;
+    let constant = 0;
+    for (let r = 0; r < rows; r++) {
+      const mean = first[Math.floor(r / (rows / this.groups))]!;
+      let product = 0;
+      for (let c = 0; c < cols; c++) product += data[r * cols + c]! * mean[c]!;
+      constant += product ** 2 / count;
+    }
+    return Math.max(energy - constant, 1e-12 * energy);
+  }
+
+  /** L with S = L Lᵀ (lower triangular) of one group; a missing rank is filled by a small ridge. */
+  whitening(group: number): DenseMatrix | undefined {
+    if (!this.moment) return undefined;
+    const known = this.wholes.get(group);
+    if (known) return known;
+    const { width } = this.moment;
+    const l = cholesky(ridged(this.moment.second[group]!, width, 1e-6)).l;
+    this.wholes.set(group, l);
+    return l;
+  }
+
+  /** What error feedback needs, for each group; `undefined` without calibration. */
+  feedback(): readonly FeedbackFactor[] | undefined {
+    const { moment } = this;
+    if (!moment) return undefined;
+    const known = FACTORS.get(moment);
+    if (known) return known;
+    const factors = moment.second.map(second => feedbackFactor(second, moment.width));
+    FACTORS.set(moment, factors);
+    return factors;
+  }
+}
+
+/** Layers that read the same vectors share the factors. */
+const FACTORS = new WeakMap<Moment, FeedbackFactor[]>();
+
+/** tr(D S Dᵀ). */
+function quadraticForm(d: Float64Array<ArrayBuffer>, rows: number, width: number, s: Float64Array): number {
+  if (rows * width < 4096) return smallQuadraticForm(d, rows, width, s);
+  const product = matmul(matrix(d, rows, width), matrix(s, width, width)).data;
+  let sum = 0;
+  for (let i = 0; i < product.length; i++) sum += product[i]! * d[i]!;
+  return sum;
+}
+
+/** Without the way into WebAssembly, which costs more than a depthwise kernel's few numbers. */
+function smallQuadraticForm(d: Float64Array, rows: number, width: number, s: Float64Array): number {
+  let sum = 0;
+  for (let r = 0; r < rows; r++) {
+    for (let i = 0; i < width; i++) {
+      let product = 0;
+      for (let j = 0; j < width; j++) product += s[i * width + j]! * d[r * width + j]!;
+      sum += product * d[r * width + i]!;
+    }
+  }
+  return sum;
+}
+
+/** S plus a share of its mean diagonal. */
+function ridged(s: Float64Array, width: number, share: number) {
+  const data = Float64Array.from(s);
+  let trace = 0;
+  for (let i = 0; i < width; i++) trace += s[i * width + i]!;
+  const ridge = (share * trace) / width || 1;
+  for (let i = 0; i < width; i++) data[i * width + i]! += ridge;
+  return matrix(data, width, width);
+}
+
+/** Damping of GPTQ, as a share of the mean diagonal. */
+const DAMPING = 0.01;
+
+/**
+ * U, upper triangular, with (S + damping)⁻¹ = Uᵀ U. Reversing rows and columns turns the Cholesky factor of S into an
+ * upper one, S = V Vᵀ, and U = V⁻¹.
+ */
+function feedbackFactor(second: Float64Array, width: number): FeedbackFactor {
+  const reversed = ridged(reverse(second), width, DAMPING);
+  const v = matrix(reverse(cholesky(reversed).l.data), width, width);
+  const identity = new Float64Array(width * width);
+  for (let i = 0; i < width; i++) identity[i * width + i] = 1;
+  const u = solveTriangular(v, matrix(identity, width, width), { upper: true });
+  return { width, u: u.data };
+}
+
+/** A square matrix with its rows and columns in reverse order: its elements backwards. */
+const reverse = (data: Float64Array): Float64Array<ArrayBuffer> => Float64Array.from(data).reverse();

@@ -1,0 +1,72 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { createJiti } from 'jiti';
+import { WhittleError } from '../graph/errors.js';
+import type { EvalFunction } from './evaluation.js';
+import { checkSample } from './fit.js';
+import { type InputSource, indexedSource, type Sample, type Signature } from './sample.js';
+
+export const MODULE_EXTENSIONS: readonly string[] = ['.ts', '.mts', '.js', '.mjs'];
+
+/** Runs a user's own TypeScript or JavaScript file and returns one of its exports, the first that is there. */
+async function importFrom(file: string, names: readonly string[]): Promise<unknown> {
+  let exports: Record<string, unknown>;
+  try {
+    exports = await createJiti(import.meta.url, { interopDefault: false }).import(
+      pathToFileURL(resolve(file)).href,
+    );
+  } catch (cause) {
+    throw new WhittleError(`the file cannot be run: ${(cause as Error).message}`, { file, cause });
+  }
+  const name = names.find(key => exports[key] !== undefined);
+  if (name === undefined) throw new WhittleError(`the file exports none of: ${names.join(', ')}`, { file });
+  return exports[name];
+}
+
+/**
+ * Loads the evaluation of `--eval FILE.ts`: the default export, or the export `evaluate`.
+ * @throws WhittleError naming the file where it fails to run or exports no function
+ */
+export async function loadEvalFunction(file: string): Promise<EvalFunction> {
+  const found = await importFrom(file, ['default', 'evaluate']);
+  if (typeof found !== 'function') {
+    throw new WhittleError('the evaluation is not a function', {
+      file,
+      hint: 'Export default async function evaluate(runner, context) { … }',
+    });
+  }
+  return found as EvalFunction;
+}
+
+/**
+ * Loads inputs that a user's own file makes: its default export (or `inputs`) is an `InputSource`, an array of samples,
+ * or a function of the model's signature that returns one of these. Every sample is checked against the signature.
+ * @throws WhittleError naming the file where it is something else
+ */
+export async function moduleInputs(file: string, signature: Signature): Promise<InputSource> {
+  const found = await importFrom(file, ['default', 'inputs']);
+  const made: unknown = typeof found === 'function' ? await found(signature) : found;
+  const check = (sample: Sample) => checkSample(sample, signature, file);
+  if (Array.isArray(made)) {
+    const about = { description: `${made.length} samples from ${file}` };
+    return indexedSource(about, made.length, index => check(made[index] as Sample));
+  }
+  if (!isInputSource(made)) {
+    throw new WhittleError('the file does not give inputs', {
+      file,
+      hint: 'Export an InputSource, an array of samples, or a function that returns one',
+    });
+  }
+  const { sample } = made;
+  return {
+    ...made,
+    description: made.description ?? `inputs from ${file}`,
+    ...(sample ? { sample: async (index: number) => check(await sample.call(made, index)) } : {}),
+    async *samples() {
+      for await (const one of made.samples()) yield check(one);
+    },
+  };
+}
+
+const isInputSource = (value: unknown): value is InputSource =>
+  typeof value === 'object' && value !== null && typeof (value as InputSource).samples === 'function';

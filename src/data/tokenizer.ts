@@ -1,0 +1,43 @@
+import { WhittleError } from '../graph/errors.js';
+
+/** Turns text into token ids; any library's tokenizer can stand behind it. */
+export interface Tokenizer {
+  /** Token ids with the special tokens that the model expects around them. */
+  encode(text: string): number[];
+  /** The id that fills up short texts where a length is fixed; default 0. */
+  readonly padId?: number;
+}
+
+/**
+ * A tokenizer from the content of Hugging Face's `tokenizer.json` (and, where there is one, `tokenizer_config.json`),
+ * run by `@huggingface/tokenizers`.
+ * @throws WhittleError where the package is not installed or the description is not understood
+ */
+export async function huggingFaceTokenizer(
+  description: unknown,
+  config: unknown = {},
+  file = 'tokenizer.json',
+): Promise<Tokenizer> {
+  const library = await import('@huggingface/tokenizers').catch((cause: unknown) => {
+    throw new WhittleError('the package @huggingface/tokenizers is not installed', {
+      cause,
+      hint: 'Run: npm install @huggingface/tokenizers',
+    });
+  });
+  if (typeof description !== 'object' || description === null || typeof config !== 'object' || !config) {
+    throw new WhittleError('the tokenizer is not described by a JSON object', { file });
+  }
+  try {
+    const tokenizer = new library.Tokenizer(description, config);
+    const padToken = (config as { pad_token?: unknown }).pad_token;
+    const named = [padToken, '[PAD]', '<pad>'].filter(token => typeof token === 'string');
+    const padId = named.map(token => tokenizer.token_to_id(token)).find(id => id !== undefined) ?? 0;
+    return { encode: text => tokenizer.encode(text).ids, padId };
+  } catch (cause) {
+    throw new WhittleError(`the tokenizer is not understood: ${(cause as Error).message}`, {
+      file,
+      cause,
+      hint: 'It must be a tokenizer.json as Hugging Face writes it',
+    });
+  }
+}

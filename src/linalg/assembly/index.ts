@@ -1,0 +1,11 @@
+/** What the compiled module offers to JavaScript. */
+export { axpy, dot, maxAbs, scale } from './blas1';
+export { gemm, syrk } from './gemm';
+export { gesdd } from './gesdd';
+export { potrf } from './potrf';
+export { qr } from './qrfactors';
+export { signRows } from './signs';
+export { syev, syevd } from './syevd';
+export { transpose } from './transpose';
+export { trsm } from './trsm';
+export { mark, peakBytes, release, reserve, take } from './workspace';

@@ -1,0 +1,20 @@
+export { type Cholesky, type CholeskyOptions, cholesky } from './cholesky.js';
+export { type Eigh, eigenvalues, eigh } from './eigh.js';
+export { eighBytes, matmulBytes, qrBytes, svdBytes } from './forecast.js';
+export { GramAccumulator, gram } from './gram.js';
+export { initLinalg } from './kernels.js';
+export { type MatmulOptions, matmul } from './matmul.js';
+export {
+  type DenseMatrix,
+  type Matrix,
+  type MatrixData,
+  matrix,
+  matrixFrom,
+  toDense,
+  transpose,
+} from './matrix.js';
+export { type PivotedQr, type Qr, qr, qrPivoted } from './qr.js';
+export { type LeastSquares, lstsq, pinv, solveTriangular, type TriangularOptions } from './solve.js';
+export { conditionNumber, effectiveRank, stableRank } from './spectrum.js';
+export { type Svd, type SvdOptions, singularValues, svd } from './svd.js';
+export { type SymmetricSqrtOptions, symmetricInverseSqrt, symmetricSqrt } from './symmetric-sqrt.js';

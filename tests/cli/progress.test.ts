@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { Forecast } from '../../src/cli/forecast.js';
+import { progressText } from '../../src/cli/progress.js';
+
+describe('forecast', () => {
+  it('goes on as it went so far, phase by phase', () => {
+    const forecast = new Forecast();
+    expect(forecast.left('choose', 0, 10, 0)).toBeUndefined();
+    expect(forecast.left('choose', 1, 10, 500)).toBeUndefined();
+    expect(forecast.left('choose', 2, 10, 4000)).toBe(16_000);
+    expect(forecast.left('choose', 10, 10, 9000)).toBe(0);
+    expect(forecast.left('verify', 0, 4, 20_000)).toBeUndefined();
+    expect(forecast.left('verify', 1, 4, 22_000)).toBe(6000);
+  });
+});
+
+describe('progress', () => {
+  it('reads as a sentence', () => {
+    expect(progressText({ phase: 'choose', done: 2, total: 10, detail: 'conv.weight' }, 16_200)).toBe(
+      'choose 2/10, about 20.0 s left, conv.weight',
+    );
+    expect(progressText({ phase: 'verify', done: 0, total: 4 }, undefined)).toBe('verify 0/4');
+  });
+
+  it('lets no layer name command the terminal', () => {
+    expect(
+      progressText({ phase: 'choose', done: 0, total: 1, detail: '\u001b[2J' }, undefined),
+    ).not.toContain('\u001b');
+  });
+});

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { html } from '../../src/report/markup.js';
+import { compressPage } from '../../src/report/pages/compress.js';
+import { inspectPage } from '../../src/report/pages/inspect.js';
+import { SCRIPT, SCRIPT_HASH } from '../../src/report/script.js';
+import { methodOf, toneOf } from '../../src/report/tone.js';
+import { exampleReport } from './example.js';
+import { exampleInspection } from './inspection.js';
+
+const HOSTILE = `"><script>alert(1)</script><img src=x onerror='alert(2)'>\u202e\u0000`;
+
+/** Strings of any UTF-16 code units, lone surrogates included. */
+const anyText = fc.array(fc.integer({ min: 0, max: 0xffff })).map(codes => String.fromCharCode(...codes));
+
+/** The report with every string replaced, keys kept. */
+function infect<T>(value: T): T {
+  if (typeof value === 'string') return `${value}${HOSTILE}` as T;
+  if (Array.isArray(value)) return value.map(infect) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, infect(inner)])) as T;
+}
+
+/** All tags of a page but those of its own head and script. */
+const bodyOf = (page: string): string => page.slice(page.indexOf('<body>') + 6, page.lastIndexOf('<script>'));
+
+describe('markup', () => {
+  it('escapes what is put in, keeps markup, joins lists, leaves nothing out of nothing', () => {
+    expect(html`<p title="${'"'}">${['<', html`<b>x</b>`, 3, null, false]}</p>`.text).toBe(
+      '<p title="&quot;">&lt;<b>x</b>3</p>',
+    );
+  });
+
+  it('lets no text open a tag or leave an attribute', () => {
+    fc.assert(
+      fc.property(anyText, text => {
+        expect(html`${text}`.text).not.toMatch(/[<>"']/);
+      }),
+    );
+  });
+});
+
+describe('pages', () => {
+  it.each([
+    ['compress', () => compressPage(infect(exampleReport()))],
+    ['inspect', () => inspectPage(infect(exampleInspection()))],
+  ])('%s: hostile names stay text', (_name, make) => {
+    const body = bodyOf(make());
+    expect(body).toContain('&lt;script&gt;');
+    expect(body).not.toMatch(/<script|<img|\u202e|\0/);
+    // Outside of quotes no attribute but those that the pages write themselves.
+    for (const [tag] of body.matchAll(/<[^>]*>/g))
+      expect(tag.replace(/"[^"]*"/g, '')).not.toContain('onerror');
+  });
+
+  it('allow their own script and no other, and load nothing', () => {
+    const hash = createHash('sha256').update(SCRIPT).digest('base64');
+    expect(SCRIPT_HASH).toBe(`sha256-${hash}`);
+    const page = compressPage(exampleReport());
+    expect(page).toContain(`script-src '${SCRIPT_HASH}'`);
+    expect(page).toContain(`<script>${SCRIPT}</script>`);
+    expect(page).not.toMatch(/(?:src|href)="(?!data:)|@import|url\(/);
+  });
+
+  it('compress: says sizes, scores, layers, how to repeat it', () => {
+    const report = exampleReport();
+    const page = compressPage(report);
+    expect(page).toContain(`<h1>${report.verdict.replaceAll(' MB', '\u00a0MB')}</h1>`);
+    expect(page).toContain('8.62 MB');
+    expect(page).toContain('−0.5&nbsp;points');
+    expect(page).toContain(report.command);
+    for (const layer of report.layers) expect(page).toContain(layer.weight);
+    expect(page).not.toContain('Made-up inputs');
+    expect(page).not.toContain('NaN');
+  });
+
+  it('compress: says plainly that inputs were made up, and leaves out what is not there', () => {
+    const { calibration, verification } = exampleReport();
+    const { time: _, ...report } = exampleReport({
+      calibration: { ...calibration, generated: true },
+      verification: { ...verification, generated: true },
+      scores: [],
+      worst: [],
+      phases: [],
+      warnings: ['Mind the gap.'],
+    });
+    const page = compressPage(report);
+    expect(page).toContain('Made-up inputs.');
+    expect(page).toContain('Mind the gap.');
+    expect(page).not.toContain('Your evaluation');
+    expect(page).not.toContain('<h2>Speed</h2>');
+  });
+
+  it('compress: survives a report without layers and one with numbers that are none', () => {
+    expect(compressPage(exampleReport({ layers: [] }))).not.toContain('<h2>Layers</h2>');
+    const layers = exampleReport().layers.map(layer => ({ ...layer, error: Number.NaN, spectrum: [0, 0] }));
+    const drawn = bodyOf(compressPage(exampleReport({ layers }))).replace(/data-key="NaN"/g, '');
+    expect(drawn).not.toMatch(/="[^"]*NaN/);
+    expect(drawn).toContain('not a number');
+  });
+
+  it('compress: shows images only as data', () => {
+    const report = exampleReport({ worst: [{ id: 'a', image: 'a.png', change: -1 }] });
+    expect(bodyOf(compressPage(report))).not.toContain('<img');
+    const images = new Map([['a.png', 'data:image/png;base64,AAAA']]);
+    expect(compressPage(report, { images })).toContain('<img src="data:image/png;base64,AAAA"');
+  });
+
+  it('inspect: lists weights, files, operators', () => {
+    const report = exampleInspection();
+    const page = inspectPage(report);
+    for (const weight of report.weights) expect(page).toContain(weight.name);
+    expect(page).toContain('weights.bin');
+    expect(page).toContain('shared by 2 nodes');
+    expect(page).not.toContain('NaN');
+  });
+});
+
+describe('tones', () => {
+  it('tell the family and the bits', () => {
+    expect(toneOf('int8')).toBe('var(--quantize-2)');
+    expect(toneOf('int4 b32')).toBe('var(--quantize-3)');
+    expect(toneOf('float16')).toBe('var(--quantize-1)');
+    expect(toneOf('svd int8, rank 48')).toBe('var(--lowrank-2)');
+    expect(toneOf('unchanged')).toBe('var(--kept)');
+    expect(toneOf('kronecker')).toBe('var(--other-1)');
+    expect(methodOf('svd int8, rank 48')).toBe('svd int8');
+  });
+});
