@@ -61,10 +61,11 @@ function scaleAxis(tensor: Tensor, axis: number, scale: Float64Array): Tensor {
   const inner = sizeOf(tensor.dims.slice(axis + 1));
   const count = tensor.dims[axis]!;
   const data = tensor.toFloat32();
-  return Tensor.float32(
-    tensor.dims,
-    data.map((w, i) => w * scale[Math.floor(i / inner) % count]!),
-  );
+  const scaled = new Float32Array(data.length);
+  for (let start = 0, c = 0; start < data.length; start += inner, c = (c + 1) % count) {
+    for (let i = start; i < start + inner; i++) scaled[i] = data[i]! * scale[c]!;
+  }
+  return Tensor.float32(tensor.dims, scaled);
 }
 
 /** Gives a node another constant, under the same name where no other node uses the old one. */
