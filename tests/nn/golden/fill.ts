@@ -26,11 +26,9 @@ function uniform(name: string, dims: readonly number[], value: (u: number) => nu
 /** The values of a parameter; `tensor` in make.py. */
 export function parameterTensor(name: string, dims: readonly number[], factor = 1): Tensor {
   const scale = Math.sqrt((3 * dims[0]!) / sizeOf(dims));
-  return uniform(name, dims, u => {
-    if (name.endsWith('running_var')) return 1 + 0.5 * u;
-    if (dims.length > 1) return factor * Math.fround(u * scale);
-    return name.endsWith('weight') ? 1 + 0.2 * u : 0.2 * u;
-  });
+  if (name.endsWith('running_var')) return uniform(name, dims, u => 1 + 0.5 * u);
+  if (dims.length > 1) return uniform(name, dims, u => factor * Math.fround(u * scale));
+  return uniform(name, dims, name.endsWith('weight') ? u => 1 + 0.2 * u : u => 0.2 * u);
 }
 
 export const imageTensor = (dims: readonly number[]): Tensor => uniform('pixel_values', dims, u => 1.5 * u);
