@@ -74,7 +74,7 @@ export function inferShapes(target: Model | Graph, options: InferOptions = {}): 
 }
 
 /** Function bodies are inferred for each call; a hostile file could nest them to any number. */
-const MAX_STEPS = 5_000_000;
+const MAX_STEPS = 2_000_000;
 const MAX_DEPTH = 64;
 
 class Inference implements ShapeAnalysis, FactSource {
