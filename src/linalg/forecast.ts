@@ -39,3 +39,16 @@ export function qrBytes(m: number, n: number): number {
 export function matmulBytes(m: number, k: number, n: number): number {
   return bytesOf(m * k + k * n + m * n, Math.max(m, n));
 }
+
+/** Elements of a block of rows that `randomizedSvd` works on at once: 64 MiB. */
+export const BLOCK_ELEMENTS = 2 ** 23;
+
+/** `randomizedSvd` of m × n that follows `width` directions: a block of rows, or the thin QR of a tall factor. */
+export function randomizedSvdBytes(m: number, n: number, width: number): number {
+  const rows = Math.min(m, Math.max(1, Math.floor(BLOCK_ELEMENTS / n)));
+  return Math.max(
+    matmulBytes(rows, n, width) + 8 * n * width,
+    qrBytes(Math.max(m, n), width),
+    svdBytes(n, width),
+  );
+}
