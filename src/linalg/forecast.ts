@@ -24,6 +24,12 @@ export function svdBytes(m: number, n: number, options: { rank?: number; full?: 
   return bytesOf(input + output + vectors + Math.max(eigenproblem, rotation, sorting, complement), long);
 }
 
+/** `singularValues` of m × n: no vectors, but for those of small values for a while. */
+export function singularValuesBytes(m: number, n: number): number {
+  const short = Math.min(m, n);
+  return bytesOf((m < n ? 2 : 1) * m * n + short * (5 * short + Math.max(m, n)), Math.max(m, n));
+}
+
 /** `eigh` of n × n: 6 n² numbers. */
 export function eighBytes(n: number, rank = n): number {
   return bytesOf(5 * n * n + n * rank, n);

@@ -1,7 +1,14 @@
 export { type Cholesky, type CholeskyOptions, cholesky } from './cholesky.js';
 export { type Cp, type CpOptions, cp } from './cp.js';
 export { type Eigh, eigenvalues, eigh } from './eigh.js';
-export { eighBytes, matmulBytes, qrBytes, svdBytes } from './forecast.js';
+export {
+  eighBytes,
+  matmulBytes,
+  qrBytes,
+  randomizedSvdBytes,
+  singularValuesBytes,
+  svdBytes,
+} from './forecast.js';
 export { GramAccumulator, gram } from './gram.js';
 export { initLinalg } from './kernels.js';
 export { type KroneckerSum, nearestKronecker } from './kronecker.js';

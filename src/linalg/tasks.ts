@@ -1,7 +1,14 @@
 import { cholesky } from './cholesky.js';
 import { cp } from './cp.js';
 import { eigenvalues, eigh } from './eigh.js';
-import { eighBytes, matmulBytes, qrBytes, randomizedSvdBytes, svdBytes } from './forecast.js';
+import {
+  eighBytes,
+  matmulBytes,
+  qrBytes,
+  randomizedSvdBytes,
+  singularValuesBytes,
+  svdBytes,
+} from './forecast.js';
 import { gram } from './gram.js';
 import { nearestKronecker } from './kronecker.js';
 import { matmul } from './matmul.js';
@@ -73,7 +80,7 @@ const BYTES: { [Name in TaskName]: (...args: Parameters<Tasks[Name]>) => number 
   qrPivoted: a => qrBytes(a.rows, a.cols),
   randomizedSvd: (a, rank, options) =>
     randomizedSvdBytes(a.rows, a.cols, rank + (options?.oversampling ?? 10)),
-  singularValues: (a, options) => svdBytes(a.rows, a.cols, options),
+  singularValues: a => singularValuesBytes(a.rows, a.cols),
   solveTriangular: (t, b) => matmulBytes(t.rows, t.cols, b.cols),
   svd: (a, options) => svdBytes(a.rows, a.cols, options),
   symmetricInverseSqrt: a => eighBytes(a.rows),
