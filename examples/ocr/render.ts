@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { type Browser, chromium } from 'playwright-core';
 import sharp from 'sharp';
-import type { Random } from '../../src/data/random.js';
-import type { Text } from './texts.js';
+import type { Random } from '../../src/random/random.js';
+import { pick, type Text } from './texts.js';
 
 /** Fonts under the SIL Open Font License, from npm: see README.md for the command that installs them. */
 const FONTS = {
@@ -46,7 +46,7 @@ export async function openPage(): Promise<{
 
 /** A CSS font stack for a text: Latin fonts come with a Chinese one for signs that they lack, and the reverse. */
 export function fontFor({ script }: Text, random: Random): string {
-  const [family, , weight] = random.pick<readonly [string, string, number]>(FONTS[script]);
+  const [family, , weight] = pick<readonly [string, string, number]>(random, FONTS[script]);
   return `"${family}-${weight}", "roboto-400", "noto-sans-sc-400"`;
 }
 

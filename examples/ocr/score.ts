@@ -3,11 +3,12 @@
  * `npx jiti examples/ocr/score.ts [MODEL.onnx] [--detection] [--worst N]`.
  */
 import { parseArgs } from 'node:util';
+import { asRunner } from '../../src/compress/scores.js';
 import { evaluate } from '../../src/data/index.js';
+import { createSession } from '../../src/runtime/index.js';
 import evaluateLines from './eval.js';
 import evaluatePages from './eval-detection.js';
 import { detectionModel, recognitionModel } from './models.js';
-import { openRunner } from './ort.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -16,9 +17,9 @@ const { values, positionals } = parseArgs({
 const [original, evalFunction] = values.detection
   ? [detectionModel, evaluatePages]
   : [recognitionModel, evaluateLines];
-const reference = await openRunner(original);
+const reference = asRunner(await createSession(original));
 for (const [name, model] of [['original', original], ...positionals.map(p => [p, p])] as const) {
-  const runner = model === original ? reference : await openRunner(model);
+  const runner = model === original ? reference : asRunner(await createSession(model));
   const { scores, samples } = await evaluate(evalFunction, runner, { reference });
   const figures = [...scores].map(
     ([score, { value, format }]) => `${score} ${value.toFixed(2)}${format === 'percent' ? '%' : ''}`,

@@ -1,4 +1,4 @@
-import type { Random } from '../../src/data/random.js';
+import type { Random } from '../../src/random/random.js';
 
 const NAMES = [
   'Anna Berg',
@@ -75,40 +75,43 @@ const ZH_NOTICES = [
 
 const ALPHABET = 'ABCDEFGHJKLMNPQRSTUVWXYZ';
 
+/** One of the items. */
+export const pick = <T>(random: Random, items: readonly T[]): T => items[random.integer(items.length)]!;
+
 function digits(random: Random, count: number): string {
   return Array.from({ length: count }, () => random.integer(10)).join('');
 }
 
 function letters(random: Random, count: number): string {
-  return Array.from({ length: count }, () => random.pick([...ALPHABET])).join('');
+  return Array.from({ length: count }, () => pick(random, [...ALPHABET])).join('');
 }
 
 const price = (random: Random): string => `${random.integer(180) + 1}.${digits(random, 2)}`;
 
 const LATIN: readonly ((random: Random) => string)[] = [
-  r => `${r.pick(SUBJECTS)} ${r.pick(VERBS)} ${r.pick(OBJECTS)}`,
-  r => `${r.pick(SUBJECTS)} ${r.pick(VERBS)} ${r.pick(OBJECTS)} ${r.pick(TAILS)}.`,
-  r => `${r.pick(OBJECTS)}, ${r.pick(TAILS)}`,
-  r => `${r.pick(GOODS)}  $${price(r)}`.replace('  ', ' '),
+  r => `${pick(r, SUBJECTS)} ${pick(r, VERBS)} ${pick(r, OBJECTS)}`,
+  r => `${pick(r, SUBJECTS)} ${pick(r, VERBS)} ${pick(r, OBJECTS)} ${pick(r, TAILS)}.`,
+  r => `${pick(r, OBJECTS)}, ${pick(r, TAILS)}`,
+  r => `${pick(r, GOODS)}  $${price(r)}`.replace('  ', ' '),
   r => `TOTAL EUR ${price(r)}`,
   r => `Invoice No. ${letters(r, 2)}-${digits(r, 5)}/${digits(r, 2)}`,
   r =>
-    `${r.integer(28) + 1} ${r.pick(MONTHS)} 20${r.integer(20) + 10}, ${r.integer(12) + 8}:${r.integer(50) + 10}`,
-  r => `${r.integer(190) + 1} ${r.pick(STREETS)}, ${digits(r, 5)}`,
+    `${r.integer(28) + 1} ${pick(r, MONTHS)} 20${r.integer(20) + 10}, ${r.integer(12) + 8}:${r.integer(50) + 10}`,
+  r => `${r.integer(190) + 1} ${pick(r, STREETS)}, ${digits(r, 5)}`,
   r => `Tel. +${r.integer(80) + 10} ${digits(r, 3)} ${digits(r, 4)}`,
   r => `S/N ${letters(r, 3)}${digits(r, 2)}-${digits(r, 4)}${letters(r, 1)}`,
-  r => `${r.pick(NAMES)} (${r.pick(['chair', 'guest', 'editor', 'absent'])})`,
+  r => `${pick(r, NAMES)} (${pick(r, ['chair', 'guest', 'editor', 'absent'])})`,
   r =>
-    `${r.pick(['Growth', 'Loss', 'Yield', 'Error'])}: ${r.integer(99)}.${digits(r, 1)}% vs ${r.integer(99)}.${digits(r, 1)}%`,
+    `${pick(r, ['Growth', 'Loss', 'Yield', 'Error'])}: ${r.integer(99)}.${digits(r, 1)}% vs ${r.integer(99)}.${digits(r, 1)}%`,
 ];
 
 const CHINESE: readonly ((random: Random) => string)[] = [
-  r => `${r.pick(ZH_PLACES)}${r.pick(ZH_THINGS)}`,
-  r => `${r.pick(ZH_SUBJECTS)}${r.pick(ZH_PREDICATES)}`,
-  r => `${r.pick(ZH_NOTICES)}`,
-  r => `${r.pick(ZH_PLACES)}市${r.pick(ZH_THINGS)}${r.integer(90) + 1}号`,
+  r => `${pick(r, ZH_PLACES)}${pick(r, ZH_THINGS)}`,
+  r => `${pick(r, ZH_SUBJECTS)}${pick(r, ZH_PREDICATES)}`,
+  r => `${pick(r, ZH_NOTICES)}`,
+  r => `${pick(r, ZH_PLACES)}市${pick(r, ZH_THINGS)}${r.integer(90) + 1}号`,
   r => `20${r.integer(20) + 10}年${r.integer(12) + 1}月${r.integer(28) + 1}日`,
-  r => `${r.pick(ZH_THINGS)}：${r.pick(ZH_NOTICES)}`,
+  r => `${pick(r, ZH_THINGS)}：${pick(r, ZH_NOTICES)}`,
 ];
 
 export interface Text {
@@ -119,5 +122,5 @@ export interface Text {
 /** Made-up lines of the kinds that people photograph: sentences, receipts, dates, codes; three in ten are Chinese. */
 export function makeText(random: Random): Text {
   const script = random.uniform() < 0.3 ? 'chinese' : 'latin';
-  return { text: random.pick(script === 'chinese' ? CHINESE : LATIN)(random), script };
+  return { text: pick(random, script === 'chinese' ? CHINESE : LATIN)(random), script };
 }

@@ -24,7 +24,11 @@ export function positiveInteger(text: string): number {
 }
 
 export function nonNegativeInteger(text: string): number {
-  return text === '0' ? 0 : positiveInteger(text);
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError('It must be an integer, 0 or more.');
+  }
+  return value;
 }
 
 /** A number between 0 and 1, both excluded. `5%` is 0.05. */

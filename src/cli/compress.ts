@@ -17,6 +17,7 @@ import {
   repeated,
   withCommonOptions,
 } from './arguments.js';
+import { loadEvaluation } from './evaluation.js';
 import { readImages } from './images.js';
 import { ProgressLine } from './progress.js';
 import { checkInput, checkTarget, writeText } from './targets.js';
@@ -152,7 +153,7 @@ async function compressModel(
 
 /** What the flags mean to the engine; opens the inputs and loads the evaluation. */
 async function engineOptions(model: Model, flags: CompressFlags): Promise<CompressOptions> {
-  const { loadEvalFunction, openInputs, parseShapes, vocabularySize } = await import('../data/index.node.js');
+  const { openInputs, parseShapes, vocabularySize } = await import('../data/index.node.js');
   const signature = signatureOf(model);
   const samples = flags.samples;
   const inputs = await openInputs(flags.calibration, signature, {
@@ -174,7 +175,7 @@ async function engineOptions(model: Model, flags: CompressFlags): Promise<Compre
     ...(flags.threads !== undefined && { threads: flags.threads }),
     ...(flags.include !== undefined && { include: flags.include }),
     ...(flags.exclude !== undefined && { exclude: flags.exclude }),
-    ...(flags.eval !== undefined && { evaluate: await loadEvalFunction(flags.eval) }),
+    ...(flags.eval !== undefined && { evaluate: await loadEvaluation(flags.eval) }),
   };
 }
 

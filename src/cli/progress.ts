@@ -1,6 +1,6 @@
 import cliProgress from 'cli-progress';
 import type { Progress } from '../compress/report.js';
-import { formatDuration, printable, shorten } from '../report/format.js';
+import { brief, formatDuration, printable, shorten } from '../report/format.js';
 import { Forecast } from './forecast.js';
 import type { Terminal } from './terminal.js';
 
@@ -49,8 +49,9 @@ export class ProgressLine {
 /** `choose 12/47, about 40 s left, conv2d_3.w_0`. */
 export function progressText({ phase, done, total, detail }: Progress, left: number | undefined): string {
   return [
-    `${phase} ${done}/${total}`,
-    left !== undefined && `about ${formatDuration(roundUp(left))} left`,
+    // A phase whose length was not known before counts up.
+    done > total ? `${phase} ${done}` : `${phase} ${done}/${total}`,
+    left !== undefined && left > 0 && `about ${brief(formatDuration(roundUp(left)))} left`,
     detail !== undefined && shorten(printable(detail), 32),
   ]
     .filter(Boolean)

@@ -1,6 +1,7 @@
 import type { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
-import type { Site, SiteUse } from './sites.js';
+import type { Layer } from './layer.js';
+import type { SiteUse } from './sites.js';
 
 /** Where a candidate is written to: the real graph, or a small copy of the layer that measures it. */
 export interface RewriteTarget {
@@ -12,51 +13,39 @@ export interface RewriteTarget {
   readonly opset: number;
 }
 
-/** One way to store one site. */
+/** One way to store one layer. */
 export interface Candidate {
   /** The method's name. */
   readonly method: string;
   /** What a table shows, e.g. `int4 b32` or `svd int8`. */
   readonly label: string;
   readonly rank?: number;
+  /** The weight that it stands for, in matrix order (rows, cols). Made when it is asked for. */
+  weight(): Float32Array;
   /** Rewrites the target; called any number of times, each time with another target. */
   apply(target: RewriteTarget): void;
 }
 
-/** What a candidate costs, measured by running the layer. */
-export interface Measured {
-  /** Bytes of the written file that the layer takes. */
-  readonly bytes: number;
-  /** ‖y − ŷ‖ / ‖y‖ of the layer's output on the calibration inputs. */
-  readonly error: number;
-}
-
-/** A layer under test. */
-export interface Probe {
-  /** Bytes that the layer takes as it is. */
-  readonly bytes: number;
-  /** Writes the candidate into a copy of the layer and runs it. */
-  measure(candidate: Candidate): Promise<Measured>;
-}
-
-export interface MethodSettings {
-  /** The per-layer rule: largest relative output error. */
-  readonly error: number;
-}
-
-export interface Proposal extends Measured {
-  readonly candidate: Candidate;
-}
-
 /**
- * A compression method: proposes ways to store a site, measured. One file in `methods/`, listed in
- * `methods/index.ts`; nothing else knows it by name.
+ * A compression method: proposes ways to store a layer. One file in `methods/`, listed in `methods/index.ts`; nothing
+ * else knows it by name. What a candidate costs in bytes and in quality is measured by whoever asked, the same way for
+ * every method.
  */
 export interface Method {
   readonly name: string;
+  /** Candidates from few bytes to many, as far as the method makes sense for the layer. */
+  propose(layer: Layer): Iterable<Candidate>;
   /**
-   * Yields candidates, cheapest to test first. It may leave out what cannot be smaller than `best`, the smallest
-   * that kept the rule so far.
+   * The candidate of fewest bytes whose error is at most the bound, among those below `bytes` bytes: for methods with
+   * a rank or another fine scale, where a grid of candidates would miss it. Given a probe that measures, instead of
+   * the closed form, it searches with that.
    */
-  propose(site: Site, probe: Probe, settings: MethodSettings, best: () => number): AsyncIterable<Proposal>;
+  search?(layer: Layer, bound: SearchBound): Promise<Candidate | undefined>;
+}
+
+export interface SearchBound {
+  readonly error: number;
+  readonly bytes: number;
+  /** Error of a candidate, by the closed form or by running the layer. */
+  measure(candidate: Candidate): Promise<number>;
 }

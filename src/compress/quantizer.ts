@@ -1,3 +1,4 @@
+import { toFloat16 } from '../graph/tensor.js';
 import type { WeightMatrix } from './matrix.js';
 
 /** How numbers are stored: integers of `bits` bits, one scale for each row or for each block along a row. */
@@ -131,4 +132,33 @@ function roundInto(q: Int8Array, at: number, values: Float32Array, scale: number
   for (let i = 0; i < values.length; i++) {
     q[at + i] = Math.min(limit - 1, Math.max(-limit, Math.round(values[i]! / scale)));
   }
+}
+
+/** The range in which float16 keeps its full precision. */
+export const FLOAT16_MIN = 2 ** -14;
+export const FLOAT16_MAX = 65504;
+
+/** Bytes that a Cast node with its names takes in a file. */
+const CAST_BYTES = 40;
+
+/** Whether scales are stored as float16: where it holds them all, and saves more than its Cast costs. */
+export function storesScalesAsHalf(scales: ArrayLike<number>): boolean {
+  if (scales.length * 2 <= CAST_BYTES) return false;
+  for (let i = 0; i < scales.length; i++) {
+    const size = Math.abs(scales[i]!);
+    if (size !== 0 && (size < FLOAT16_MIN || size > FLOAT16_MAX)) return false;
+  }
+  return true;
+}
+
+/** Rounds to nearest with the scales as they will be stored. */
+export const quantizeForStorage = (matrix: WeightMatrix, format: IntegerFormat): QuantizedMatrix =>
+  withStoredScales(roundScale => quantizeRows(matrix, format, roundScale));
+
+/** Quantizes with float16 scales, and again with float32 ones where float16 does not hold them all or does not pay. */
+export function withStoredScales(
+  run: (roundScale: (scale: number) => number) => QuantizedMatrix,
+): QuantizedMatrix {
+  const rounded = run(toFloat16);
+  return storesScalesAsHalf(rounded.scales) ? rounded : run(Math.fround);
 }

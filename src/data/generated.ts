@@ -1,7 +1,7 @@
 import { isFloat } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
 import { sizeOf, Tensor } from '../graph/tensor.js';
-import { Random } from './random.js';
+import { Random } from '../random/random.js';
 import { type InputSource, indexedSource, type Sample, type Signature, type TensorInfo } from './sample.js';
 import { chooseShapes, isImage, type ShapeOptions } from './shapes.js';
 import { smoothNoise } from './smooth-noise.js';
@@ -58,9 +58,9 @@ export function generatedInputs(signature: Signature, options: GeneratedOptions 
   };
   return indexedSource(about, count, index => {
     const sample: Sample = {};
-    for (const [i, { info, dims, make }] of makers.entries()) {
-      // Every tensor has a generator of its own, so that samples can be made in any order.
-      const random = new Random(Math.imul(seed, 0x9e3779b1) + index * 1009 + i);
+    for (const { info, dims, make } of makers) {
+      // Every tensor has a stream of its own, so that samples can be made in any order.
+      const random = new Random(seed, `${index} ${info.name}`);
       sample[info.name] = make(info, dims, random, vocabulary[info.name] ?? SMALL_VOCABULARY);
     }
     return sample;
@@ -109,7 +109,7 @@ const imageNoise: Maker = ({ dtype, shape }, dims, random) => {
 
 const words: Maker = (_, dims, random) => {
   const vocabulary = ['the', 'small', 'river', 'keeps', 'an', 'old', 'bridge', 'and', 'never', 'asks', 'why'];
-  const text = () => Array.from({ length: 8 }, () => random.pick(vocabulary)).join(' ');
+  const text = () => Array.from({ length: 8 }, () => vocabulary[random.integer(vocabulary.length)]).join(' ');
   return Tensor.strings(dims, Array.from({ length: sizeOf(dims) }, text));
 };
 

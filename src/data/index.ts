@@ -5,7 +5,6 @@ export * from './image-spec.js';
 export * from './image-tensor.js';
 export * from './npy.js';
 export * from './npz.js';
-export * from './random.js';
 export * from './sample.js';
 export * from './shapes.js';
 export * from './split.js';

@@ -1,5 +1,5 @@
 import { sizeOf } from '../graph/tensor.js';
-import type { Random } from './random.js';
+import type { Random } from '../random/random.js';
 
 /** Channels of photographs are alike: most of the variance is common to them. */
 const COMMON = Math.sqrt(0.72);

@@ -1,5 +1,5 @@
 import { WhittleError } from '../graph/errors.js';
-import { Random } from './random.js';
+import { Random } from '../random/random.js';
 import type { InputSource, Sample } from './sample.js';
 
 export interface SplitOptions {
@@ -53,8 +53,8 @@ async function count(source: InputSource): Promise<number> {
 }
 
 /** Some samples of a source, in its order. */
-function pickSamples(source: InputSource, indices: readonly number[], role: string): InputSplit['heldOut'] {
-  const sorted = [...indices].sort((a, b) => a - b);
+function pickSamples(source: InputSource, indices: Uint32Array, role: string): InputSplit['heldOut'] {
+  const sorted = indices.toSorted();
   return {
     ...source,
     description: `${sorted.length} ${role} of: ${source.description}`,

@@ -53,6 +53,7 @@ function cloneNode(
     name: node.name,
     overload: node.overload,
   });
+  copy.gradientRule = node.gradientRule;
   copy.extra = node.extra;
   for (const [name, attribute] of node.attributes) {
     const cloned = cloneAttribute(attribute, values, options);

@@ -1,4 +1,5 @@
 export * from './attribute.js';
+export * from './autodiff/index.js';
 export * from './check.js';
 export * from './checkFinite.js';
 export * from './clone.js';

@@ -21,10 +21,12 @@ export class Node {
   readonly attributes: Map<string, Attribute> = new Map();
   /** The graph that it is in; set by Graph. */
   graph: Graph | null = null;
+  /** Name of the rule that autodiff uses in the place of the operator's own gradient. Not written to files. */
+  gradientRule: string | undefined;
   /** File-format leftovers (documentation, metadata, fields unknown to us), kept for writing. */
   extra: unknown;
   private inputList: NodeInput[] = [];
-  readonly outputs: readonly (Value | null)[];
+  private readonly outputList: (Value | null)[];
 
   constructor(
     opType: string,
@@ -42,12 +44,16 @@ export class Node {
     this.domain = options.domain === 'ai.onnx' ? '' : (options.domain ?? '');
     this.name = options.name ?? '';
     this.overload = options.overload ?? '';
-    this.outputs = outputs;
+    this.outputList = [...outputs];
     for (const output of outputs) if (output) output.producer = this;
     for (const [name, input] of Object.entries(options.attributes ?? {})) {
       if (input !== undefined) this.attributes.set(name, toAttribute(name, input));
     }
     this.setInputs(inputs);
+  }
+
+  get outputs(): readonly (Value | null)[] {
+    return this.outputList;
   }
 
   get inputs(): readonly NodeInput[] {
@@ -121,6 +127,15 @@ export class Node {
 
   tensor(name: string): Tensor | undefined {
     return this.read(name, 'tensor') as Tensor | undefined;
+  }
+
+  /** Adds an optional output that was left out. @throws WhittleError where the node has that output already */
+  addOutput(index: number, value: Value): void {
+    if (this.outputList[index])
+      throw new WhittleError(`output ${index} is there already`, { node: this.label });
+    while (this.outputList.length < index) this.outputList.push(null);
+    this.outputList[index] = value;
+    value.producer = this;
   }
 
   setAttribute(name: string, input: AttributeInput): void {

@@ -13,8 +13,10 @@ export {
   toDense,
   transpose,
 } from './matrix.js';
+export { type BatchOptions, createPool, type JobOptions, type Pool, type PoolOptions } from './pool.js';
 export { type PivotedQr, type Qr, qr, qrPivoted } from './qr.js';
 export { type LeastSquares, lstsq, pinv, solveTriangular, type TriangularOptions } from './solve.js';
 export { conditionNumber, effectiveRank, stableRank } from './spectrum.js';
 export { type Svd, type SvdOptions, singularValues, svd } from './svd.js';
 export { type SymmetricSqrtOptions, symmetricInverseSqrt, symmetricSqrt } from './symmetric-sqrt.js';
+export type { TaskName, Tasks } from './tasks.js';

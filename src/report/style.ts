@@ -99,7 +99,7 @@ td details { min-width: 24ch; max-width: 40ch; }
 td details ul { list-style: none; padding: 4px 0 2px; margin: 0; font-size: 13px; color: var(--quiet); }
 .past { text-decoration: line-through; text-decoration-thickness: 1px; }
 
-td img { display: block; max-width: 240px; max-height: 96px; background: #fff; }
+td img { display: block; margin: 2px 0; max-width: 240px; max-height: 96px; background: #fff; }
 .answer { white-space: pre-wrap; overflow-wrap: anywhere; }
 figure { margin: 0 0 24px; }
 figcaption { margin-top: 8px; max-width: 68ch; }

@@ -47,10 +47,10 @@ describe('whittle compress', () => {
   it('--exclude leaves a layer as it is, --no-report writes no page', () =>
     inFolder(async (folder, model) => {
       const out = join(folder, 'small.onnx');
-      const args = ['compress', model, '-o', out, '--exclude', 'sec*', '--no-report', '--json', ...FAST];
+      const args = ['compress', model, '-o', out, '--exclude', 'fir*', '--no-report', '--json', ...FAST];
       const report = JSON.parse((await whittle(args)).out);
-      const second = report.layers.find((l: { weight: string }) => l.weight === 'second.weight');
-      expect(second.bytesAfter).toBe(second.bytesBefore);
+      const first = report.layers.find((l: { weight: string }) => l.weight === 'first.weight');
+      expect(first.bytesAfter).toBe(first.bytesBefore);
       expect(readdirSync(folder).sort()).toEqual(['model.onnx', 'small.onnx']);
     }));
 
@@ -134,16 +134,24 @@ describe('bad input', () => {
         await writeFile(join(folder, name), text);
         return join(folder, name);
       };
-      await refused(folder, [model, '-o', out, '--eval', join(folder, 'no.ts')], /no\.ts/);
-      await refused(
-        folder,
-        [model, '-o', out, '--eval', await module('syntax.ts', 'export default (')],
-        /syntax\.ts/,
-      );
+      await refused(folder, [model, '-o', out, '--eval', join(folder, 'no.ts')], /no such file.*no\.ts/);
+      await refused(folder, [model, '-o', out, '--eval', folder], /not a file/);
+      // Where the syntax breaks takes more than a line to show.
+      const syntax = await module('syntax.ts', 'export default (');
+      const broken = await whittle(['compress', model, '-o', out, '--eval', syntax]);
+      expect(broken).toMatchObject({ code: 1, out: '' });
+      expect(broken.err).toMatch(/^error: the file cannot be run[\s\S]*syntax\.ts/);
+      expect(existsSync(out)).toBe(false);
       await refused(
         folder,
         [model, '-o', out, '--eval', await module('number.ts', 'export default 3')],
         /not a function/,
+      );
+      const throws = await module('throws.ts', "export default () => { throw new Error('out of chalk'); }");
+      await refused(
+        folder,
+        [model, '-o', out, '--eval', throws],
+        /the evaluation failed: out of chalk.*throws\.ts/,
       );
     }));
 

@@ -17,9 +17,14 @@ describe('forecast', () => {
 describe('progress', () => {
   it('reads as a sentence', () => {
     expect(progressText({ phase: 'choose', done: 2, total: 10, detail: 'conv.weight' }, 16_200)).toBe(
-      'choose 2/10, about 20.0 s left, conv.weight',
+      'choose 2/10, about 20 s left, conv.weight',
     );
     expect(progressText({ phase: 'verify', done: 0, total: 4 }, undefined)).toBe('verify 0/4');
+  });
+
+  it('counts up where the end is not known, and does not announce the end', () => {
+    expect(progressText({ phase: 'evaluate', done: 7, total: 1 }, undefined)).toBe('evaluate 7');
+    expect(progressText({ phase: 'choose', done: 9, total: 9 }, 0)).toBe('choose 9/9');
   });
 
   it('lets no layer name command the terminal', () => {

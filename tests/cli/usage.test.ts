@@ -37,7 +37,7 @@ describe('usage', () => {
     ],
     [['compress', 'm.onnx', '-o', 'o.onnx', '--error', '1.5'], /must lie between 0 and 1/],
     [['compress', 'm.onnx', '-o', 'o.onnx', '--threads', '0'], /must be a positive integer/],
-    [['compress', 'm.onnx', '-o', 'o.onnx', '--seed', '-1'], /must be a positive integer/],
+    [['compress', 'm.onnx', '-o', 'o.onnx', '--seed', '-1'], /must be an integer, 0 or more/],
     [['compress', 'm.onnx'], /say where the compressed model goes/],
     [['inspect'], /missing required argument 'model'/],
     [['inspect', 'a.onnx', 'b.onnx'], /too many arguments/],

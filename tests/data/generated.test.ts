@@ -1,12 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  generatedInputs,
-  parseShapes,
-  Random,
-  type Signature,
-  vocabularySize,
-} from '../../src/data/index.js';
+import { generatedInputs, parseShapes, type Signature, vocabularySize } from '../../src/data/index.js';
 import { Graph, Tensor, tensorType } from '../../src/graph/index.js';
 
 const signature: Signature = [
@@ -107,28 +100,5 @@ describe('vocabularySize', () => {
     const x = graph.addInput('x', tensorType('float32', [4, 4]));
     graph.addOutput(graph.op('Gather', [x, graph.constant(Tensor.int64([0]))]));
     expect(vocabularySize(graph, 'x')).toBeUndefined();
-  });
-});
-
-describe('Random', () => {
-  it('is uniform and normal as it says', () => {
-    const random = new Random(3);
-    const n = 20_000;
-    const uniform = Array.from({ length: n }, () => random.uniform());
-    const normal = Array.from({ length: n }, () => random.normal());
-    const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-    // Five standard errors.
-    expect(Math.abs(mean(uniform) - 0.5)).toBeLessThan(5 * Math.sqrt(1 / 12 / n));
-    expect(Math.abs(mean(normal))).toBeLessThan(5 / Math.sqrt(n));
-    expect(Math.abs(mean(normal.map(v => v * v)) - 1)).toBeLessThan(5 * Math.sqrt(2 / n));
-  });
-
-  it('permutes', () => {
-    fc.assert(
-      fc.property(fc.nat(), fc.nat(50), (seed, count) => {
-        const order = new Random(seed).permutation(count);
-        expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
-      }),
-    );
   });
 });

@@ -1,22 +1,32 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Box, boxIou, countMatches, textBoxes } from '../../examples/ocr/boxes.js';
-import inputs from '../../examples/ocr/calibration.js';
 import evaluateLines, { scoreLines } from '../../examples/ocr/eval.js';
 import evaluatePages from '../../examples/ocr/eval-detection.js';
 import { decodeLine, lineLabels, linePath } from '../../examples/ocr/lines.js';
 import { detectionModel, recognitionModel } from '../../examples/ocr/models.js';
-import { openRunner } from '../../examples/ocr/ort.js';
 import { pageLabels, pagePath } from '../../examples/ocr/pages.js';
-import { checkSample, evaluate, Random, type Runner } from '../../src/data/index.js';
+import { asRunner } from '../../src/compress/scores.js';
+import {
+  checkSample,
+  evaluate,
+  loadEvalFunction,
+  openInputs,
+  type Runner,
+} from '../../src/data/index.node.js';
 import { Tensor } from '../../src/graph/index.js';
+import { Random } from '../../src/random/random.js';
+import { createSession } from '../../src/runtime/index.js';
 
 let recognition: Runner;
 let detection: Runner;
 beforeAll(async () => {
-  [recognition, detection] = [await openRunner(recognitionModel), await openRunner(detectionModel)];
+  // One thread without spinning: other tests run beside it.
+  const open = async (path: string) => asRunner(await createSession(path, { threads: 1, spinning: false }));
+  [recognition, detection] = [await open(recognitionModel), await open(detectionModel)];
 });
 
 /** The runner on inputs with noise: stands for a model that got worse. */
@@ -50,15 +60,23 @@ describe('fixtures', () => {
     expect(bytes).toBeLessThan(1.5e6);
   });
 
-  it('calibrate both models', async () => {
+  it('calibrate both models, loaded as a user file is', async () => {
+    const file = fileURLToPath(new URL('../../examples/ocr/calibration.ts', import.meta.url));
     for (const [runner, length] of [
       [recognition, 64],
       [detection, 16],
     ] as const) {
-      const source = await inputs(runner.inputs);
+      const source = await openInputs(file, runner.inputs);
       expect(source.length).toBe(length);
       for (const i of [0, length - 1]) checkSample(await source.sample!(i), runner.inputs);
     }
+  });
+});
+
+describe('eval files', () => {
+  it.each(['eval.ts', 'eval-detection.ts'])('%s loads as a user file is', async name => {
+    const file = fileURLToPath(new URL(`../../examples/ocr/${name}`, import.meta.url));
+    expect(await loadEvalFunction(file)).toBeTypeOf('function');
   });
 });
 

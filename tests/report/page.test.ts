@@ -68,7 +68,7 @@ describe('pages', () => {
     const page = compressPage(report);
     expect(page).toContain(`<h1>${report.verdict.replaceAll(' MB', '\u00a0MB')}</h1>`);
     expect(page).toContain('8.62 MB');
-    expect(page).toContain('−0.5&nbsp;points');
+    expect(page).toContain('−0.5 points');
     expect(page).toContain(report.command);
     for (const layer of report.layers) expect(page).toContain(layer.weight);
     expect(page).not.toContain('Made-up inputs');

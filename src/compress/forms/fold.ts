@@ -4,7 +4,7 @@ import type { Graph } from '../../graph/graph.js';
 import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import { fromMatrix, inversePermutation, isIdentity, permutedDims } from '../matrix.js';
-import type { QuantizedMatrix } from '../quantizer.js';
+import { type QuantizedMatrix, storesScalesAsHalf } from '../quantizer.js';
 import type { WeightLayout } from '../sites.js';
 import { sharedConstant, sharedScalar, sharedShape } from './constants.js';
 
@@ -24,10 +24,6 @@ export interface Target {
   /** The model's version of ONNX's operators. */
   readonly opset: number;
 }
-
-/** A scale as float16 stores it; a scale that float16 cannot hold well (below 2⁻¹⁴ or too large) is an error of the caller. */
-export const FLOAT16_MIN = 2 ** -14;
-export const FLOAT16_MAX = 65504;
 
 /** Writes a weight as float16 plus a Cast. */
 export function foldFloat16(graph: Graph, data: Float32Array, target: Target): Value {
@@ -80,18 +76,6 @@ function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
 function foldScales(graph: Graph, scales: Float32Array, dims: readonly number[]): Value {
   if (!storesScalesAsHalf(scales)) return graph.constant(Tensor.float32(dims, scales), 's');
   return castTo(graph, graph.constant(Tensor.fromNumbers('float16', dims, scales), 's'), 'float32');
-}
-
-/** Bytes that a Cast node with its names takes in a file. */
-const CAST_BYTES = 40;
-
-export function storesScalesAsHalf(scales: ArrayLike<number>): boolean {
-  if (scales.length * 2 <= CAST_BYTES) return false;
-  for (let i = 0; i < scales.length; i++) {
-    const size = Math.abs(scales[i]!);
-    if (size !== 0 && (size < FLOAT16_MIN || size > FLOAT16_MAX)) return false;
-  }
-  return true;
 }
 
 /**

@@ -1,57 +1,109 @@
-import { type DenseMatrix, matrix, svd } from '../../linalg/index.js';
-import type { WeightMatrix } from '../matrix.js';
+import { type DenseMatrix, matmul, matrix, solveTriangular, svd } from '../../linalg/index.js';
+import type { Layer } from '../layer.js';
 
 /**
- * The SVD of a weight, kept whole so that every rank can be cut from it. A grouped convolution is one SVD per group,
- * all cut at the same rank.
+ * A layer's weight as a product of two, W ≈ outer · inner, for every rank at once. A grouped convolution is one
+ * factorization per group, all cut at the same rank.
  */
-export interface GroupedFactors {
+export interface Factors {
   readonly groups: number;
   /** Rows of the whole weight (all groups). */
   readonly rows: number;
   readonly cols: number;
-  /** Singular values of each group, largest first. */
+  /** Singular values of each group, largest first: of W, or of W L with activation-aware factors. */
   readonly spectra: readonly Float64Array[];
-  /** U, (rows, rank), group after group. */
+  /** Orthonormal columns, (rows, rank), group after group. */
   outer(rank: number): Float32Array;
-  /** ΣVᵀ, (groups · rank, cols). */
+  /** (groups · rank, cols). */
   inner(rank: number): Float32Array;
 }
 
 /** Largest rank that a truncation may have. */
-export const maxRank = (factors: GroupedFactors): number =>
-  Math.min(factors.rows / factors.groups, factors.cols);
+export const maxRank = (factors: Factors): number => Math.min(factors.rows / factors.groups, factors.cols);
 
-/** Decomposes a weight, group by group. @throws WhittleError for NaN and infinite elements */
-export function factorize({ data, rows, cols }: WeightMatrix, groups: number): GroupedFactors {
+/** Elements of both factors. */
+export const factorElements = (factors: Factors, rank: number): number =>
+  rank * (factors.rows + factors.groups * factors.cols);
+
+/**
+ * The SVD of the weight: U and Σ Vᵀ, the nearest matrix of each rank in the Frobenius norm (Eckart–Young).
+ * @throws WhittleError for NaN and infinite weights
+ */
+export function plainFactors(layer: Layer): Factors {
+  const parts = groupMatrices(layer).map(w => {
+    const { u, s, v } = svd(w);
+    return { u, s, inner: (rank: number) => scaledRows(v, s, rank) };
+  });
+  return assemble(layer, parts);
+}
+
+/**
+ * The SVD of W L with S = L Lᵀ: the nearest layer of each rank, measured by the outputs on the calibration inputs.
+ * (SVD-LLM: Wang et al., "Truncation-aware Singular Value Decomposition for Large Language Model Compression", 2024.)
+ * The inner factor is Σ Vᵀ L⁻¹. Without calibration it is the plain SVD.
+ */
+export function whitenedFactors(layer: Layer): Factors {
+  if (!layer.moment) return plainFactors(layer);
+  const parts = groupMatrices(layer).map((w, g) => {
+    const l = layer.whitening(g)!;
+    const { u, s, v } = svd(matmul(w, l));
+    // X L = Σ Vᵀ is Lᵀ Xᵀ = V Σ: one solve for all ranks.
+    const scaled = new Float64Array(v.rows * s.length);
+    for (let j = 0; j < v.rows; j++) {
+      for (let k = 0; k < s.length; k++) scaled[j * s.length + k] = v.data[j * v.stride + k]! * s[k]!;
+    }
+    const x = solveTriangular(l, matrix(scaled, v.rows, s.length), { transpose: true });
+    return { u, s, inner: (rank: number) => leadingRows(x, rank) };
+  });
+  return assemble(layer, parts);
+}
+
+interface Part {
+  readonly u: DenseMatrix;
+  readonly s: Float64Array;
+  inner(rank: number): Float32Array;
+}
+
+function groupMatrices({ matrix: { data, rows, cols }, groups }: Layer) {
   const groupRows = rows / groups;
-  const parts = Array.from({ length: groups }, (_, g) =>
-    svd(matrix(data.subarray(g * groupRows * cols, (g + 1) * groupRows * cols), groupRows, cols)),
+  return Array.from({ length: groups }, (_, g) =>
+    matrix(data.subarray(g * groupRows * cols, (g + 1) * groupRows * cols), groupRows, cols),
   );
+}
+
+function assemble({ matrix: { rows, cols }, groups }: Layer, parts: readonly Part[]): Factors {
   return {
     groups,
     rows,
     cols,
     spectra: parts.map(({ s }) => s),
-    outer: rank => concat(parts.map(({ u }) => firstColumns(u, rank))),
-    inner: rank => concat(parts.map(({ s, v }) => scaledRows(v, s, rank))),
+    outer: rank => concat(parts.map(({ u }) => leadingColumns(u, rank))),
+    inner: rank => concat(parts.map(part => part.inner(rank))),
   };
 }
 
-function firstColumns(u: DenseMatrix, rank: number): Float32Array {
-  const result = new Float32Array(u.rows * rank);
-  for (let i = 0; i < u.rows; i++) {
-    for (let k = 0; k < rank; k++) result[i * rank + k] = u.data[i * u.stride + k]!;
+/** The first columns of a matrix, (rows, rank). */
+function leadingColumns(a: DenseMatrix, rank: number): Float32Array {
+  const result = new Float32Array(a.rows * rank);
+  for (let i = 0; i < a.rows; i++) {
+    for (let k = 0; k < rank; k++) result[i * rank + k] = a.data[i * a.stride + k]!;
+  }
+  return result;
+}
+
+/** The first columns of a matrix as rows, (rank, rows). */
+function leadingRows(a: DenseMatrix, rank: number): Float32Array {
+  const result = new Float32Array(rank * a.rows);
+  for (let j = 0; j < a.rows; j++) {
+    for (let k = 0; k < rank; k++) result[k * a.rows + j] = a.data[j * a.stride + k]!;
   }
   return result;
 }
 
 /** The first `rank` rows of ΣVᵀ. */
 function scaledRows(v: DenseMatrix, s: Float64Array, rank: number): Float32Array {
-  const result = new Float32Array(rank * v.rows);
-  for (let k = 0; k < rank; k++) {
-    for (let j = 0; j < v.rows; j++) result[k * v.rows + j] = s[k]! * v.data[j * v.stride + k]!;
-  }
+  const result = leadingRows(v, rank);
+  for (let k = 0; k < rank; k++) for (let j = 0; j < v.rows; j++) result[k * v.rows + j]! *= s[k]!;
   return result;
 }
 

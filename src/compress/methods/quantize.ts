@@ -1,72 +1,108 @@
 import { toFloat16 } from '../../graph/tensor.js';
-import { foldFloat16, foldIntegers, storesScalesAsHalf } from '../forms/fold.js';
-import { fromMatrix, toMatrix, type WeightMatrix } from '../matrix.js';
-import type { Candidate, Method, RewriteTarget } from '../method.js';
-import { type IntegerFormat, type QuantizedMatrix, quantizeRows } from '../quantizer.js';
-import type { Site } from '../sites.js';
-
-/** How a number of a weight or of a factor is stored. */
-export type StorageFormat = 'float32' | 'float16' | IntegerFormat;
+import { quantizeWithFeedback } from '../error-feedback.js';
+import { formatLabel } from '../forms/factor.js';
+import { foldFloat16, foldIntegers } from '../forms/fold.js';
+import type { Layer } from '../layer.js';
+import { fromMatrix } from '../matrix.js';
+import type { Candidate, Method } from '../method.js';
+import {
+  dequantizeRows,
+  FLOAT16_MAX,
+  type IntegerFormat,
+  type QuantizedMatrix,
+  quantizeForStorage,
+  withStoredScales,
+} from '../quantizer.js';
 
 export const INT8: IntegerFormat = { bits: 8, block: 0 };
 export const INT4: IntegerFormat = { bits: 4, block: 32 };
 
-export function formatLabel(format: StorageFormat): string {
-  if (typeof format === 'string') return format;
-  return `int${format.bits}${format.block > 0 ? ` b${format.block}` : ''}`;
-}
+/** Fewest bits first. Fewer bits want smaller blocks: their scales then cost less than the error they save. */
+const FORMATS: readonly IntegerFormat[] = [
+  { bits: 2, block: 16 },
+  { bits: 3, block: 32 },
+  { bits: 4, block: 128 },
+  INT4,
+  { bits: 5, block: 64 },
+  { bits: 6, block: 64 },
+  INT8,
+  { bits: 8, block: 64 },
+];
 
 /**
- * Round-to-nearest quantization of the weight alone, the activations stay as they are: float16, int8 with a scale
- * per output, int4 with a scale per block of 32.
+ * Quantization of the weight alone; the activations stay as they are. 2 to 8 bits with a scale per output or per block,
+ * float16 where even that is too coarse. With calibration, errors of rounding are fed back (GPTQ); without, weights are
+ * rounded to nearest.
  */
 export const quantize: Method = {
   name: 'quantize',
-  async *propose(site, probe, _settings, best) {
-    const matrix = toMatrix(site.tensor, site.layout);
-    for (const format of [INT4, INT8, 'float16'] as const) {
-      // A format with more bits than the best so far cannot be smaller than it.
-      const bits = format === 'float16' ? 16 : format.bits;
-      if ((site.tensor.size * bits) / 8 >= best()) continue;
-      const candidate = quantizeCandidate(site, matrix, format);
-      if (candidate) yield { candidate, ...(await probe.measure(candidate)) };
-    }
+  *propose(layer) {
+    for (const format of FORMATS) yield quantizeCandidate(layer, format);
+    const half = float16Candidate(layer);
+    if (half) yield half;
   },
 };
 
-/** The weight in one format; `undefined` where the format cannot hold it. */
-export function quantizeCandidate(
-  site: Site,
-  matrix: WeightMatrix,
-  format: Exclude<StorageFormat, 'float32'>,
-): Candidate | undefined {
+/** The weight as float16; `undefined` where it is one already, or too large for it. */
+export function float16Candidate({ site, matrix }: Layer): Candidate | undefined {
   const { tensor, layout } = site;
-  const target = { dims: tensor.dims, dtype: tensor.dtype, layout };
-  const label = formatLabel(format);
-  if (format === 'float16') {
-    if (tensor.dtype === 'float16' || tensor.dtype === 'bfloat16') return undefined;
-    if (matrix.data.some(v => Math.abs(v) > 65504)) return undefined;
-    const data = fromMatrix(matrix.data, tensor.dims, layout);
-    return {
-      method: 'quantize',
-      label,
-      apply: t => replaceWeight(t, foldFloat16(t.graph, data, { ...target, opset: t.opset })),
-    };
-  }
-  const quantized = quantizeForStorage(matrix, format);
+  if (tensor.dtype === 'float16' || tensor.dtype === 'bfloat16') return undefined;
+  if (matrix.data.some(v => Math.abs(v) > FLOAT16_MAX)) return undefined;
   return {
     method: 'quantize',
-    label,
-    apply: t => replaceWeight(t, foldIntegers(t.graph, quantized, { ...target, opset: t.opset })),
+    label: 'float16',
+    weight: () => matrix.data.map(toFloat16),
+    apply({ graph, value, opset }) {
+      const data = fromMatrix(matrix.data, tensor.dims, layout);
+      const half = foldFloat16(graph, data, { dims: tensor.dims, dtype: tensor.dtype, layout, opset });
+      graph.replaceUses(value, half);
+    },
   };
 }
 
-/** Rounds with the scales as they will be stored: float16 where it holds them all, else float32. */
-export function quantizeForStorage(matrix: WeightMatrix, format: IntegerFormat): QuantizedMatrix {
-  const rounded = quantizeRows(matrix, format, toFloat16);
-  return storesScalesAsHalf(rounded.scales) ? rounded : quantizeRows(matrix, format);
+export function quantizeCandidate(layer: Layer, format: IntegerFormat): Candidate {
+  const { tensor, layout } = layer.site;
+  // Rounding is costly and the result is needed several times; it takes a quarter of the weight's memory.
+  let cached: QuantizedMatrix | undefined;
+  const quantized = () => (cached ??= quantizeLayer(layer, format));
+  return {
+    method: 'quantize',
+    label: formatLabel(format),
+    weight: () => dequantizeRows(quantized()),
+    apply({ graph, value, opset }) {
+      const target = { dims: tensor.dims, dtype: tensor.dtype, layout, opset };
+      graph.replaceUses(value, foldIntegers(graph, quantized(), target));
+    },
+  };
 }
 
-function replaceWeight(target: RewriteTarget, weight: RewriteTarget['value']): void {
-  target.graph.replaceUses(target.value, weight);
+/** Bits from which rounding to nearest is as good as error feedback. */
+const FINE = 8;
+
+/** Rounds a layer's weight, with error feedback where calibration allows, group by group. */
+export function quantizeLayer(layer: Layer, format: IntegerFormat): QuantizedMatrix {
+  const factors = format.bits < FINE ? layer.feedback() : undefined;
+  if (!factors) return quantizeForStorage(layer.matrix, format);
+  return withStoredScales(roundScale => {
+    const { data, rows, cols } = layer.matrix;
+    const groupRows = rows / layer.groups;
+    const parts = factors.map((factor, g) => {
+      const part = data.subarray(g * groupRows * cols, (g + 1) * groupRows * cols);
+      return quantizeWithFeedback({ data: part, rows: groupRows, cols }, format, factor, roundScale);
+    });
+    return stack(parts);
+  });
+}
+
+/** Matrices of equal width one below the other. */
+function stack(parts: readonly QuantizedMatrix[]): QuantizedMatrix {
+  const first = parts[0]!;
+  if (parts.length === 1) return first;
+  const q = new Int8Array(parts.length * first.q.length);
+  const scales = new Float32Array(parts.length * first.scales.length);
+  for (const [i, part] of parts.entries()) {
+    q.set(part.q, i * first.q.length);
+    scales.set(part.scales, i * first.scales.length);
+  }
+  return { ...first, rows: parts.length * first.rows, q, scales };
 }

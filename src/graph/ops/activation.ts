@@ -1,7 +1,9 @@
 import { sizeOf } from '../tensor.js';
+import { activationGradients } from './activation-gradient.js';
 import { broadcastShapes } from './broadcast.js';
 import { defineOp, defineOps, flops, type OpDefinition } from './definition.js';
 import { perElement, sameAsFirst } from './elementwise.js';
+import { withGradients } from './vjp.js';
 
 const simple = (op: string, steps = 1): OpDefinition =>
   defineOp({ op, infer: sameAsFirst, cost: perElement(steps) });
@@ -39,25 +41,28 @@ const softmaxLike = defineOps('Softmax LogSoftmax Hardmax', {
   cost: context => flops(4 * sizeOf(context.outputShape(0))),
 });
 
-export const activation: readonly OpDefinition[] = [
-  simple('Relu'),
-  simple('LeakyRelu'),
-  simple('ThresholdedRelu'),
-  simple('Shrink'),
-  simple('Elu', 3),
-  simple('Selu', 3),
-  simple('Celu', 3),
-  simple('Sigmoid', 3),
-  simple('HardSigmoid', 3),
-  simple('HardSwish', 4),
-  simple('Swish', 4),
-  simple('Tanh', 3),
-  simple('Softplus', 3),
-  simple('Softsign', 3),
-  simple('Mish', 5),
-  simple('Gelu', 5),
-  prelu,
-  swiGlu,
-  ...softmaxLike,
-  dropout,
-];
+export const activation: readonly OpDefinition[] = withGradients(
+  [
+    simple('Relu'),
+    simple('LeakyRelu'),
+    simple('ThresholdedRelu'),
+    simple('Shrink'),
+    simple('Elu', 3),
+    simple('Selu', 3),
+    simple('Celu', 3),
+    simple('Sigmoid', 3),
+    simple('HardSigmoid', 3),
+    simple('HardSwish', 4),
+    simple('Swish', 4),
+    simple('Tanh', 3),
+    simple('Softplus', 3),
+    simple('Softsign', 3),
+    simple('Mish', 5),
+    simple('Gelu', 5),
+    prelu,
+    swiGlu,
+    ...softmaxLike,
+    dropout,
+  ],
+  activationGradients,
+);

@@ -1,5 +1,7 @@
 import { dtypeFromCode, isFloat } from '../dtype.js';
 import { defineOp, type InferContext, type OpDefinition } from './definition.js';
+import { castGradients } from './shape-gradient.js';
+import { withGradients } from './vjp.js';
 
 /** The dtype that a code in an attribute stands for. */
 export function dtypeAttribute(context: InferContext, name: string): ReturnType<typeof dtypeFromCode> {
@@ -21,11 +23,14 @@ function castTo(context: InferContext, dtype: ReturnType<typeof dtypeFromCode>):
   );
 }
 
-export const casting: readonly OpDefinition[] = [
-  defineOp({ op: 'Cast', infer: context => castTo(context, dtypeAttribute(context, 'to')) }),
-  defineOp({ op: 'CastLike', infer: context => castTo(context, context.dtype(1)) }),
-  defineOp({
-    op: 'BitCast',
-    infer: context => context.set(0, dtypeAttribute(context, 'to'), context.shape(0)),
-  }),
-];
+export const casting: readonly OpDefinition[] = withGradients(
+  [
+    defineOp({ op: 'Cast', infer: context => castTo(context, dtypeAttribute(context, 'to')) }),
+    defineOp({ op: 'CastLike', infer: context => castTo(context, context.dtype(1)) }),
+    defineOp({
+      op: 'BitCast',
+      infer: context => context.set(0, dtypeAttribute(context, 'to'), context.shape(0)),
+    }),
+  ],
+  castGradients,
+);

@@ -2,6 +2,7 @@ import { addDims, mulDims } from '../dims.js';
 import { sizeOf } from '../tensor.js';
 import type { Dim, Shape } from '../value.js';
 import { formatShape } from './broadcast.js';
+import { convolutionGradients } from './conv-gradient.js';
 import {
   type CostContext,
   defineOp,
@@ -11,6 +12,7 @@ import {
   type OpDefinition,
 } from './definition.js';
 import { commonDType } from './elementwise.js';
+import { withGradients } from './vjp.js';
 import { readWindow, windowedDim } from './window.js';
 
 /**
@@ -135,4 +137,7 @@ const col2Im = defineOp({
   },
 });
 
-export const convolution: readonly OpDefinition[] = [conv, convTranspose, deformConv, col2Im];
+export const convolution: readonly OpDefinition[] = withGradients(
+  [conv, convTranspose, deformConv, col2Im],
+  convolutionGradients,
+);

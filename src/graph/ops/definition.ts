@@ -1,8 +1,9 @@
 import type { DType } from '../dtype.js';
 import type { Graph } from '../graph.js';
-import type { Node, NodeInput } from '../node.js';
+import type { Node } from '../node.js';
 import type { Tensor } from '../tensor.js';
-import type { Dim, Shape, Value, ValueType } from '../value.js';
+import type { Dim, Shape, ValueType } from '../value.js';
+import type { Vjp } from './vjp.js';
 
 /**
  * What is known of the elements of a small tensor before the model runs: numbers, expressions over symbolic
@@ -75,24 +76,6 @@ export interface OpCost {
   readonly flops: number;
 }
 
-/** What a gradient is built from. All of it lives in `graph`. */
-export interface VjpContext {
-  /** Where the backward nodes go. */
-  readonly graph: Graph;
-  readonly node: Node;
-  readonly opset: number;
-  readonly inputs: readonly NodeInput[];
-  readonly outputs: readonly NodeInput[];
-  /** Gradient of the loss by each output; `null` where the loss does not depend on it. */
-  readonly outputGradients: readonly (Value | null)[];
-}
-
-/**
- * Vector-Jacobian product: adds backward nodes and returns the gradient of the loss by each input, `null` for an
- * input that has none (indices, shapes).
- */
-export type Vjp = (context: VjpContext) => (Value | null)[];
-
 /** Everything that Whittle knows of an operator. */
 export interface OpDefinition {
   readonly op: string;
@@ -108,6 +91,7 @@ export interface OpDefinition {
   readonly infer?: (context: InferContext) => void;
   /** Arithmetic of one execution; an operator without it only moves data. */
   readonly cost?: (context: CostContext) => OpCost;
+  /** Its gradient. */
   readonly vjp?: Vjp;
 }
 

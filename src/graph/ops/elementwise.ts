@@ -3,14 +3,9 @@ import { type DType, isFloat } from '../dtype.js';
 import { sizeOf } from '../tensor.js';
 import type { Dim } from '../value.js';
 import { broadcastShapes, mapElements } from './broadcast.js';
-import {
-  type CostContext,
-  defineOp,
-  flops,
-  type InferContext,
-  type OpDefinition,
-  type Vjp,
-} from './definition.js';
+import { type CostContext, defineOp, flops, type InferContext, type OpDefinition } from './definition.js';
+import { elementwiseGradients } from './elementwise-gradient.js';
+import { withGradients } from './vjp.js';
 
 /** Copies type and shape of the first input to the first output. */
 export function sameAsFirst(context: InferContext): void {
@@ -46,7 +41,6 @@ interface Options {
   readonly number?: (...values: number[]) => number;
   readonly symbolic?: (...values: Dim[]) => Dim;
   readonly output?: DType;
-  readonly vjp?: Vjp;
 }
 
 /** Rounds as the dtype of the tensor does, so that computed sizes are those of the runtime. */
@@ -76,7 +70,6 @@ function unary(op: string, options: Options = {}): OpDefinition {
       }
     },
     cost: perElement(options.steps ?? 1),
-    ...(options.vjp && { vjp: options.vjp }),
   });
 }
 
@@ -100,7 +93,6 @@ function broadcasting(op: string, options: Options = {}): OpDefinition {
     cost(context) {
       return flops(Math.max(1, context.node.inputs.length - 1) * sizeOf(context.outputShape(0)));
     },
-    ...(options.vjp && { vjp: options.vjp }),
   });
 }
 
@@ -164,43 +156,46 @@ const clip = defineOp({
   cost: perElement(2),
 });
 
-export const elementwise: readonly OpDefinition[] = [
-  unary('Abs', { number: x => Math.abs(x!) }),
-  unary('Neg', { number: x => -x!, symbolic: x => mulDims(x!, -1) }),
-  unary('Sign', { number: x => Math.sign(x!) }),
-  unary('Ceil', { number: x => Math.ceil(x!), symbolic: x => x! }),
-  unary('Floor', { number: x => Math.floor(x!), symbolic: x => x! }),
-  unary('Round', { number: x => roundEven(x!), symbolic: x => x! }),
-  unary('Sqrt', { number: x => Math.sqrt(x!) }),
-  unary('Reciprocal', { number: x => 1 / x! }),
-  unary('Exp'),
-  unary('Log'),
-  unary('Erf'),
-  ...'Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh'.split(' ').map(op => unary(op)),
-  unary('BitwiseNot'),
-  unary('Not', { output: 'bool', number: x => Number(x === 0) }),
-  unary('IsNaN', { output: 'bool' }),
-  unary('IsInf', { output: 'bool' }),
-  broadcasting('Add', { number: (a, b) => a! + b!, symbolic: (a, b) => addDims(a!, b!) }),
-  broadcasting('Sub', { number: (a, b) => a! - b!, symbolic: (a, b) => subDims(a!, b!) }),
-  broadcasting('Mul', { number: (a, b) => a! * b!, symbolic: (a, b) => mulDims(a!, b!) }),
-  div,
-  ofFirstDType('Pow'),
-  ofFirstDType('BitShift'),
-  broadcasting('Mod'),
-  ...'BitwiseAnd BitwiseOr BitwiseXor'.split(' ').map(op => broadcasting(op)),
-  broadcasting('Max', { number: (...values) => Math.max(...values) }),
-  broadcasting('Min', { number: (...values) => Math.min(...values) }),
-  broadcasting('Sum'),
-  broadcasting('Mean'),
-  compare('Equal', (a, b) => a === b),
-  compare('Greater', (a, b) => a > b),
-  compare('GreaterOrEqual', (a, b) => a >= b),
-  compare('Less', (a, b) => a < b),
-  compare('LessOrEqual', (a, b) => a <= b),
-  logical('And', (a, b) => a && b),
-  logical('Or', (a, b) => a || b),
-  logical('Xor', (a, b) => a !== b),
-  where,
-  clip,
-];
+export const elementwise: readonly OpDefinition[] = withGradients(
+  [
+    unary('Abs', { number: x => Math.abs(x!) }),
+    unary('Neg', { number: x => -x!, symbolic: x => mulDims(x!, -1) }),
+    unary('Sign', { number: x => Math.sign(x!) }),
+    unary('Ceil', { number: x => Math.ceil(x!), symbolic: x => x! }),
+    unary('Floor', { number: x => Math.floor(x!), symbolic: x => x! }),
+    unary('Round', { number: x => roundEven(x!), symbolic: x => x! }),
+    unary('Sqrt', { number: x => Math.sqrt(x!) }),
+    unary('Reciprocal', { number: x => 1 / x! }),
+    unary('Exp'),
+    unary('Log'),
+    unary('Erf'),
+    ...'Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh'.split(' ').map(op => unary(op)),
+    unary('BitwiseNot'),
+    unary('Not', { output: 'bool', number: x => Number(x === 0) }),
+    unary('IsNaN', { output: 'bool' }),
+    unary('IsInf', { output: 'bool' }),
+    broadcasting('Add', { number: (a, b) => a! + b!, symbolic: (a, b) => addDims(a!, b!) }),
+    broadcasting('Sub', { number: (a, b) => a! - b!, symbolic: (a, b) => subDims(a!, b!) }),
+    broadcasting('Mul', { number: (a, b) => a! * b!, symbolic: (a, b) => mulDims(a!, b!) }),
+    div,
+    ofFirstDType('Pow'),
+    ofFirstDType('BitShift'),
+    broadcasting('Mod'),
+    ...'BitwiseAnd BitwiseOr BitwiseXor'.split(' ').map(op => broadcasting(op)),
+    broadcasting('Max', { number: (...values) => Math.max(...values) }),
+    broadcasting('Min', { number: (...values) => Math.min(...values) }),
+    broadcasting('Sum'),
+    broadcasting('Mean'),
+    compare('Equal', (a, b) => a === b),
+    compare('Greater', (a, b) => a > b),
+    compare('GreaterOrEqual', (a, b) => a >= b),
+    compare('Less', (a, b) => a < b),
+    compare('LessOrEqual', (a, b) => a <= b),
+    logical('And', (a, b) => a && b),
+    logical('Or', (a, b) => a || b),
+    logical('Xor', (a, b) => a !== b),
+    where,
+    clip,
+  ],
+  elementwiseGradients,
+);

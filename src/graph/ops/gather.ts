@@ -4,6 +4,8 @@ import { normalizeAxis, unknownShape } from './axes.js';
 import { defineOp, defineOps, type InferContext, type OpDefinition } from './definition.js';
 import { pickElements } from './elements.js';
 import { sameAsFirst } from './elementwise.js';
+import { gatheringGradients } from './gather-gradient.js';
+import { withGradients } from './vjp.js';
 
 const gather = defineOp({
   op: 'Gather',
@@ -133,15 +135,18 @@ const eyeLike = defineOp({
   },
 });
 
-export const gathering: readonly OpDefinition[] = [
-  gather,
-  gatherElements,
-  gatherNd,
-  ...scatter,
-  oneHot,
-  nonZero,
-  compress,
-  unique,
-  nonMaxSuppression,
-  eyeLike,
-];
+export const gathering: readonly OpDefinition[] = withGradients(
+  [
+    gather,
+    gatherElements,
+    gatherNd,
+    ...scatter,
+    oneHot,
+    nonZero,
+    compress,
+    unique,
+    nonMaxSuppression,
+    eyeLike,
+  ],
+  gatheringGradients,
+);

@@ -54,6 +54,8 @@ const FAMILIES: readonly (readonly OpDefinition[])[] = [
 /** The registry that everything uses unless told otherwise. */
 export const OPS: OpRegistry = new OpRegistry(FAMILIES.flat());
 
+export { Builder, type BuilderOptions, type Operand } from './builder.js';
 export * from './definition.js';
 export { OpRegistry } from './registry.js';
 export { NEWEST_OPSET, type OperatorSchema, STANDARD_OPERATORS } from './standard.js';
+export { byExpansion, type Gradients, type Vjp, type VjpContext, withGradients } from './vjp.js';

@@ -11,6 +11,8 @@ import {
   type OpDefinition,
 } from './definition.js';
 import { commonDType } from './elementwise.js';
+import { matmulGradients } from './matmul-gradient.js';
+import { withGradients } from './vjp.js';
 
 /**
  * Shape of numpy's matmul: (…, m, k) × (…, k, n) → (…, m, n), the leading axes broadcast; a vector on either side
@@ -89,4 +91,4 @@ const det = defineOp({
   },
 });
 
-export const matmul: readonly OpDefinition[] = [matMul, gemm, det];
+export const matmul: readonly OpDefinition[] = withGradients([matMul, gemm, det], matmulGradients);

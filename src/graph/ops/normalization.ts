@@ -2,6 +2,8 @@ import { sizeOf } from '../tensor.js';
 import { normalizeAxis } from './axes.js';
 import { defineOp, defineOps, type InferContext, type OpDefinition } from './definition.js';
 import { perElement, sameAsFirst } from './elementwise.js';
+import { normalizationGradients } from './normalization-gradient.js';
+import { withGradients } from './vjp.js';
 
 const batchNormalization = defineOp({
   op: 'BatchNormalization',
@@ -51,12 +53,15 @@ const lrn = defineOp({
   },
 });
 
-export const normalization: readonly OpDefinition[] = [
-  batchNormalization,
-  ...layerNormalization,
-  elementSteps('InstanceNormalization', 7),
-  elementSteps('GroupNormalization', 7),
-  elementSteps('MeanVarianceNormalization', 6),
-  elementSteps('LpNormalization', 3),
-  lrn,
-];
+export const normalization: readonly OpDefinition[] = withGradients(
+  [
+    batchNormalization,
+    ...layerNormalization,
+    elementSteps('InstanceNormalization', 7),
+    elementSteps('GroupNormalization', 7),
+    elementSteps('MeanVarianceNormalization', 6),
+    elementSteps('LpNormalization', 3),
+    lrn,
+  ],
+  normalizationGradients,
+);

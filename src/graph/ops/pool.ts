@@ -8,6 +8,8 @@ import {
   type InferContext,
   type OpDefinition,
 } from './definition.js';
+import { poolingGradients } from './pool-gradient.js';
+import { withGradients } from './vjp.js';
 import { readWindow, windowedDim } from './window.js';
 
 function pooledShape(context: InferContext): Shape | undefined {
@@ -95,11 +97,7 @@ const roiAlign = defineOp({
   },
 });
 
-export const pooling: readonly OpDefinition[] = [
-  maxPool,
-  ...averagePool,
-  ...globalPool,
-  maxUnpool,
-  maxRoiPool,
-  roiAlign,
-];
+export const pooling: readonly OpDefinition[] = withGradients(
+  [maxPool, ...averagePool, ...globalPool, maxUnpool, maxRoiPool, roiAlign],
+  poolingGradients,
+);

@@ -4,6 +4,8 @@ import type { Dim, Shape } from '../value.js';
 import { intsOf, normalizeAxis, unknownShape, withDim } from './axes.js';
 import { defineOp, defineOps, flops, type InferContext, type OpDefinition } from './definition.js';
 import { perElement, sameAsFirst } from './elementwise.js';
+import { reductionGradients } from './reduce-gradient.js';
+import { withGradients } from './vjp.js';
 
 /** The shape after reduction over `axes`; 'unknown' axes leave the rank only where axes are kept. */
 function reducedShape(
@@ -85,13 +87,16 @@ const topK = defineOp({
 
 const cumulative = defineOps('CumSum CumProd', { infer: sameAsFirst, cost: perElement(1) });
 
-export const reduction: readonly OpDefinition[] = [
-  ...reduce,
-  reduceSizes('ReduceSum', addDims),
-  reduceSizes('ReduceProd', mulDims),
-  reduceSizes('ReduceMax', numeric(Math.max)),
-  reduceSizes('ReduceMin', numeric(Math.min)),
-  ...arg,
-  topK,
-  ...cumulative,
-];
+export const reduction: readonly OpDefinition[] = withGradients(
+  [
+    ...reduce,
+    reduceSizes('ReduceSum', addDims),
+    reduceSizes('ReduceProd', mulDims),
+    reduceSizes('ReduceMax', numeric(Math.max)),
+    reduceSizes('ReduceMin', numeric(Math.min)),
+    ...arg,
+    topK,
+    ...cumulative,
+  ],
+  reductionGradients,
+);

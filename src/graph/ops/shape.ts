@@ -6,6 +6,8 @@ import { broadcastShapes, formatShape } from './broadcast.js';
 import { defineOp, defineOps, type InferContext, type OpDefinition } from './definition.js';
 import { pickElements } from './elements.js';
 import { sameAsFirst } from './elementwise.js';
+import { shapeGradients } from './shape-gradient.js';
+import { withGradients } from './vjp.js';
 
 const identity = defineOp({
   op: 'Identity',
@@ -57,6 +59,8 @@ function reshaped(
   const copied = shape.map((dim, i) => target[i] === 0 && !allowZero && dim !== 0);
   const right = shape.filter((dim, i) => {
     if (dim === -1) return false;
+    // A zero makes the rest free.
+    if (dim === 0) return true;
     const match = copied[i] ? left.indexOf(dim) : left.findIndex(own => sameDim(own, dim));
     if (match >= 0) left.splice(match, 1);
     return match < 0;
@@ -229,18 +233,21 @@ const transpose = defineOp({
   },
 });
 
-export const shaping: readonly OpDefinition[] = [
-  identity,
-  shapeOp,
-  size,
-  reshape,
-  flatten,
-  squeeze,
-  unsqueeze,
-  expand,
-  tile,
-  transpose,
-  defineOp({ op: 'DepthToSpace', infer: depthToSpace(1) }),
-  defineOp({ op: 'SpaceToDepth', infer: depthToSpace(-1) }),
-  ...defineOps('Trilu', { infer: sameAsFirst }),
-];
+export const shaping: readonly OpDefinition[] = withGradients(
+  [
+    identity,
+    shapeOp,
+    size,
+    reshape,
+    flatten,
+    squeeze,
+    unsqueeze,
+    expand,
+    tile,
+    transpose,
+    defineOp({ op: 'DepthToSpace', infer: depthToSpace(1) }),
+    defineOp({ op: 'SpaceToDepth', infer: depthToSpace(-1) }),
+    ...defineOps('Trilu', { infer: sameAsFirst }),
+  ],
+  shapeGradients,
+);

@@ -5,6 +5,8 @@ import { formatShape } from './broadcast.js';
 import { defineOp, defineOps, type InferContext, type OpDefinition } from './definition.js';
 import { pickElements } from './elements.js';
 import { sameAsFirst } from './elementwise.js';
+import { slicingGradients } from './slice-gradient.js';
+import { withGradients } from './vjp.js';
 
 /** Bounds beyond this mean "to the end": exporters write INT64_MAX, INT32_MAX and the like. */
 const FAR = 2 ** 31 - 2;
@@ -214,11 +216,7 @@ const centerCropPad = defineOp({
   },
 });
 
-export const slicing: readonly OpDefinition[] = [
-  slice,
-  split,
-  concat,
-  pad,
-  centerCropPad,
-  ...defineOps('ReverseSequence', { infer: sameAsFirst }),
-];
+export const slicing: readonly OpDefinition[] = withGradients(
+  [slice, split, concat, pad, centerCropPad, ...defineOps('ReverseSequence', { infer: sameAsFirst })],
+  slicingGradients,
+);

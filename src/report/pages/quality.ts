@@ -1,6 +1,7 @@
 import type { CompressReport, InputsUsed, SampleChange, ScoreRow } from '../../compress/report.js';
-import { formatCosine, formatDifference, formatPair, formatPercent, plural, shorten } from '../format.js';
+import { formatCosine, formatDifference, formatPercent, plural, shorten } from '../format.js';
 import { html, type Markup, type Piece } from '../markup.js';
+import { scoreText } from '../scores.js';
 import { type Column, nameOf, table } from '../table.js';
 
 /** The user's own scores, then the agreement of each output. */
@@ -16,8 +17,8 @@ export function quality(report: CompressReport): Piece {
             head: true,
             cell: row => [row.name, row.description && html`<span class="quiet">${row.description}</span>`],
           },
-          { heading: 'Before', number: true, cell: row => scores(row)[0] },
-          { heading: 'After', number: true, cell: row => scores(row)[1] },
+          { heading: 'Before', number: true, cell: row => scoreText(row).before },
+          { heading: 'After', number: true, cell: row => scoreText(row).after },
           { heading: 'Difference', number: true, cell: scoreDifference },
           { heading: 'Better is', cell: row => row.betterIs },
         ],
@@ -43,14 +44,11 @@ export function quality(report: CompressReport): Piece {
   ];
 }
 
-const scores = ({ before, after, unit = '' }: ScoreRow): string[] =>
-  formatPair(before, after).map(text => text + unit);
+const TONES = { better: 'good', worse: 'bad', same: 'quiet' } as const;
 
 function scoreDifference(row: ScoreRow): Markup {
-  const difference = row.after - row.before;
-  const better = row.betterIs === 'higher' ? difference > 0 : difference < 0;
-  const tone = Math.abs(difference) < 1e-12 ? 'quiet' : better ? 'good' : 'bad';
-  return html`<span class="${tone}">${formatDifference(difference)}${row.unit === '%' ? html`&nbsp;points` : row.unit}</span>`;
+  const { difference, change } = scoreText(row);
+  return html`<span class="${TONES[change]}">${difference}</span>`;
 }
 
 /** What made-up inputs mean for the numbers. */

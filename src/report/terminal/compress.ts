@@ -2,16 +2,15 @@ import type { CompressReport, LayerReport, ScoreRow } from '../../compress/repor
 import {
   formatBytes,
   formatCosine,
-  formatDifference,
   formatDuration,
   formatNumber,
-  formatPair,
   formatPercent,
   formatShape,
   plural,
   printable,
   shorten,
 } from '../format.js';
+import { scoreText } from '../scores.js';
 import { type Colours, type TextOptions, textPairs, textTable, wrap } from './text.js';
 
 /** More rows than these do not fit a screen; the page and `--json` have all. */
@@ -82,7 +81,7 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
       'Size',
       `${formatBytes(bytes.before)} → ${colours.bold(formatBytes(bytes.after))} (${formatPercent(bytes.after / (bytes.before || 1))})`,
     ],
-    ...scores.map((row): [string, string] => [shorten(printable(row.name), 40), scoreText(row, colours)]),
+    ...scores.map((row): [string, string] => [shorten(printable(row.name), 40), scoreLine(row, colours)]),
     ...verification.outputs.map((output): [string, string] => [
       `Output ${shorten(printable(output.name), 32)}`,
       [
@@ -108,11 +107,8 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
   ];
 }
 
-function scoreText(row: ScoreRow, colours: Colours): string {
-  const unit = row.unit ?? '';
-  const [before, after] = formatPair(row.before, row.after);
-  const difference = row.after - row.before;
-  const better = row.betterIs === 'higher' ? difference >= 0 : difference <= 0;
-  const text = `${formatDifference(difference)}${unit === '%' ? ' points' : unit}`;
-  return `${before}${unit} → ${colours.bold(`${after}${unit}`)} (${better ? colours.green(text) : colours.red(text)}, ${row.betterIs} is better)`;
+function scoreLine(row: ScoreRow, colours: Colours): string {
+  const { before, after, difference, change } = scoreText(row);
+  const tone = { better: colours.green, worse: colours.red, same: colours.dim }[change];
+  return `${before} → ${colours.bold(after)} (${tone(difference)}, ${row.betterIs} is better)`;
 }

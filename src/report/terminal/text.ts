@@ -21,6 +21,8 @@ export interface TextColumn {
 }
 
 const GAP = 2;
+/** Names are cut down to this, and further only where no column is left to leave out. */
+const READABLE_NAME = 24;
 const SHORTEST_NAME = 12;
 
 /** Columns without lines between them, fitted to the width: names are cut, then optional columns left out. */
@@ -35,7 +37,7 @@ export function textTable(
   );
   const needed = (): number =>
     [...kept].reduce(
-      (sum, c) => sum + GAP + (columns[c]!.shrinks ? Math.min(natural[c]!, SHORTEST_NAME) : natural[c]!),
+      (sum, c) => sum + GAP + (columns[c]!.shrinks ? Math.min(natural[c]!, READABLE_NAME) : natural[c]!),
       0,
     );
   const optional = [...kept]

@@ -1,0 +1,123 @@
+/**
+ * The form that all benchmarks share. A benchmark is a list of cases; each times our code and a peer's in the same run,
+ * and what counts is the ratio. Options of every benchmark:
+ *
+ *   --only NAME   one case (or all whose name begins with NAME-)
+ *   --json        prints the case as an object (an array where there are several)
+ *   --list        prints the names
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+
+export interface Measurement {
+  /** Milliseconds of our code. */
+  ms: number;
+  /** Whom we are compared with; null where it is not installed here. */
+  peer: string | null;
+  peerMs: number | null;
+  /** Further figures by name, such as peak memory in MiB. */
+  extra?: Record<string, number | null>;
+}
+
+export interface Case {
+  name: string;
+  run(): Promise<Measurement>;
+}
+
+/** What `--json` prints: ratio = ms / peerMs, below 1 where we are faster. */
+export interface Row extends Omit<Measurement, 'extra'> {
+  name: string;
+  ratio: number | null;
+  [extra: string]: string | number | null;
+}
+
+/** Runs the cases that the command line asks for and prints them. */
+export async function runBenchmark(cases: readonly Case[], args = process.argv.slice(2)): Promise<void> {
+  if (args.includes('--list')) {
+    console.log(cases.map(({ name }) => name).join('\n'));
+    return;
+  }
+  const json = args.includes('--json');
+  const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined;
+  const exact = cases.filter(({ name }) => name === only);
+  const chosen =
+    only === undefined ? cases : exact.length > 0 ? exact : cases.filter(c => c.name.startsWith(`${only}-`));
+  if (chosen.length === 0) throw new Error(`no case is called ${only}; --list prints the names`);
+
+  const rows: Row[] = [];
+  for (const { name, run } of chosen) {
+    const { ms, peer, peerMs, extra } = await run();
+    const row = {
+      name,
+      ms: round(ms),
+      peer,
+      peerMs: round(peerMs),
+      ratio: peerMs === null ? null : round(ms / peerMs),
+      ...extra,
+    };
+    if (!json) {
+      if (rows.length === 0) console.log(header(row));
+      console.log(line(Object.values(row)));
+    }
+    rows.push(row);
+  }
+  if (json) console.log(JSON.stringify(rows.length === 1 ? rows[0] : rows));
+}
+
+/** Three significant digits say all that such a measurement knows. */
+function round<T extends number | null>(value: T): T {
+  return (value === null ? null : Number(value.toPrecision(3))) as T;
+}
+
+const line = (cells: readonly unknown[]): string => `| ${cells.map(cell => cell ?? '–').join(' | ')} |`;
+
+/** A Markdown table, so that it can go into docs/ as it is. */
+function header(row: Row): string {
+  const names = Object.keys(row);
+  return `${line(names)}\n${line(names.map((_, i) => (i === 0 || i === 2 ? '---' : '---:')))}`;
+}
+
+/**
+ * Times two ways of doing the same thing in turns, so that both meet the same weather; the least time of each counts.
+ * @param ours and @param theirs return milliseconds
+ * @param seconds how long to go on; three rounds at least, one of them to warm up
+ */
+export async function inTurns(
+  ours: () => Promise<number>,
+  theirs: (() => Promise<number>) | undefined,
+  seconds = 3,
+): Promise<{ ms: number; peerMs: number | null }> {
+  const end = performance.now() + seconds * 1000;
+  let ms = Number.POSITIVE_INFINITY;
+  let peerMs = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 3 || performance.now() < end; round++) {
+    const times = [await ours(), (await theirs?.()) ?? Number.POSITIVE_INFINITY] as const;
+    if (round === 0) continue;
+    ms = Math.min(ms, times[0]);
+    peerMs = Math.min(peerMs, times[1]);
+  }
+  return { ms, peerMs: theirs ? peerMs : null };
+}
+
+/** Milliseconds that `work` takes. */
+export async function time(work: () => unknown): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+/** Forgets the peak of resident memory of a process so far (Linux; elsewhere nothing happens). */
+export function resetPeakMemory(pid: number | 'self' = 'self'): void {
+  try {
+    writeFileSync(`/proc/${pid}/clear_refs`, '5');
+  } catch {}
+}
+
+/** Peak of resident memory in MiB since the reset; null where the system does not tell. */
+export function peakMemory(pid: number | 'self' = 'self'): number | null {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Math.round(Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1]) / 1024);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,125 @@
+import { matmul, matrix } from '../../linalg/index.js';
+import { applyFactors, isFactorizable } from '../forms/factored.js';
+import { bitsOfFormat, formatLabel, StoredFactor, type StorageFormat } from '../forms/factor.js';
+import type { Layer } from '../layer.js';
+import type { Candidate, Method } from '../method.js';
+import { smallestRank } from '../rank-search.js';
+import { factorElements, type Factors, maxRank, plainFactors, whitenedFactors } from './factors.js';
+import { INT4, INT8 } from './quantize.js';
+
+/** Ranks to propose, as shares of the break-even rank. */
+const SHARES = [0.04, 0.07, 0.1, 0.15, 0.2, 0.28, 0.36, 0.48, 0.62, 0.8];
+
+/**
+ * Low-rank factorization, W ≈ U V, run as two smaller layers, the factors stored in one of several formats. Singular
+ * values are never rounded: they go into the scales of the inner factor.
+ * @param factorsOf plain or activation-aware
+ */
+function lowrankMethod(
+  name: string,
+  factorsOf: (layer: Layer) => Factors,
+  formats: readonly StorageFormat[],
+): Method {
+  const cache = new WeakMap<Layer, Factors>();
+  const factorize = (layer: Layer): Factors => {
+    const factors = cache.get(layer) ?? factorsOf(layer);
+    cache.set(layer, factors);
+    return factors;
+  };
+  return {
+    name,
+    *propose(layer) {
+      if (!isFactorizable(layer.site)) return;
+      const { rows, cols } = layer.matrix;
+      const breakEven = (rows * cols) / (rows + layer.groups * cols);
+      const ranks = SHARES.map(share => niceRank(share * breakEven));
+      for (const rank of new Set(ranks)) {
+        if (rank < 1 || rank >= breakEven) continue;
+        for (const format of formats) yield lowrankCandidate(layer, factorize(layer), rank, format, name);
+      }
+    },
+    async search(layer, { error, bytes, measure }) {
+      if (!isFactorizable(layer.site)) return undefined;
+      const factors = factorize(layer);
+      let best: { candidate: Candidate; bytes: number } | undefined;
+      for (const format of formats) {
+        const perRank = (factorElements(factors, 1) * bitsOfFormat(format)) / 8;
+        const limit = Math.min(maxRank(factors), Math.ceil((best?.bytes ?? bytes) / perRank) - 1);
+        const found = await smallestRank(limit, error, async rank => {
+          const candidate = lowrankCandidate(layer, factors, rank, format, name);
+          return { candidate, rank, error: await measure(candidate) };
+        });
+        if (found) best = { candidate: found.candidate, bytes: found.rank * perRank };
+      }
+      return best?.candidate;
+    },
+  };
+}
+
+/** Hardware works on vectors of 8 or 16 numbers: a rank in between costs as much as the next one. */
+function niceRank(rank: number): number {
+  if (rank < 12) return Math.round(rank);
+  return rank < 64 ? 4 * Math.round(rank / 4) : 8 * Math.round(rank / 8);
+}
+
+function lowrankCandidate(
+  layer: Layer,
+  factors: Factors,
+  rank: number,
+  format: StorageFormat,
+  method: string,
+): Candidate {
+  const { rows, cols, groups } = factors;
+  const pair = () => ({
+    rank,
+    inner: new StoredFactor({ data: factors.inner(rank), rows: groups * rank, cols }, format),
+    outer: new StoredFactor({ data: transpose(factors.outer(rank), rows), rows: rank, cols: rows }, format),
+  });
+  return {
+    method,
+    label: format === 'float32' ? method : `${method} ${formatLabel(format)}`,
+    rank,
+    weight() {
+      const { inner, outer } = pair();
+      return product(outer.restored(), inner.restored(), rank, rows, cols, groups);
+    },
+    apply(target) {
+      applyFactors(target, layer.site, pair());
+    },
+  };
+}
+
+/** outerᵀ (rank, rows) and inner (groups · rank, cols) multiplied: (rows, cols). */
+function product(
+  outer: Float32Array,
+  inner: Float32Array,
+  rank: number,
+  rows: number,
+  cols: number,
+  groups: number,
+): Float32Array {
+  const groupRows = rows / groups;
+  const result = new Float32Array(rows * cols);
+  for (let g = 0; g < groups; g++) {
+    const u = matrix(outer.subarray(g * groupRows), rank, groupRows, rows);
+    const v = matrix(inner.subarray(g * rank * cols, (g + 1) * rank * cols), rank, cols);
+    result.set(matmul(u, v, { transposeA: true }).data, g * groupRows * cols);
+  }
+  return result;
+}
+
+function transpose(data: Float32Array, rows: number): Float32Array {
+  const cols = data.length / rows;
+  const result = new Float32Array(data.length);
+  for (let r = 0; r < rows; r++) for (let c = 0; c < cols; c++) result[c * rows + r] = data[r * cols + c]!;
+  return result;
+}
+
+/** Truncated SVD of the weight, factors in float32 (R. Dyro's post-training SVD). */
+export const svd = lowrankMethod('svd', plainFactors, ['float32']);
+
+/** The same with factors in integers or float16. */
+export const svdQuantize = lowrankMethod('svd', plainFactors, [INT4, INT8, 'float16']);
+
+/** Truncated SVD in the norm of the layer's outputs (SVD-LLM), factors in int8. */
+export const lowrank = lowrankMethod('lowrank', whitenedFactors, [INT8]);

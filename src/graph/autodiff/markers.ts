@@ -1,0 +1,38 @@
+import { WhittleError } from '../errors.js';
+import type { Graph } from '../graph.js';
+import { Tensor } from '../tensor.js';
+import type { Value } from '../value.js';
+import { STOP, STRAIGHT_THROUGH } from './rules.js';
+
+/** x, through which no gradient passes: a constant as far as `gradients` is concerned. */
+export function stopGradient(graph: Graph, x: Value): Value {
+  const node = graph.node('Identity', [x], {}, { name: graph.freshName('stop_gradient') });
+  node.gradientRule = STOP;
+  node.output.type = x.type;
+  return node.output;
+}
+
+/**
+ * Straight-through estimator: the value of y, the gradient of x (Bengio, Léonard and Courville, 2013,
+ * https://arxiv.org/abs/1308.3432). y is typically x rounded or made sparse; both have one shape.
+ */
+export function straightThrough(graph: Graph, x: Value, y: Value): Value {
+  // Where gives y to the last bit, which x + stop(y − x) would not.
+  const yes = graph.constant(Tensor.from('bool', [], Uint8Array.of(1)), 'true');
+  const node = graph.node('Where', [yes, y, x], {}, { name: graph.freshName('straight_through') });
+  node.gradientRule = STRAIGHT_THROUGH;
+  node.output.type = y.type ?? x.type;
+  return node.output;
+}
+
+/**
+ * Makes the node that computes `value` use the gradient that is passed to `gradients` as `vjps[rule]`.
+ * @throws WhittleError where no node computes the value
+ */
+export function customGradient(value: Value, rule: string): Value {
+  if (!value.producer) {
+    throw new WhittleError('only what a node computes can have a custom gradient', { value: value.name });
+  }
+  value.producer.gradientRule = rule;
+  return value;
+}
