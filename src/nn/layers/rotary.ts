@@ -1,3 +1,4 @@
+import { WhittleError } from '../../graph/errors.js';
 import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import type { Scope } from '../scope.js';
@@ -23,6 +24,7 @@ export interface RotaryOptions {
 /**
  * Angles position / base^(2i/dim) for the positions 0 … tokens − 1.
  * @param tokens how many, an int64 vector of one element
+ * @throws WhittleError for an odd number of dimensions
  * Su et al., "RoFormer", arXiv:2104.09864.
  */
 export function rotaryTable(
@@ -30,6 +32,11 @@ export function rotaryTable(
   tokens: Value,
   { headDim, dim = headDim, base = 10000 }: RotaryOptions,
 ): Rotary {
+  if (dim % 2 !== 0 || dim > headDim) {
+    throw new WhittleError(`${dim} of ${headDim} dimensions of a head cannot rotate in pairs`, {
+      hint: 'Choose an even number, by the fraction that rotates or the width of a head',
+    });
+  }
   const half = Float32Array.from({ length: dim / 2 }, (_, i) => base ** ((-2 * i) / dim));
   // Each angle serves two dimensions, dim / 2 apart.
   const frequencies = scope.constant(`rotary/${dim}/${base}`, () =>
