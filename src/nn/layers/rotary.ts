@@ -43,11 +43,11 @@ export function rotaryTable(
     Tensor.float32([dim], Float32Array.of(...half, ...half)),
   );
   const positions = scope.cast(scope.range(tokens), 'float32');
-  const column = scope.typed([null, 1], 'Unsqueeze', [positions, scope.int64(1)]);
-  const angles = scope.typed([null, dim], 'Mul', [column, frequencies]);
+  const column = scope.op('Unsqueeze', [positions, scope.int64(1)]);
+  const angles = scope.op('Mul', [column, frequencies]);
   return {
-    cos: scope.typed([null, dim], 'Cos', [angles]),
-    sin: scope.typed([null, dim], 'Sin', [angles]),
+    cos: scope.op('Cos', [angles]),
+    sin: scope.op('Sin', [angles]),
     dim,
     headDim,
   };
@@ -59,21 +59,13 @@ export function rotaryTable(
  */
 export function rotate(scope: Scope, x: Value, { cos, sin, dim, headDim }: Rotary): Value {
   const part = (from: number, to: number): Value =>
-    scope.typed(x.shape && [...x.shape.slice(0, 3), to - from], 'Slice', [
-      x,
-      scope.int64(from),
-      scope.int64(to),
-      scope.int64(-1),
-    ]);
+    scope.op('Slice', [x, scope.int64(from), scope.int64(to), scope.int64(-1)]);
   const turning = dim === headDim ? x : part(0, dim);
   const first = part(0, dim / 2);
   const second = part(dim / 2, dim);
-  const negative = scope.typed(second.shape, 'Neg', [second]);
-  const quarter = scope.typed(turning.shape, 'Concat', [negative, first], { axis: -1 }); // turned by 90°
-  const rotated = scope.typed(turning.shape, 'Add', [
-    scope.typed(turning.shape, 'Mul', [turning, cos]),
-    scope.typed(turning.shape, 'Mul', [quarter, sin]),
-  ]);
+  const negative = scope.op('Neg', [second]);
+  const quarter = scope.op('Concat', [negative, first], { axis: -1 }); // turned by 90°
+  const rotated = scope.op('Add', [scope.op('Mul', [turning, cos]), scope.op('Mul', [quarter, sin])]);
   if (dim === headDim) return rotated;
-  return scope.typed(x.shape, 'Concat', [rotated, part(dim, headDim)], { axis: -1 });
+  return scope.op('Concat', [rotated, part(dim, headDim)], { axis: -1 });
 }
