@@ -8,6 +8,7 @@ import { gunzip } from '../../src/datasets/gunzip.js';
 import { readIdx } from '../../src/datasets/idx.js';
 import { mnist } from '../../src/datasets/mnist.js';
 import { loadFashionMnist, loadMnist } from '../../src/datasets/mnist.node.js';
+import { Random } from '../../src/random/random.js';
 
 /** An idx file of unsigned bytes. */
 function idx(dims: readonly number[], data: ArrayLike<number>): Uint8Array {
@@ -46,9 +47,22 @@ describe('idx files', () => {
         expect(() => readIdx(IMAGES.slice(0, length), 'cut')).toThrow(/idx.*\(file cut\)/);
       }),
     );
-    const packed = gzipSync(Buffer.alloc(500, 'abcdefgh'));
+    const random = new Random(1);
+    const content = Buffer.from(Array.from({ length: 500 }, () => random.integer(16)));
+    const packed = gzipSync(content);
     expect(() => gunzip(packed.subarray(0, packed.length - 12), 1000)).toThrow(/cut off|broken/);
     expect(() => gunzip(packed, 499)).toThrow(/more than 499/);
+    // From byte 10 on there is data; the flags before it do not change the content.
+    const place = fc.record({ at: fc.integer({ min: 10, max: packed.length - 1 }), bit: fc.nat(7) });
+    fc.assert(
+      fc.property(place, ({ at, bit }) => {
+        const flipped = Buffer.from(packed);
+        flipped[at]! ^= 1 << bit;
+        expect(() => gunzip(flipped, 1000)).toThrow(/broken|cut off|checksum|more than/);
+      }),
+    );
+    const members = Buffer.concat([gzipSync(IMAGES.slice(0, 9)), gzipSync(IMAGES.slice(9))]);
+    expect(gunzip(members, 1000)).toEqual(IMAGES);
     expect(() => readIdx(idx([2 ** 32 - 1, 2 ** 32 - 1], []))).toThrow(/the file has 12/);
   });
 });
