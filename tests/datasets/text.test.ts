@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { huggingFaceTokenizer } from '../../src/data/tokenizer.js';
@@ -42,6 +43,14 @@ describe('tokenizers', () => {
     expect(bpe.encode(TEXT).length).toBeLessThan(byteTokenizer.encode(TEXT).length * 0.6);
     expect(Math.max(...bpe.encode(TEXT))).toBeLessThan(310);
     expect(() => trainBpe([TEXT], 255)).toThrow(/256/);
+  });
+
+  it('learn what Hugging Face’s trainer learns', () => {
+    const golden = JSON.parse(readFileSync(new URL('golden/bpe.json', import.meta.url), 'utf8'));
+    const chapters = loadCorpus('moby-dick').slice(3, 13);
+    const tokenizer = trainBpe(chapters, 512);
+    expect(tokenizer.toJSON().model.merges.map(pair => pair.join(' '))).toEqual(golden.merges);
+    expect(tokenizer.encode(chapters[0]!).slice(0, 200)).toEqual(golden.ids);
   });
 
   it('do as @huggingface/tokenizers does with the same description', async () => {
