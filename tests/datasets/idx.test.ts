@@ -52,15 +52,19 @@ describe('idx files', () => {
     const packed = gzipSync(content);
     expect(() => gunzip(packed.subarray(0, packed.length - 12), 1000)).toThrow(/cut off|broken/);
     expect(() => gunzip(packed, 499)).toThrow(/more than 499/);
-    // From byte 10 on there is data; the flags before it do not change the content.
-    const place = fc.record({ at: fc.integer({ min: 10, max: packed.length - 1 }), bit: fc.nat(7) });
-    fc.assert(
-      fc.property(place, ({ at, bit }) => {
-        const flipped = Buffer.from(packed);
-        flipped[at]! ^= 1 << bit;
-        expect(() => gunzip(flipped, 1000)).toThrow(/broken|cut off|checksum|more than/);
-      }),
-    );
+    // A flipped bit is noticed, or one of those that do not matter (flags, padding after the last code).
+    let noticed = 0;
+    for (let bit = 0; bit < 8 * packed.length; bit += 3) {
+      const flipped = Buffer.from(packed);
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      try {
+        expect(Buffer.compare(gunzip(flipped, 1000), bit < 16 ? flipped : content)).toBe(0);
+      } catch (error) {
+        expect(String(error)).toMatch(/broken|cut off|checksum|more than/);
+        noticed++;
+      }
+    }
+    expect(noticed / ((8 * packed.length) / 3)).toBeGreaterThan(0.9);
     const members = Buffer.concat([gzipSync(IMAGES.slice(0, 9)), gzipSync(IMAGES.slice(9))]);
     expect(gunzip(members, 1000)).toEqual(IMAGES);
     expect(() => readIdx(idx([2 ** 32 - 1, 2 ** 32 - 1], []))).toThrow(/the file has 12/);
