@@ -63,6 +63,7 @@ export class ImageArray implements Dataset {
 
   async batch(indices: ArrayLike<number>): Promise<Batch> {
     checkIndices(indices, this.length);
+    const { pixels, table } = this;
     const size = sizeOf(this.shape);
     const plane = this.shape[1] * this.shape[2];
     const values = new Float32Array(indices.length * size);
@@ -70,7 +71,7 @@ export class ImageArray implements Dataset {
       const from = indices[i]! * size;
       for (let channel = 0, j = 0; channel < this.shape[0]; channel++) {
         for (const end = j + plane; j < end; j++) {
-          values[i * size + j] = this.table[256 * channel + this.pixels[from + j]!]!;
+          values[i * size + j] = table[256 * channel + pixels[from + j]!]!;
         }
       }
     }

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -96,6 +96,10 @@ describe('MNIST', () => {
     writeFileSync(join(folder, 'train-labels-idx1-ubyte'), LABELS);
     expect((await loadMnist(folder, 'train').batch([1])).labels!.toNumbers()).toEqual([0]);
     expect(loadFashionMnist(folder, 'train').classes[9]).toBe('Ankle boot');
+    writeFileSync(join(folder, 't10k-images-idx3-ubyte.gz'), gzipSync(IMAGES).subarray(0, 30));
+    writeFileSync(join(folder, 't10k-labels-idx1-ubyte.gz'), gzipSync(LABELS));
+    expect(() => loadMnist(folder, 'test')).toThrow(/cannot be unpacked.*t10k-images/);
+    rmSync(join(folder, 't10k-images-idx3-ubyte.gz'));
     expect(() => loadMnist(folder, 'test')).toThrow(/t10k-images-idx3-ubyte.*apt install/);
   });
 });
