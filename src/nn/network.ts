@@ -77,11 +77,15 @@ export class Network {
     return this.graph.addInput(name, tensorType(dtype, shape));
   }
 
-  /** Declares an output under a name of its own. */
+  /** Declares an output under a name of its own. @throws WhittleError where the name is taken */
   output(name: string, value: Value): Value {
-    value.type ??= tensorType('float32');
-    this.graph.reserveNames([name]);
-    return this.graph.addOutput(value, name);
+    if (this.graph.freshName(name) !== name) {
+      throw new WhittleError('the network has this name already', { value: name });
+    }
+    // What has a name that others rely on keeps it.
+    const named = value.producer && !this.graph.isOutput(value) ? value : this.graph.op('Identity', [value]);
+    named.type ??= value.type;
+    return this.graph.addOutput(named, name);
   }
 
   /**
