@@ -92,6 +92,14 @@ describe('weights', () => {
     expect(() => loadWeights(mlp({ widths: [4, 2] }), tensors)).toThrow(/\[2, 4\].*\[3, 4\].*"0.weight"/);
   });
 
+  it('of a dtype that needs a scale are refused', () => {
+    const network = mlp({ widths: [1, 1] });
+    const quantized = new Map([['0.weight', Tensor.from('int8', [1, 1], Int8Array.of(3))]]);
+    expect(() => loadWeights(network, quantized, { strict: false })).toThrow(
+      /float32.*int8.*"0.weight".*quantized/,
+    );
+  });
+
   it('can be renamed and left out', () => {
     const tensors = new Map([
       ['layer.weight', Tensor.float32([1, 2], [5, 6])],
