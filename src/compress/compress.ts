@@ -2,7 +2,8 @@ import { cloneModel } from '../graph/clone.js';
 import { inferShapes } from '../graph/infer/index.js';
 import type { Model } from '../graph/model.js';
 import { initLinalg } from '../linalg/index.js';
-import { modelByteLength } from '../onnx/index.js';
+import { type SavedModel, type SaveOptions, save } from '../onnx/files.node.js';
+import { encodeToBytes, modelByteLength } from '../onnx/index.js';
 import { VERSION } from '../version.js';
 import { parseSize } from './budget.js';
 import { countParameters, describeLayer, describeModel } from './build-report.js';
@@ -25,6 +26,10 @@ export interface CompressResult {
   /** The compressed model; the given one where nothing made it smaller. */
   readonly model: Model;
   readonly report: CompressReport;
+  /** The file's bytes. @throws WhittleError above 2 GB */
+  bytes(): Uint8Array;
+  /** Writes the file (Node): to a temporary name first, then renamed. */
+  save(path: string, options?: SaveOptions): Promise<SavedModel>;
 }
 
 /**
@@ -84,7 +89,12 @@ export async function compress(original: Model, options: CompressOptions = {}): 
     phases: clock.phases,
     warnings: [...inputs.warnings, ...chosen.warnings],
   };
-  return { model: result, report: { ...report, verdict: verdictFor(report) } };
+  return {
+    model: result,
+    report: { ...report, verdict: verdictFor(report) },
+    bytes: () => encodeToBytes(result),
+    save: (path, saveOptions) => save(result, path, saveOptions),
+  };
 }
 
 async function choose(
