@@ -172,6 +172,7 @@ def everything():
     graph.input.append(onnx.ValueInfoProto(name="strange", type=helper.make_tensor_type_proto(99, [1])))
     graph.input.append(helper.make_tensor_sequence_value_info("sequence", 1, None))
     graph.input.append(helper.make_sparse_tensor_value_info("sparse input", 1, [2, "k"]))
+    graph.input.append(onnx.ValueInfoProto(name="empty type", type=pb.TypeProto()))
     graph.quantization_annotation.append(fill(pb.TensorAnnotation()))
     graph.initializer[0].doc_string = "weight doc"
 
