@@ -1,4 +1,6 @@
+import { findNonFinite } from '../graph/checkFinite.js';
 import { cloneModel } from '../graph/clone.js';
+import { WhittleError } from '../graph/errors.js';
 import { inferShapes } from '../graph/infer/index.js';
 import type { Model } from '../graph/model.js';
 import { initLinalg } from '../linalg/index.js';
@@ -16,7 +18,7 @@ import type { LayerStudy } from './plan.js';
 import type { CompressReport } from './report.js';
 import { search } from './search.js';
 import { probeSensitivity } from './sensitivity.js';
-import { findSites } from './sites.js';
+import { findSites, type Site } from './sites.js';
 import { type LayerFindings, studyLayers } from './study.js';
 import { verdictFor } from './verdict.js';
 import { verify } from './verify.js';
@@ -54,6 +56,7 @@ export async function compress(original: Model, options: CompressOptions = {}): 
   const selected = sites.filter(site =>
     selects([site.value.name, ...site.uses.map(u => u.node.name)], options),
   );
+  refuseNonFinite(model, selected);
   const findings = await studyLayers(model, selected, inputs.calibration, {
     methods: METHODS[settings.method],
     settings,
@@ -95,6 +98,22 @@ export async function compress(original: Model, options: CompressOptions = {}): 
     bytes: () => encodeToBytes(result),
     save: (path, saveOptions) => save(result, path, saveOptions),
   };
+}
+
+/** @throws WhittleError naming the first weight with NaN or infinite elements */
+function refuseNonFinite(model: Model, sites: readonly Site[]): void {
+  const names = new Map(sites.map(site => [site.value.name, site]));
+  for (const { value, nan, infinite, first } of findNonFinite(model)) {
+    const site = names.get(value);
+    if (!site) continue;
+    const what = nan > 0 ? `${nan} NaN` : `${infinite} infinite`;
+    throw new WhittleError(`a weight has ${what} elements, the first at position ${first}`, {
+      ...(model.path !== undefined && { file: model.path }),
+      node: site.uses[0]!.node.label,
+      value,
+      hint: `Such a layer gives no meaningful output. Export the model again, or leave the layer out with --exclude '${value}'`,
+    });
+  }
 }
 
 async function choose(
