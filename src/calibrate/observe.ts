@@ -106,7 +106,9 @@ async function observePass(
       observations.set(site, {});
     }
   }
-  const expose = tokens.map(({ ids }) => ids).filter(ids => !model.graph.inputs.includes(ids) && !ids.initializer);
+  const expose = tokens
+    .map(({ ids }) => ids)
+    .filter(ids => !model.graph.inputs.includes(ids) && !ids.initializer);
   graph.outputs.length = 0;
   for (const tap of taps.values()) for (const value of tap.outputs) graph.addOutput(value);
   for (const ids of expose) if (!graph.isOutput(valueOf(ids))) graph.addOutput(valueOf(ids));
@@ -183,4 +185,3 @@ function countTokens(results: Tensors, ids: Value, counts: Float64Array): void {
     if (row >= 0 && row < counts.length) counts[row]!++;
   }
 }
-

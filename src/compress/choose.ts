@@ -33,7 +33,11 @@ export async function chooseForSite(
   return { site, bytesBefore: probe.bytes, chosen, tried, reason: reasonFor(chosen, tried, settings) };
 }
 
-function reasonFor(chosen: Proposal | undefined, tried: readonly Proposal[], { error }: MethodSettings): string {
+function reasonFor(
+  chosen: Proposal | undefined,
+  tried: readonly Proposal[],
+  { error }: MethodSettings,
+): string {
   const bound = `${+(error * 100).toPrecision(3)}%`;
   if (chosen) return `smallest within ${bound}`;
   if (tried.length === 0) return 'nothing is smaller';

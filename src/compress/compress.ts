@@ -1,6 +1,6 @@
+import { cloneModel } from '../graph/clone.js';
 import type { Model } from '../graph/model.js';
 import type { Node } from '../graph/node.js';
-import { cloneModel } from '../graph/clone.js';
 import { removeDead } from '../graph/rewrite/index.js';
 import type { Value } from '../graph/value.js';
 import { modelByteLength } from '../onnx/index.js';
@@ -39,7 +39,9 @@ export async function compress(model: Model, options: CompressOptions = {}): Pro
   clock.start('inputs', 1);
   const inputs = await readInputs(model, options, settings);
   const sites = findSites(model);
-  const selected = sites.filter(site => selects([site.value.name, ...site.uses.map(u => u.node.name)], options));
+  const selected = sites.filter(site =>
+    selects([site.value.name, ...site.uses.map(u => u.node.name)], options),
+  );
   const decisions = await decide(model, selected, inputs, options, clock);
 
   const candidate = applyDecisions(model, decisions);
@@ -58,7 +60,9 @@ export async function compress(model: Model, options: CompressOptions = {}): Pro
     parameters: { before: countParameters(model.graph), after: countParameters(result.graph) },
     calibration: inputs.about.calibration,
     ...verified,
-    layers: sites.map(site => describeLayer(site, unchanged ? undefined : decisions.get(site), settings.error)),
+    layers: sites.map(site =>
+      describeLayer(site, unchanged ? undefined : decisions.get(site), settings.error),
+    ),
     phases: clock.phases,
     warnings: inputs.warnings,
   };

@@ -1,5 +1,5 @@
 import type { WeightMatrix } from './matrix.js';
-import { type IntegerFormat, type QuantizedMatrix, bestScale } from './quantizer.js';
+import { bestScale, type IntegerFormat, type QuantizedMatrix } from './quantizer.js';
 
 /**
  * What error feedback needs to know of a layer's inputs: U, upper triangular and row-major (width, width), with
@@ -44,7 +44,12 @@ export function quantizeWithFeedback(
         // The block starts within or with the panel, so its weights carry all updates so far.
         for (let r = 0; r < rows; r++) {
           const values = w.subarray(r * cols + c, r * cols + end);
-          scales[r * blocks + c / block] = bestScale(values, format.bits, roundScale, importance.subarray(c, end));
+          scales[r * blocks + c / block] = bestScale(
+            values,
+            format.bits,
+            roundScale,
+            importance.subarray(c, end),
+          );
         }
       }
       const diagonal = u[c * cols + c]!;

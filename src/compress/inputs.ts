@@ -1,5 +1,5 @@
 import { generatedInputs } from '../data/generated.js';
-import { type InputSource, type Sample, type Signature } from '../data/sample.js';
+import type { InputSource, Sample, Signature } from '../data/sample.js';
 import { splitInputs } from '../data/split.js';
 import type { Model } from '../graph/model.js';
 import type { CompressOptions, Settings } from './options.js';

@@ -1,6 +1,6 @@
-import { WhittleError } from '../graph/errors.js';
 import type { EvalFunction } from '../data/evaluation.js';
 import type { InputSource } from '../data/sample.js';
+import { WhittleError } from '../graph/errors.js';
 import type { Provider } from '../runtime/index.js';
 import { METHODS, type MethodName } from './methods/index.js';
 import type { Progress } from './report.js';
@@ -48,7 +48,9 @@ interface MethodChoice {
 export function readOptions(options: CompressOptions): Settings {
   const { method = 'auto', error = 0.05, seed = 0 } = options;
   if (!(method in METHODS)) {
-    throw new WhittleError(`there is no method "${method}"`, { hint: `Take one of ${Object.keys(METHODS).join(', ')}` });
+    throw new WhittleError(`there is no method "${method}"`, {
+      hint: `Take one of ${Object.keys(METHODS).join(', ')}`,
+    });
   }
   if (!(error > 0 && error < 1)) {
     throw new WhittleError(`the error must lie between 0 and 1, not ${error}`, {

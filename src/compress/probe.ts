@@ -37,7 +37,14 @@ export class LayerProbe implements Probe {
     const bytes = modelByteLength(model) - this.frame;
     if (this.runs.length === 0) return { bytes, error: await this.weightError(candidate) };
     this.reference ??= this.run(cutOut(this.site, this.model, this.runs[0]).model);
-    return { bytes, error: compareRuns(await this.reference, await this.run(model), this.site.kind.startsWith('conv') ? 1 : -1) };
+    return {
+      bytes,
+      error: compareRuns(
+        await this.reference,
+        await this.run(model),
+        this.site.kind.startsWith('conv') ? 1 : -1,
+      ),
+    };
   }
 
   private async run(model: Model): Promise<Tensor[][]> {
