@@ -18,6 +18,8 @@ export class StepContext {
   readonly scalars: ScalarInput[] = [];
   readonly metrics: Map<string, Value> = new Map();
   readonly units: ReadonlyMap<Unit, Value>;
+  /** A parameter's tensor before the first step. */
+  readonly initial: (parameter: string) => Tensor;
   private readonly values: ReadonlyMap<string, Value>;
   private readonly outputs: ReadonlyMap<string, Value>;
   private readonly pending: { slot: Omit<StateSlot, 'output'>; state: State }[] = [];
@@ -27,7 +29,9 @@ export class StepContext {
     network: Network,
     training: boolean,
     units: { inputs: ReadonlyMap<Unit, Value>; values: ReadonlyMap<string, Value> },
+    initial: (parameter: string) => Tensor,
   ) {
+    this.initial = initial;
     this.b = b;
     this.network = network;
     this.training = training;

@@ -61,7 +61,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
 
   const b = typedBuilder(model);
   b.scope = 'loss/';
-  const context = new StepContext(b, work, true, attached);
+  const context = new StepContext(b, work, true, attached, name => prepared.tensor(name));
   if (drops) {
     context.scalars.push({
       name: dropoutSeed.name,
@@ -81,7 +81,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
     if (!before.has(input) && !isOwn(context, input)) batchNames.add(input);
   }
 
-  const update = new UpdateBuilder(context, options, name => prepared.tensor(name));
+  const update = new UpdateBuilder(context, options);
   const members = units.filter(unit => unit.group).flatMap(unit => unit.parameters.map(p => p.name));
   const scale = update.lossFactor();
   const found = gradients(

@@ -1,5 +1,4 @@
 import type { Builder } from '../../graph/ops/builder.js';
-import type { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import { clipByNorm, clipByValue, globalNorm } from './clip.js';
 import type { StepContext } from './context.js';
@@ -12,17 +11,15 @@ export class UpdateBuilder {
   private readonly context: StepContext;
   private readonly options: StepOptions;
   private readonly b: Builder;
-  private readonly initial: (parameter: string) => Tensor;
   private readonly next: Map<Unit, Value> = new Map();
   /** Whether the weights move in this run: not with every batch while gradients accumulate. */
   private gate: Value | undefined;
   /** States that move with every batch. */
   private readonly ungated: Set<State> = new Set();
 
-  constructor(context: StepContext, options: StepOptions, initial: (parameter: string) => Tensor) {
+  constructor(context: StepContext, options: StepOptions) {
     this.context = context;
     this.options = options;
-    this.initial = initial;
     this.b = context.b;
   }
 
@@ -163,7 +160,7 @@ export class UpdateBuilder {
       offset += parameterSize(parameter);
       return part;
     });
-    const initial = new Map(parts.map(({ name }) => [name, this.initial(name)]));
+    const initial = new Map(parts.map(({ name }) => [name, this.context.initial(name)]));
     return { dtype: 'float32', dims: unit.dims, parts, initial };
   }
 
