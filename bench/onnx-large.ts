@@ -1,7 +1,7 @@
 /**
  * Reads and writes a model of 3 GB and says how much memory that took.
  *
- *     npx jiti bench/onnx-large.ts [--json] [--only load-save]
+ *     npx jiti bench/onnx-large.ts [--json]
  *
  * The model lies in the folder for temporary files and is removed afterwards. The peer copies the same files in
  * pieces of 16 MB and flushes them to disk, which is the least that any way of saving must do.
@@ -11,21 +11,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { Graph } from '../src/graph/graph.js';
 import { Model } from '../src/graph/model.js';
 import { Tensor } from '../src/graph/tensor.js';
 import { tensorType } from '../src/graph/value.js';
 import { loadModel } from '../src/onnx/load.node.js';
 import { saveModel } from '../src/onnx/save.node.js';
+import { type Measurement, peakMemory, resetPeakMemory, runBenchmark, time } from './harness.js';
 
-const NAME = 'load-save';
 const MB = 2 ** 20;
 const WEIGHT_BYTES = 64 * MB;
 const WEIGHTS = 48;
 const SIDE = Math.sqrt(WEIGHT_BYTES / 4);
-
-const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
 
 /** A weight that is made when it is read; each has other bytes. */
 function syntheticWeight(index: number): Tensor {
@@ -63,56 +60,35 @@ async function copyFlushed(from: string, to: string): Promise<void> {
   await target.close();
 }
 
-async function timed<T>(body: () => Promise<T>): Promise<[ms: number, result: T]> {
-  const start = performance.now();
-  const result = await body();
-  return [performance.now() - start, result];
-}
-
-const peakMB = () => process.resourceUsage().maxRSS / 1024;
-
-async function main(): Promise<void> {
+async function loadAndSave(): Promise<Measurement> {
   const folder = mkdtempSync(join(tmpdir(), 'whittle-bench-'));
   try {
-    const startMB = peakMB();
+    resetPeakMemory();
+    const startMiB = peakMemory();
     const original = syntheticModel();
     const { files, bytes } = await saveModel(original, join(folder, 'a.onnx'));
-    const copy = async () => {
-      for (const { path } of files) await copyFlushed(path, `${path}.copy`);
-      for (const { path } of files) rmSync(`${path}.copy`);
-    };
+    const copy = () =>
+      time(async () => {
+        for (const { path } of files) await copyFlushed(path, `${path}.copy`);
+        for (const { path } of files) rmSync(`${path}.copy`);
+      });
     // Disks tire: the peer runs before and after.
-    const [before] = await timed(copy);
-    const [ms, model] = await timed(async () => {
-      const loaded = await loadModel(join(folder, 'a.onnx'));
-      await saveModel(loaded, join(folder, 'b.onnx'));
-      return loaded;
+    const before = await copy();
+    resetPeakMemory();
+    let model = original;
+    const ms = await time(async () => {
+      model = await loadModel(join(folder, 'a.onnx'));
+      await saveModel(model, join(folder, 'b.onnx'));
     });
-    const peak = peakMB();
+    const peakMiB = peakMemory();
     rmSync(join(folder, 'b.onnx.data'));
-    const written = digest(model);
-    if (written !== digest(original)) throw new Error('the weights are not those that were written');
-    const [after] = await timed(copy);
-    const peerMs = (before + after) / 2;
-    const result = { name: NAME, ms, peer: 'copy of the files', peerMs, ratio: ms / peerMs };
-    const largestWeightMB = WEIGHT_BYTES / MB;
-    if (options.json) {
-      console.log(JSON.stringify({ ...result, bytes, startMB, peakMB: peak, largestWeightMB }));
-      return;
-    }
-    console.log(
-      `model: ${(bytes / 1e9).toFixed(2)} GB in ${files.length} files, ${WEIGHTS} weights of ${largestWeightMB} MB`,
-    );
-    console.log(
-      `load and save: ${(ms / 1000).toFixed(1)} s, ${result.ratio.toFixed(2)} x the time of copying the files`,
-    );
-    console.log(
-      `peak memory: ${peak.toFixed(0)} MB, of which ${startMB.toFixed(0)} MB before the start; ` +
-        `the rest is ${((peak - startMB) / largestWeightMB).toFixed(1)} x the largest weight`,
-    );
+    const after = await copy();
+    if (digest(model) !== digest(original)) throw new Error('the weights are not those that were written');
+    const extra = { gigabytes: bytes / 1e9, largestWeightMiB: WEIGHT_BYTES / MB, startMiB, peakMiB };
+    return { ms, peer: 'copy of the files', peerMs: (before + after) / 2, extra };
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-if (!options.only || options.only === NAME) await main();
+await runBenchmark([{ name: 'onnx-large', run: loadAndSave }]);

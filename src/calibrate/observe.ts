@@ -85,7 +85,7 @@ async function observePass(
 ): Promise<Map<Site, Observation>> {
   const values = new Map<Value, Value>();
   const copy = cloneModel(model, values);
-  const valueOf = (value: Value) => values.get(value)!;
+  const copyOf = (value: Value) => values.get(value)!;
   const { graph } = copy;
   const taps = new Map<string, Tap>();
   const observations = new Map<Site, Observation>();
@@ -95,7 +95,7 @@ async function observePass(
     if (vectors && vectors.length > 0) {
       for (const v of vectors) {
         const known = taps.get(v.key);
-        if (!known) taps.set(v.key, new Tap(graph, v, valueOf(v.activation), model.opset));
+        if (!known) taps.set(v.key, new Tap(graph, v, copyOf(v.activation), model.opset));
       }
       observations.set(site, { moment: taps.get(vectors[0]!.key)!.moment });
     } else if (site.kind === 'embedding' && !site.nested) {
@@ -106,10 +106,12 @@ async function observePass(
       observations.set(site, {});
     }
   }
-  const expose = tokens.map(({ ids }) => ids).filter(ids => !model.graph.inputs.includes(ids) && !ids.initializer);
+  const expose = tokens
+    .map(({ ids }) => ids)
+    .filter(ids => !model.graph.inputs.includes(ids) && !ids.initializer);
   graph.outputs.length = 0;
   for (const tap of taps.values()) for (const value of tap.outputs) graph.addOutput(value);
-  for (const ids of expose) if (!graph.isOutput(valueOf(ids))) graph.addOutput(valueOf(ids));
+  for (const ids of expose) if (!graph.isOutput(copyOf(ids))) graph.addOutput(copyOf(ids));
   if (graph.outputs.length === 0) return observations;
   const session = await createSession(copy, threads === undefined ? {} : { threads });
   try {
@@ -183,4 +185,3 @@ function countTokens(results: Tensors, ids: Value, counts: Float64Array): void {
     if (row >= 0 && row < counts.length) counts[row]!++;
   }
 }
-

@@ -84,7 +84,8 @@ export function allocateBytes(
       const now = list[choice[site]!]!;
       for (const [option, candidate] of list.entries()) {
         const gain = now.cost - candidate.cost;
-        if (gain > (best?.gain ?? 0) && bytes - now.bytes + candidate.bytes <= budget) best = { site, option, gain };
+        if (gain > (best?.gain ?? 0) && bytes - now.bytes + candidate.bytes <= budget)
+          best = { site, option, gain };
       }
     }
     if (!best) return { choice, bytes, cost };

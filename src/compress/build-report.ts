@@ -1,9 +1,10 @@
 import type { Graph } from '../graph/graph.js';
 import type { Model } from '../graph/model.js';
 import type { Value } from '../graph/value.js';
-import type { Decision } from './choose.js';
 import type { CompressReport, LayerReport } from './report.js';
+import type { Scored } from './score.js';
 import type { Site } from './sites.js';
+import type { LayerFindings } from './study.js';
 
 /** Names and types of a model's interface. */
 export function describeModel(model: Model): CompressReport['model'] {
@@ -20,9 +21,16 @@ export function describeModel(model: Model): CompressReport['model'] {
   };
 }
 
-/** One row of the before/after table. */
-export function describeLayer(site: Site, decision: Decision | undefined, error: number): LayerReport {
-  const chosen = decision?.chosen;
+/**
+ * One row of the before/after table.
+ * @param findings `undefined` for a layer that was left out
+ */
+export function describeLayer(
+  site: Site,
+  findings: LayerFindings | undefined,
+  chosen: Scored | undefined,
+  error: number | undefined,
+): LayerReport {
   const before = site.tensor.byteLength;
   return {
     weight: site.value.name,
@@ -33,22 +41,35 @@ export function describeLayer(site: Site, decision: Decision | undefined, error:
     dtype: site.tensor.dtype,
     bytesBefore: before,
     bytesAfter: chosen?.bytes ?? before,
-    choice: chosen ? describeCandidate(chosen.candidate) : 'unchanged',
+    choice: chosen ? describeCandidate(chosen) : 'unchanged',
     method: chosen?.candidate.method ?? 'none',
-    reason: decision?.reason ?? 'excluded',
+    reason: reasonFor(findings, chosen, error),
     ...(chosen?.candidate.rank !== undefined && { rank: chosen.candidate.rank }),
     error: chosen?.error ?? 0,
-    candidates: (decision?.tried ?? []).map(proposal => ({
-      label: describeCandidate(proposal.candidate),
-      bytes: proposal.bytes,
-      error: proposal.error,
-      keepsRule: proposal.error <= error,
+    candidates: (findings?.scored ?? []).map(scored => ({
+      label: describeCandidate(scored),
+      bytes: scored.bytes,
+      error: scored.error,
+      keepsRule: scored.error <= (error ?? Infinity),
     })),
   };
 }
 
-const describeCandidate = ({ label, rank }: { label: string; rank?: number }): string =>
+const describeCandidate = ({ candidate: { label, rank } }: Scored): string =>
   rank === undefined ? label : `${label}, rank ${rank}`;
+
+function reasonFor(
+  findings: LayerFindings | undefined,
+  chosen: Scored | undefined,
+  error: number | undefined,
+): string {
+  if (!findings) return 'left out';
+  if (chosen)
+    return findings.byRule
+      ? `smallest within ${+((error ?? 0) * 100).toPrecision(3)}%`
+      : 'best for the budget';
+  return findings.scored.length === 0 ? 'nothing keeps the rule' : 'the budget spares it';
+}
 
 /** Elements of all constants in use. */
 export function countParameters(graph: Graph): number {

@@ -1,6 +1,6 @@
+import { bitsOf } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
-import { bitsOf } from '../graph/dtype.js';
 import { Tensor } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
 import { createSession, type Tensors } from '../runtime/index.js';
@@ -32,7 +32,9 @@ export async function captureInputs(
     for (const value of sources.values()) wanted.add(value);
   }
   const inputs = new Set(model.graph.inputs);
-  const expose = [...wanted].filter(value => !inputs.has(value) && !model.graph.isOutput(value)).map(v => v.name);
+  const expose = [...wanted]
+    .filter(value => !inputs.has(value) && !model.graph.isOutput(value))
+    .map(v => v.name);
   const fetches = [...wanted].filter(value => !inputs.has(value)).map(value => value.name);
   const session = await createSession(model, { expose, ...(threads !== undefined && { threads }) });
   try {

@@ -1,24 +1,25 @@
-import type { Model } from '../graph/model.js';
-import type { Node } from '../graph/node.js';
 import { cloneModel } from '../graph/clone.js';
-import { removeDead } from '../graph/rewrite/index.js';
-import type { Value } from '../graph/value.js';
+import { inferShapes } from '../graph/infer/index.js';
+import type { Model } from '../graph/model.js';
+import { initLinalg } from '../linalg/index.js';
 import { modelByteLength } from '../onnx/index.js';
-import { compareSessions, createSession, type SessionOptions } from '../runtime/index.js';
 import { VERSION } from '../version.js';
+import { parseSize } from './budget.js';
 import { countParameters, describeLayer, describeModel } from './build-report.js';
-import { captureInputs } from './capture.js';
-import { chooseForSite, type Decision } from './choose.js';
-import { type CompressInputs, readInputs } from './inputs.js';
+import { EndToEnd } from './end-to-end.js';
+import { readInputs } from './inputs.js';
 import { METHODS } from './methods/index.js';
 import { type CompressOptions, readOptions, selects } from './options.js';
 import { PhaseClock } from './phases.js';
-import { LayerProbe } from './probe.js';
+import type { LayerStudy } from './plan.js';
 import type { CompressReport } from './report.js';
-import { compareScores } from './scores.js';
-import { findSites, type Site } from './sites.js';
+import { search } from './search.js';
+import { probeSensitivity } from './sensitivity.js';
+import { findSites } from './sites.js';
+import { type LayerFindings, studyLayers } from './study.js';
 import { verdictFor } from './verdict.js';
-import { compareOutputs } from './verify.js';
+import { verify } from './verify.js';
+import { writeChoices } from './write.js';
 
 export interface CompressResult {
   /** The compressed model; the given one where nothing made it smaller. */
@@ -27,122 +28,108 @@ export interface CompressResult {
 }
 
 /**
- * Compresses a model: each layer takes the smallest form that keeps its output error on calibration inputs within the
- * rule, and the whole is verified in ONNX Runtime on inputs that calibration did not see. The given model is not
- * changed.
+ * Compresses a model to a budget: studies every layer on calibration inputs, chooses the best mix of methods for the
+ * budget (or, without one, the smallest that keeps each layer's error rule and the outputs' likeness), and verifies the
+ * whole in ONNX Runtime on inputs that calibration did not see. The given model is not changed.
  * @throws WhittleError for options out of range, inputs that do not fit, NaN activations, and a model that ONNX
  *   Runtime rejects
  */
-export async function compress(model: Model, options: CompressOptions = {}): Promise<CompressResult> {
+export async function compress(original: Model, options: CompressOptions = {}): Promise<CompressResult> {
   const settings = readOptions(options);
   const clock = new PhaseClock(options);
+  await initLinalg();
   clock.start('inputs', 1);
+  const model = cloneModel(original);
+  inferShapes(model);
   const inputs = await readInputs(model, options, settings);
-  const sites = findSites(model);
-  const selected = sites.filter(site => selects([site.value.name, ...site.uses.map(u => u.node.name)], options));
-  const decisions = await decide(model, selected, inputs, options, clock);
+  const before = modelByteLength(original);
+  const limit = settings.maxSize === undefined ? undefined : parseSize(settings.maxSize, before);
 
-  const candidate = applyDecisions(model, decisions);
-  const bytes = { before: modelByteLength(model), after: modelByteLength(candidate) };
-  const unchanged = bytes.after >= bytes.before;
-  const result = unchanged ? model : candidate;
-  const verified = await verify(model, result, inputs, options, clock);
+  const sites = findSites(model);
+  const selected = sites.filter(site =>
+    selects([site.value.name, ...site.uses.map(u => u.node.name)], options),
+  );
+  const findings = await studyLayers(model, selected, inputs.calibration, {
+    methods: METHODS[settings.method],
+    settings,
+    threads: options.threads,
+    clock,
+  });
+  const chosen = await choose(model, findings, inputs.probes, limit, options, clock);
+
+  const candidate = writeChoices(model, chosen.choice);
+  const after = modelByteLength(candidate);
+  const unchanged = after >= before;
+  const result = unchanged ? original : candidate;
+  const verified = await verify(original, result, inputs, options, clock);
   const report: Omit<CompressReport, 'verdict'> = {
     version: 1,
     date: new Date().toISOString(),
     whittle: VERSION,
-    model: describeModel(model),
-    settings: { ...settings },
+    model: describeModel(original),
+    settings: { ...settings, quality: settings.quality.map(({ text }) => text) },
     unchanged,
-    bytes: { before: bytes.before, after: unchanged ? bytes.before : bytes.after },
-    parameters: { before: countParameters(model.graph), after: countParameters(result.graph) },
+    bytes: { before, after: unchanged ? before : after },
+    parameters: { before: countParameters(original.graph), after: countParameters(result.graph) },
     calibration: inputs.about.calibration,
     ...verified,
-    layers: sites.map(site => describeLayer(site, unchanged ? undefined : decisions.get(site), settings.error)),
+    layers: sites.map(site =>
+      describeLayer(
+        site,
+        findings.find(f => f.site === site),
+        unchanged ? undefined : chosen.choice.get(site),
+        settings.error,
+      ),
+    ),
     phases: clock.phases,
-    warnings: inputs.warnings,
+    warnings: [...inputs.warnings, ...chosen.warnings],
   };
   return { model: result, report: { ...report, verdict: verdictFor(report) } };
 }
 
-/** Chooses a form for every selected site. */
-async function decide(
+async function choose(
   model: Model,
-  sites: readonly Site[],
-  inputs: CompressInputs,
+  findings: readonly LayerFindings[],
+  probes: Parameters<typeof EndToEnd.create>[2],
+  limit: number | undefined,
   options: CompressOptions,
   clock: PhaseClock,
-): Promise<Map<Site, Decision>> {
+): Promise<Awaited<ReturnType<typeof search>>> {
   const settings = readOptions(options);
-  const observed = clock.start('observe', inputs.calibration.length);
-  const captured = await captureInputs(model, sites, inputs.calibration, {
-    threads: options.threads,
-    onSample: observed,
-  });
-  const decisions = new Map<Site, Decision>();
-  const chose = clock.start('choose', sites.length);
-  for (const [i, site] of sites.entries()) {
-    chose(i, site.value.name);
-    const probe = new LayerProbe(site, model, captured.get(site) ?? [], options.threads);
-    decisions.set(site, await chooseForSite(site, probe, METHODS[settings.method], settings));
-    captured.delete(site);
+  if (settings.quality.length === 0 && limit === undefined) {
+    return { choice: new Map(findings.map(({ site, byRule }) => [site, byRule])), warnings: [] };
   }
-  return decisions;
-}
-
-/** A copy of the model with every choice written into it. */
-function applyDecisions(model: Model, decisions: ReadonlyMap<Site, Decision>): Model {
-  const values = new Map<Value, Value>();
-  const copy = cloneModel(model, values);
-  const nodeOf = (node: Node) => values.get(node.output)!.producer!;
-  for (const { site, chosen } of decisions.values()) {
-    chosen?.candidate.apply({
-      graph: nodeOf(site.uses[0]!.node).graph!,
-      value: values.get(site.value)!,
-      uses: site.uses.map(({ node, index }) => ({ node: nodeOf(node), index })),
-      opset: model.opset,
-    });
-  }
-  removeDead(copy.graph);
-  // Before IR version 4 every initializer had to be an input as well, which a caller could override.
-  copy.irVersion = Math.max(copy.irVersion, 4);
-  return copy;
-}
-
-/** Runs both models on the held-out inputs. */
-async function verify(
-  original: Model,
-  compressed: Model,
-  inputs: CompressInputs,
-  options: CompressOptions,
-  clock: PhaseClock,
-): Promise<Pick<CompressReport, 'verification' | 'scores' | 'worst' | 'time'>> {
-  const sessionOptions: SessionOptions = {
-    ...(options.threads !== undefined && { threads: options.threads }),
-    ...(options.provider !== undefined && { provider: options.provider }),
-  };
-  const before = await createSession(original, sessionOptions);
-  const after = await createSession(compressed, sessionOptions);
+  const endToEnd = await EndToEnd.create(
+    model,
+    findings.map(({ site }) => site),
+    probes,
+    options.threads,
+  );
   try {
-    const onSample = clock.start('verify', inputs.heldOut.length);
-    const outputs = await compareOutputs(before, after, inputs.heldOut, onSample);
-    let scored: Pick<CompressReport, 'scores' | 'worst'> = { scores: [], worst: [] };
-    if (options.evaluate) {
-      const onProgress = clock.start('evaluate', 1);
-      scored = await compareScores(options.evaluate, before, after, {
-        onProgress: done => onProgress(done),
-        ...(options.signal && { signal: options.signal }),
-      });
-    }
-    clock.start('time', 1);
-    const { a, b } = await compareSessions(before, after, inputs.heldOut[0]!);
-    return {
-      verification: { ...inputs.about.heldOut, outputs },
-      ...scored,
-      time: { beforeMs: a.medianMs, afterMs: b.medianMs, runs: a.runs, provider: before.provider },
-    };
+    const studies = await probeAll(model, findings, endToEnd, clock);
+    return await search({ model, studies, endToEnd, limit, settings, options, clock });
   } finally {
-    await before.release();
-    await after.release();
+    await endToEnd.release();
   }
+}
+
+/** Layers of at least this share of the model are probed at more than one level. */
+const LARGE = 0.004;
+
+async function probeAll(
+  model: Model,
+  findings: readonly LayerFindings[],
+  endToEnd: EndToEnd,
+  clock: PhaseClock,
+): Promise<LayerStudy[]> {
+  const total = modelByteLength(model);
+  const probed = clock.start('probe', findings.length);
+  const studies: LayerStudy[] = [];
+  for (const [i, { site, bytesBefore, scored }] of findings.entries()) {
+    probed(i, site.value.name);
+    const levels = bytesBefore >= LARGE * total ? 2 : 1;
+    const sensitivity = await probeSensitivity(site, scored, endToEnd, levels);
+    studies.push({ site, bytesBefore, scored, sensitivity });
+  }
+  return studies;
 }

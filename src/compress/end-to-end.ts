@@ -4,8 +4,10 @@ import { removeDead } from '../graph/rewrite/index.js';
 import { Tensor } from '../graph/tensor.js';
 import { tensorType, type Value } from '../graph/value.js';
 import { createSession, type Session, type Tensors } from '../runtime/index.js';
+import { Agreement } from './agreement.js';
 import { Distortion } from './distortion.js';
 import { fromMatrix } from './matrix.js';
+import type { OutputAgreement } from './report.js';
 import type { Site } from './sites.js';
 
 /**
@@ -17,6 +19,7 @@ export class EndToEnd {
   private readonly samples: readonly Tensors[];
   private readonly names: ReadonlyMap<Site, string>;
   private readonly weights: Record<string, Tensor>;
+  private readonly reference: readonly Tensors[];
   private readonly distortion: Distortion;
 
   private constructor(
@@ -24,13 +27,14 @@ export class EndToEnd {
     samples: readonly Tensors[],
     names: ReadonlyMap<Site, string>,
     weights: Record<string, Tensor>,
-    distortion: Distortion,
+    reference: readonly Tensors[],
   ) {
     this.session = session;
     this.samples = samples;
     this.names = names;
     this.weights = weights;
-    this.distortion = distortion;
+    this.reference = reference;
+    this.distortion = new Distortion(reference);
   }
 
   /** @param samples on which the effect is measured; few are enough */
@@ -57,7 +61,7 @@ export class EndToEnd {
     const session = await createSession(copy, threads === undefined ? {} : { threads });
     const reference: Tensors[] = [];
     for (const sample of samples) reference.push(await session.run({ ...sample, ...weights }));
-    return new EndToEnd(session, samples, names, weights, new Distortion(reference));
+    return new EndToEnd(session, samples, names, weights, reference);
   }
 
   /** Whether the site can be probed: its weight is not hidden in a subgraph. */
@@ -70,16 +74,34 @@ export class EndToEnd {
    * @param replacements in matrix order
    */
   async measure(replacements: ReadonlyMap<Site, Float32Array>): Promise<number> {
+    let sum = 0;
+    for await (const [i, outputs] of this.runs(replacements)) sum += this.distortion.ofSample(i, outputs);
+    return sum / this.samples.length;
+  }
+
+  /** The same comparison as verification makes, on the samples of the probes. */
+  async agreement(replacements: ReadonlyMap<Site, Float32Array>): Promise<OutputAgreement[]> {
+    const agreements = new Map<string, Agreement>();
+    for await (const [i, outputs] of this.runs(replacements)) {
+      for (const [name, expected] of Object.entries(this.reference[i]!)) {
+        if (expected.dtype === 'string') continue;
+        const agreement = agreements.get(name) ?? new Agreement(name);
+        agreements.set(name, agreement);
+        agreement.add(expected, outputs[name]!);
+      }
+    }
+    return [...agreements.values()].map(agreement => agreement.result);
+  }
+
+  private async *runs(replacements: ReadonlyMap<Site, Float32Array>): AsyncGenerator<[number, Tensors]> {
     const feeds = { ...this.weights };
     for (const [site, matrix] of replacements) {
       const { dims, dtype } = site.tensor;
       feeds[this.names.get(site)!] = Tensor.fromNumbers(dtype, dims, fromMatrix(matrix, dims, site.layout));
     }
-    let sum = 0;
     for (const [i, sample] of this.samples.entries()) {
-      sum += this.distortion.ofSample(i, await this.session.run({ ...sample, ...feeds }));
+      yield [i, await this.session.run({ ...sample, ...feeds })];
     }
-    return sum / this.samples.length;
   }
 
   release(): Promise<void> {

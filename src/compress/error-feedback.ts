@@ -1,5 +1,5 @@
 import type { WeightMatrix } from './matrix.js';
-import { type IntegerFormat, type QuantizedMatrix, bestScale } from './quantizer.js';
+import { bestScale, type IntegerFormat, type QuantizedMatrix } from './quantizer.js';
 
 /**
  * What error feedback needs to know of a layer's inputs: U, upper triangular and row-major (width, width), with
@@ -10,8 +10,8 @@ export interface FeedbackFactor {
   readonly u: Float64Array;
 }
 
-/** Columns whose updates are applied to the rest of the matrix at once; a multiple of every smaller block. */
-const PANEL = 64;
+/** Rows rounded together: U is read once for all of them, and it is what does not fit into the cache. */
+const BATCH = 4;
 
 /**
  * Quantization with error feedback: column by column, the rounding error is carried over to the columns not yet
@@ -32,54 +32,57 @@ export function quantizeWithFeedback(
   const q = new Int8Array(rows * paddedCols);
   const scales = new Float32Array(rows * blocks);
   const limit = 2 ** (format.bits - 1);
-  const w = Float64Array.from(data);
-  const errors = new Float64Array(rows * PANEL);
   // A column's rounding error costs (w − q)² / u², so that is its weight when a scale is chosen.
   const importance = Float64Array.from({ length: cols }, (_, c) => 1 / u[c * cols + c]! ** 2);
-  for (let panel = 0; panel < cols; panel += PANEL) {
-    const panelEnd = Math.min(panel + PANEL, cols);
-    for (let c = panel; c < panelEnd; c++) {
+  // Weights as they are by now, the rows of a batch side by side: w[c * BATCH + row].
+  const w = new Float64Array(cols * BATCH);
+  const errors = new Float64Array(BATCH);
+  const values = new Float64Array(block);
+  for (let first = 0; first < rows; first += BATCH) {
+    const batch = Math.min(BATCH, rows - first);
+    w.fill(0);
+    for (let r = 0; r < batch; r++) {
+      for (let c = 0; c < cols; c++) w[c * BATCH + r] = data[(first + r) * cols + c]!;
+    }
+    for (let c = 0; c < cols; c++) {
+      const b = Math.floor(c / block);
       if (c % block === 0) {
-        const end = Math.min(c + block, cols);
-        // The block starts within or with the panel, so its weights carry all updates so far.
-        for (let r = 0; r < rows; r++) {
-          const values = w.subarray(r * cols + c, r * cols + end);
-          scales[r * blocks + c / block] = bestScale(values, format.bits, roundScale, importance.subarray(c, end));
+        const width = Math.min(block, cols - c);
+        for (let r = 0; r < batch; r++) {
+          for (let i = 0; i < width; i++) values[i] = w[(c + i) * BATCH + r]!;
+          scales[(first + r) * blocks + b] = bestScale(
+            values.subarray(0, width),
+            format.bits,
+            roundScale,
+            importance.subarray(c, c + width),
+          );
         }
       }
       const diagonal = u[c * cols + c]!;
-      for (let r = 0; r < rows; r++) {
-        const scale = scales[r * blocks + Math.floor(c / block)]!;
-        const value = w[r * cols + c]!;
+      errors.fill(0);
+      for (let r = 0; r < batch; r++) {
+        const scale = scales[(first + r) * blocks + b]!;
+        const value = w[c * BATCH + r]!;
         const rounded = scale === 0 ? 0 : Math.min(limit - 1, Math.max(-limit, Math.round(value / scale)));
-        q[r * paddedCols + c] = rounded;
-        const error = (value - rounded * scale) / diagonal;
-        errors[r * PANEL + c - panel] = error;
-        for (let j = c + 1; j < panelEnd; j++) w[r * cols + j]! -= error * u[c * cols + j]!;
+        q[(first + r) * paddedCols + c] = rounded;
+        errors[r] = (value - rounded * scale) / diagonal;
       }
+      feedBack(w, u, errors, c, cols);
     }
-    updateRest(w, u, errors, rows, cols, panel, panelEnd);
   }
   return { format, rows, cols, paddedCols, block, q, scales };
 }
 
-/** W[:, panelEnd:] −= E · U[panel, panelEnd:]. */
-function updateRest(
-  w: Float64Array,
-  u: Float64Array,
-  errors: Float64Array,
-  rows: number,
-  cols: number,
-  panel: number,
-  panelEnd: number,
-): void {
-  for (let r = 0; r < rows; r++) {
-    const row = w.subarray(r * cols, (r + 1) * cols);
-    for (let k = panel; k < panelEnd; k++) {
-      const error = errors[r * PANEL + k - panel]!;
-      if (error === 0) continue;
-      const uRow = u.subarray(k * cols, (k + 1) * cols);
-      for (let j = panelEnd; j < cols; j++) row[j]! -= error * uRow[j]!;
-    }
+/** w[j] −= error · U[c, j] for all columns j after c, written out for the four rows of a batch. */
+function feedBack(w: Float64Array, u: Float64Array, errors: Float64Array, c: number, cols: number): void {
+  const [e0, e1, e2, e3] = [errors[0]!, errors[1]!, errors[2]!, errors[3]!];
+  const row = c * cols;
+  for (let j = c + 1; j < cols; j++) {
+    const factor = u[row + j]!;
+    const at = j * BATCH;
+    w[at]! -= e0 * factor;
+    w[at + 1]! -= e1 * factor;
+    w[at + 2]! -= e2 * factor;
+    w[at + 3]! -= e3 * factor;
   }
 }

@@ -1,12 +1,15 @@
 import { generatedInputs } from '../data/generated.js';
-import { type InputSource, type Sample, type Signature } from '../data/sample.js';
+import type { InputSource, Sample, Signature } from '../data/sample.js';
 import { splitInputs } from '../data/split.js';
 import type { Model } from '../graph/model.js';
 import type { CompressOptions, Settings } from './options.js';
 import type { InputsUsed } from './report.js';
 
 export interface CompressInputs {
+  /** What layers are observed on. */
   readonly calibration: Sample[];
+  /** A few others, on which the whole model is probed; the same where there are too few. */
+  readonly probes: Sample[];
   readonly heldOut: Sample[];
   readonly about: { readonly calibration: InputsUsed; readonly heldOut: InputsUsed };
   readonly warnings: string[];
@@ -38,8 +41,11 @@ export async function readInputs(
     : { calibration, heldOut: verification };
   const split = await splitInputs(source, { ...counts, seed });
   const heldOut = options.heldOut ?? split.heldOut;
+  const given = await collect(split.calibration, calibration);
+  const probeCount = Math.min(MAX_PROBES, Math.floor(given.length / 4));
   const inputs = {
-    calibration: await collect(split.calibration, calibration),
+    calibration: probeCount > 0 ? given.slice(probeCount) : given,
+    probes: probeCount > 0 ? given.slice(0, probeCount) : given,
     heldOut: await collect(heldOut, verification),
   };
   const used = (from: InputSource, samples: Sample[]): InputsUsed => ({
@@ -50,12 +56,15 @@ export async function readInputs(
   return {
     ...inputs,
     about: {
-      calibration: used(source, inputs.calibration),
+      calibration: used(source, given),
       heldOut: used(options.heldOut ?? source, inputs.heldOut),
     },
     warnings: [...new Set([...(source.notes ?? []), ...(options.heldOut?.notes ?? [])])],
   };
 }
+
+/** Each probe runs the model once on every one of these. */
+const MAX_PROBES = 16;
 
 async function collect(source: InputSource, limit: number): Promise<Sample[]> {
   const samples: Sample[] = [];

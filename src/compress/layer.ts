@@ -90,7 +90,7 @@ export class Layer {
     const known = this.wholes.get(group);
     if (known) return known;
     const { width } = this.moment;
-    const l = cholesky(ridged(this.moment.second[group]!, width, 1e-6)).l;
+    const l = factorOf(this.moment.second[group]!, width, 1e-6);
     this.wholes.set(group, l);
     return l;
   }
@@ -142,6 +142,21 @@ function ridged(s: Float64Array, width: number, share: number) {
   return matrix(data, width, width);
 }
 
+/**
+ * The Cholesky factor of S with a ridge on its diagonal. Sums come out of ONNX Runtime in float32, whose rounding can
+ * exceed the smallest eigenvalues; then the ridge grows until it covers that.
+ */
+function factorOf(second: Float64Array, width: number, share: number): DenseMatrix {
+  for (;;) {
+    try {
+      return cholesky(ridged(second, width, share)).l;
+    } catch (error) {
+      share *= 10;
+      if (share > 1) throw error;
+    }
+  }
+}
+
 /** Damping of GPTQ, as a share of the mean diagonal. */
 const DAMPING = 0.01;
 
@@ -150,8 +165,7 @@ const DAMPING = 0.01;
  * upper one, S = V Vᵀ, and U = V⁻¹.
  */
 function feedbackFactor(second: Float64Array, width: number): FeedbackFactor {
-  const reversed = ridged(reverse(second), width, DAMPING);
-  const v = matrix(reverse(cholesky(reversed).l.data), width, width);
+  const v = matrix(reverse(factorOf(reverse(second), width, DAMPING).data), width, width);
   const identity = new Float64Array(width * width);
   for (let i = 0; i < width; i++) identity[i * width + i] = 1;
   const u = solveTriangular(v, matrix(identity, width, width), { upper: true });

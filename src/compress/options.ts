@@ -1,20 +1,29 @@
-import { WhittleError } from '../graph/errors.js';
 import type { EvalFunction } from '../data/evaluation.js';
 import type { InputSource } from '../data/sample.js';
+import { WhittleError } from '../graph/errors.js';
 import type { Provider } from '../runtime/index.js';
+import { type Budget, parseQuality, type QualityBound } from './budget.js';
 import { METHODS, type MethodName } from './methods/index.js';
 import type { Progress } from './report.js';
 
-export interface CompressOptions {
-  /** Default `auto`: for each layer the smallest of all that keeps the error rule. */
+export interface CompressOptions extends Budget {
+  /** Default `auto`: whatever mix of all methods is smallest. */
   method?: MethodName;
-  /** The per-layer rule: largest ‖y − ŷ‖ / ‖y‖ of a layer's output on the calibration inputs. Default 0.05. */
+  /**
+   * The per-layer rule: largest ‖y − ŷ‖ / ‖y − ȳ‖ of a layer's output on the calibration inputs. Default 0.05; with a
+   * budget there is none unless it is given.
+   */
   error?: number;
+  /**
+   * How the rule measures a layer's error: `closed`, from the second moment of its inputs, or `forward`, by running the
+   * layer. Default `closed`.
+   */
+  rankSearch?: 'closed' | 'forward';
   /** Inputs for calibration and verification. Made up from the model's signature where none are given. */
   inputs?: InputSource;
   /** Inputs for verification alone; by default a part of `inputs` that calibration does not see. */
   heldOut?: InputSource;
-  /** How many samples to calibrate with (default 16) and to verify with (default 32), at most. */
+  /** How many samples to calibrate with and to verify with, at most; default 64 each. */
   samples?: { calibration?: number; verification?: number };
   /** The task's own measure, run on the original and on the compressed model. */
   evaluate?: EvalFunction;
@@ -26,42 +35,64 @@ export interface CompressOptions {
   seed?: number;
   /** Threads of ONNX Runtime. */
   threads?: number;
-  /** Where verification and timing run; the layers are always measured on the processor. */
+  /** Where verification and timing run; layers are always studied on the processor. */
   provider?: Provider;
   onProgress?: (progress: Progress) => void;
   /** Stops the work at the next layer or sample. */
   signal?: AbortSignal;
 }
 
-export interface Settings extends MethodChoice {
-  calibration: number;
-  verification: number;
-  seed: number;
+export interface Settings {
+  readonly method: MethodName;
+  readonly error: number | undefined;
+  readonly rankSearch: 'closed' | 'forward';
+  readonly calibration: number;
+  readonly verification: number;
+  readonly seed: number;
+  readonly maxSize: string | number | undefined;
+  readonly quality: readonly QualityBound[];
 }
 
-interface MethodChoice {
-  method: MethodName;
-  error: number;
-}
+/**
+ * What the outputs must keep when the user sets no budget: a mix that keeps the rule in every layer can still add up
+ * to a model that is of no use.
+ */
+const DEFAULT_QUALITY = 'cosine=0.998';
 
 /** Fills in the defaults. @throws WhittleError for values out of range */
 export function readOptions(options: CompressOptions): Settings {
-  const { method = 'auto', error = 0.05, seed = 0 } = options;
+  const { method = 'auto', seed = 0, rankSearch = 'closed' } = options;
   if (!(method in METHODS)) {
-    throw new WhittleError(`there is no method "${method}"`, { hint: `Take one of ${Object.keys(METHODS).join(', ')}` });
+    throw new WhittleError(`there is no method "${method}"`, {
+      hint: `Take one of ${Object.keys(METHODS).join(', ')}`,
+    });
   }
-  if (!(error > 0 && error < 1)) {
+  const bounds = typeof options.minQuality === 'string' ? [options.minQuality] : (options.minQuality ?? []);
+  const hasBudget = options.maxSize !== undefined || bounds.length > 0;
+  const error = options.error ?? (hasBudget ? undefined : 0.05);
+  if (error !== undefined && !(error > 0 && error < 1)) {
     throw new WhittleError(`the error must lie between 0 and 1, not ${error}`, {
       hint: '0.05 allows each layer a relative output error of 5%',
     });
   }
-  const { calibration = 16, verification = 32 } = options.samples ?? {};
+  const { calibration = 64, verification = 64 } = options.samples ?? {};
   for (const [name, count] of Object.entries({ calibration, verification })) {
     if (!Number.isInteger(count) || count < 1) {
       throw new WhittleError(`the number of ${name} samples must be a positive integer, not ${count}`);
     }
   }
-  return { method, error, seed, calibration, verification };
+  // A single method under the rule alone is what the sources measured; the guard belongs to the mix.
+  const guarded = !hasBudget && method === 'auto';
+  return {
+    method,
+    error,
+    rankSearch,
+    calibration,
+    verification,
+    seed,
+    maxSize: options.maxSize,
+    quality: (guarded ? [DEFAULT_QUALITY] : bounds).map(parseQuality),
+  };
 }
 
 /** Whether a layer's names pass the patterns. */

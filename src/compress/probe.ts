@@ -1,43 +1,38 @@
 import type { Model } from '../graph/model.js';
 import { removeDead } from '../graph/rewrite/index.js';
 import { sizeOf, type Tensor } from '../graph/tensor.js';
-import { encodeToBytes, modelByteLength } from '../onnx/index.js';
 import { createSession, type Tensors } from '../runtime/index.js';
-import { ErrorSum } from './agreement.js';
 import { cutOut } from './fragment.js';
-import { toMatrix } from './matrix.js';
-import type { Candidate, Measured, Probe } from './method.js';
+import type { Candidate } from './method.js';
 import type { Site } from './sites.js';
 
-/** Measures candidates for one site by running its layer on inputs captured from the model. */
-export class LayerProbe implements Probe {
-  readonly bytes: number;
+/**
+ * Measures candidates for one site by real forward passes of its layer, on inputs captured from the model: the way of
+ * source 4, against which the closed form is tested.
+ */
+export class LayerProbe {
   private readonly site: Site;
   private readonly model: Model;
-  /** Inputs of the fragment, one record per run. Empty where the layer's inputs cannot be observed. */
   private readonly runs: readonly Tensors[];
-  private readonly frame: number;
   private reference: Promise<Tensor[][]> | undefined;
   private readonly threads: number | undefined;
 
-  /** @param runs see `captureInputs`; with none, errors are those of the weight itself: ‖W − Ŵ‖ / ‖W‖ */
+  /** @param runs see `captureInputs`; at least one */
   constructor(site: Site, model: Model, runs: readonly Tensors[], threads?: number) {
     this.site = site;
     this.model = model;
     this.runs = runs;
     this.threads = threads;
-    this.bytes = site.tensor.byteLength;
-    this.frame = modelByteLength(cutOut(site, model).model) - this.bytes;
   }
 
-  async measure(candidate: Candidate): Promise<Measured> {
+  /** ‖y − ŷ‖ / ‖y − ȳ‖ of the layer's output over the captured inputs. */
+  async error(candidate: Candidate): Promise<number> {
     const { model, target } = cutOut(this.site, this.model, this.runs[0]);
     candidate.apply(target);
     removeDead(model.graph);
-    const bytes = modelByteLength(model) - this.frame;
-    if (this.runs.length === 0) return { bytes, error: await this.weightError(candidate) };
     this.reference ??= this.run(cutOut(this.site, this.model, this.runs[0]).model);
-    return { bytes, error: compareRuns(await this.reference, await this.run(model), this.site.kind.startsWith('conv') ? 1 : -1) };
+    const axis = this.site.kind.startsWith('conv') ? 1 : -1;
+    return compareRuns(await this.reference, await this.run(model), axis);
   }
 
   private async run(model: Model): Promise<Tensor[][]> {
@@ -50,30 +45,7 @@ export class LayerProbe implements Probe {
       await session.release();
     }
   }
-
-  /** Error of the weight itself, where the layer cannot be run on its own. */
-  private async weightError(candidate: Candidate): Promise<number> {
-    const { model, target } = cutOut(this.site, this.model, this.runs[0]);
-    const { graph } = target;
-    candidate.apply(target);
-    const weight = target.uses[0]!.node.inputs[target.uses[0]!.index]!;
-    if (weight === target.value) throw new Error(`${candidate.label} did not replace the weight`);
-    graph.outputs.length = 0;
-    graph.inputs.length = 0;
-    graph.addOutput(weight);
-    removeDead(model.graph);
-    const session = await createSession(encodeToBytes(model));
-    try {
-      const [restored] = Object.values(await session.run({}));
-      const sum = new ErrorSum();
-      sum.add(toMatrix(this.site.tensor, this.site.layout).data, toMatrix(restored!, this.site.layout).data);
-      return sum.relative;
-    } finally {
-      await session.release();
-    }
-  }
 }
-
 /**
  * ‖y − ŷ‖ / ‖y − ȳ‖ over all runs, ȳ the mean of each output channel. Most of a layer's output can be a constant that
  * carries no information; against the plain norm, losing everything else would pass as a small error.

@@ -31,7 +31,7 @@ export interface QuantizedMatrix {
  * Candidate scales, as a share of the one that just reaches the largest weight. At few bits, clipping the largest
  * weight a little costs less than the coarser grid that it would force upon all others.
  */
-const SHRINK = [1, 0.96, 0.92, 0.88, 0.84, 0.8, 0.75, 0.7];
+const SHRINK = [1, 0.93, 0.86, 0.79, 0.72];
 
 /**
  * Rounds to nearest with symmetric scales. Below 8 bits each block takes, of several scales, the one with the least

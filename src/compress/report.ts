@@ -18,7 +18,7 @@ export interface CompressReport {
     inputs: { name: string; dtype: string; shape: (number | string | null)[] }[];
     outputs: { name: string; dtype: string; shape: (number | string | null)[] }[];
   };
-  settings: { method: string; error: number; seed: number; [option: string]: unknown };
+  settings: { method: string; error?: number | undefined; seed: number; [option: string]: unknown };
   /** One sentence: what came out, in bytes and quality. */
   verdict: string;
   /** Whether the input was kept as it was, because nothing made it smaller. */

@@ -1,6 +1,6 @@
 import type { EndToEnd } from './end-to-end.js';
-import type { Layer } from './layer.js';
 import type { Scored } from './score.js';
+import type { Site } from './sites.js';
 
 /** One measured point: a layer's own error, and what it did to the model's outputs. */
 export interface ProbePoint {
@@ -17,19 +17,19 @@ export interface Sensitivity {
 }
 
 /** Layer errors that probes should lie near; one per level. */
-const LEVELS = [0.08, 0.25, 0.02];
+const LEVELS = [0.08, 0.025, 0.25];
 
 /** Probes a layer end to end with candidates whose errors lie near the levels. */
 export async function probeSensitivity(
-  layer: Layer,
+  site: Site,
   scored: readonly Scored[],
   endToEnd: EndToEnd,
   levels: number,
 ): Promise<Sensitivity> {
   const points: ProbePoint[] = [];
-  if (endToEnd.reaches(layer.site)) {
+  if (endToEnd.reaches(site)) {
     for (const { candidate, error } of chooseProbes(scored, levels)) {
-      const distortion = await endToEnd.measure(new Map([[layer.site, candidate.weight()]]));
+      const distortion = await endToEnd.measure(new Map([[site, candidate.weight()]]));
       points.push({ label: candidate.label, error, distortion });
     }
   }

@@ -29,7 +29,8 @@ function quality({ scores, verification }: Pick<CompressReport, 'scores' | 'veri
     undefined,
   );
   if (!worst) return 'it was not verified';
-  const top1 = worst.top1 === undefined ? '' : `, the same top entry in ${(100 * worst.top1).toFixed(1)}% of places`;
+  const top1 =
+    worst.top1 === undefined ? '' : `, the same top entry in ${(100 * worst.top1).toFixed(1)}% of places`;
   const on = verification.generated ? 'made-up inputs' : 'held-out inputs';
   return `its output is like the original's with cosine ${worst.cosine.toFixed(4)}${top1} on ${verification.samples} ${on}`;
 }

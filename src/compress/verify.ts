@@ -1,6 +1,17 @@
-import type { Session, Tensors } from '../runtime/index.js';
+import type { Model } from '../graph/model.js';
+import {
+  compareSessions,
+  createSession,
+  type Session,
+  type SessionOptions,
+  type Tensors,
+} from '../runtime/index.js';
 import { Agreement } from './agreement.js';
-import type { OutputAgreement } from './report.js';
+import type { CompressInputs } from './inputs.js';
+import type { CompressOptions } from './options.js';
+import type { PhaseClock } from './phases.js';
+import type { CompressReport, OutputAgreement } from './report.js';
+import { compareScores } from './scores.js';
 
 /** Runs both models on the same inputs and compares every float output. */
 export async function compareOutputs(
@@ -22,4 +33,45 @@ export async function compareOutputs(
     onSample?.(i + 1);
   }
   return [...agreements.values()].map(agreement => agreement.result);
+}
+
+/** Runs both models on the held-out inputs. */
+export async function verify(
+  original: Model,
+  compressed: Model,
+  inputs: CompressInputs,
+  options: CompressOptions,
+  clock: PhaseClock,
+): Promise<Pick<CompressReport, 'verification' | 'scores' | 'worst' | 'time'>> {
+  const sessionOptions: SessionOptions = {
+    ...(options.threads !== undefined && { threads: options.threads }),
+    ...(options.provider !== undefined && { provider: options.provider }),
+  };
+  const before = await createSession(original, sessionOptions);
+  const after = await createSession(compressed, sessionOptions);
+  try {
+    const onSample = clock.start('verify', inputs.heldOut.length);
+    const outputs = await compareOutputs(before, after, inputs.heldOut, onSample);
+    let scored: Pick<CompressReport, 'scores' | 'worst'> = { scores: [], worst: [] };
+    if (options.evaluate) {
+      let onProgress: ((done: number) => void) | undefined;
+      scored = await compareScores(options.evaluate, before, after, {
+        onProgress: (done, total) => {
+          onProgress ??= clock.start('evaluate', total);
+          onProgress(done);
+        },
+        ...(options.signal && { signal: options.signal }),
+      });
+    }
+    clock.start('time', 1);
+    const { a, b } = await compareSessions(before, after, inputs.heldOut[0]!);
+    return {
+      verification: { ...inputs.about.heldOut, outputs },
+      ...scored,
+      time: { beforeMs: a.medianMs, afterMs: b.medianMs, runs: a.runs, provider: before.provider },
+    };
+  } finally {
+    await before.release();
+    await after.release();
+  }
 }

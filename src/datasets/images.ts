@@ -63,13 +63,16 @@ export class ImageArray implements Dataset {
 
   async batch(indices: ArrayLike<number>): Promise<Batch> {
     checkIndices(indices, this.length);
+    const { pixels, table } = this;
     const size = sizeOf(this.shape);
     const plane = this.shape[1] * this.shape[2];
     const values = new Float32Array(indices.length * size);
     for (let i = 0; i < indices.length; i++) {
       const from = indices[i]! * size;
-      for (let j = 0; j < size; j++) {
-        values[i * size + j] = this.table[256 * Math.floor(j / plane) + this.pixels[from + j]!]!;
+      for (let channel = 0, j = 0; channel < this.shape[0]; channel++) {
+        for (const end = j + plane; j < end; j++) {
+          values[i * size + j] = table[256 * channel + pixels[from + j]!]!;
+        }
       }
     }
     return {

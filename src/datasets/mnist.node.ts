@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { WhittleError } from '../graph/errors.js';
 import type { ImageArray } from './images.js';
 import { FASHION_MNIST_CLASSES, FASHION_MNIST_NORMALIZATION, type MnistOptions, mnist } from './mnist.js';
@@ -12,7 +13,7 @@ export function loadMnist(folder: string, split: 'train' | 'test', options: Mnis
   const prefix = split === 'train' ? 'train' : 't10k';
   const images = find(folder, `${prefix}-images-idx3-ubyte`);
   const labels = find(folder, `${prefix}-labels-idx1-ubyte`);
-  return mnist(readFileSync(images), readFileSync(labels), { file: images, ...options });
+  return mnist(unpacked(images), unpacked(labels), { file: images, ...options });
 }
 
 /**
@@ -25,6 +26,21 @@ export const loadFashionMnist = (
   split: 'train' | 'test' = 'train',
 ): ImageArray =>
   loadMnist(folder, split, { classes: FASHION_MNIST_CLASSES, normalization: FASHION_MNIST_NORMALIZATION });
+
+/** Node's own gzip is several times faster than that for all platforms. */
+function unpacked(file: string): Uint8Array {
+  const bytes = readFileSync(file);
+  if (!file.endsWith('.gz')) return bytes;
+  try {
+    return gunzipSync(bytes, { maxOutputLength: 2 ** 31 - 1 });
+  } catch (cause) {
+    throw new WhittleError('the gzip archive cannot be unpacked', {
+      file,
+      hint: 'Get the file again',
+      cause,
+    });
+  }
+}
 
 function find(folder: string, name: string): string {
   for (const ending of ['.gz', '']) {

@@ -24,6 +24,12 @@ export function svdBytes(m: number, n: number, options: { rank?: number; full?: 
   return bytesOf(input + output + vectors + Math.max(eigenproblem, rotation, sorting, complement), long);
 }
 
+/** `singularValues` of m × n: no vectors, but for those of small values for a while. */
+export function singularValuesBytes(m: number, n: number): number {
+  const short = Math.min(m, n);
+  return bytesOf((m < n ? 2 : 1) * m * n + short * (5 * short + Math.max(m, n)), Math.max(m, n));
+}
+
 /** `eigh` of n × n: 6 n² numbers. */
 export function eighBytes(n: number, rank = n): number {
   return bytesOf(5 * n * n + n * rank, n);
@@ -38,4 +44,17 @@ export function qrBytes(m: number, n: number): number {
 /** `matmul` of m × k by k × n. */
 export function matmulBytes(m: number, k: number, n: number): number {
   return bytesOf(m * k + k * n + m * n, Math.max(m, n));
+}
+
+/** Elements of a block of rows that `randomizedSvd` works on at once: 64 MiB. */
+export const BLOCK_ELEMENTS = 2 ** 23;
+
+/** `randomizedSvd` of m × n that follows `width` directions: a block of rows, or the thin QR of a tall factor. */
+export function randomizedSvdBytes(m: number, n: number, width: number): number {
+  const rows = Math.min(m, Math.max(1, Math.floor(BLOCK_ELEMENTS / n)));
+  return Math.max(
+    matmulBytes(rows, n, width) + 8 * n * width,
+    qrBytes(Math.max(m, n), width),
+    svdBytes(n, width),
+  );
 }

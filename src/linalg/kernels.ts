@@ -55,6 +55,7 @@ export interface Kernels {
   qr(m: number, n: number, a: Pointer, q: Pointer, r: Pointer, pivots: Pointer): void;
   syev(n: number, a: Pointer, values: Pointer): number;
   syevd(n: number, a: Pointer, values: Pointer, vectors: Pointer, count: number, share: number): number;
+  gramValues(m: number, n: number, a: Pointer, sigma: Pointer): number;
   gesdd(
     m: number,
     n: number,

@@ -1,5 +1,6 @@
 import { type Matrix, toDense } from './matrix.js';
 import type { TaskName } from './tasks.js';
+import type { Multiway } from './unfold.js';
 
 /** One task for a worker, waiting or running. */
 export interface Job {
@@ -27,10 +28,11 @@ export function deferred(): Pick<Job, 'promise' | 'resolve' | 'reject'> {
 
 /** Cloning a view would clone all of the memory behind it: a part of a larger array is cut out first. */
 export function withoutSlack(arg: unknown): unknown {
-  const a = arg as Matrix;
   if (typeof arg !== 'object' || arg === null || !('data' in arg)) return arg;
-  const whole = a.data.byteLength === a.data.buffer.byteLength && a.data.length <= a.rows * a.cols;
-  if (whole && a.data.buffer instanceof ArrayBuffer) return a;
-  if (a.data instanceof Float64Array || a.stride !== a.cols) return toDense(a);
-  return { ...a, data: a.data.slice(0, a.rows * a.cols) };
+  const { data } = arg as Matrix | Multiway;
+  const whole = data.byteLength === data.buffer.byteLength && data.buffer instanceof ArrayBuffer;
+  if (!('rows' in arg)) return whole ? arg : { ...arg, data: data.slice() };
+  const a = arg as Matrix;
+  if (whole && data.length === a.rows * a.cols) return a;
+  return a.stride === a.cols ? { ...a, data: data.slice(0, a.rows * a.cols) } : toDense(a);
 }

@@ -3,7 +3,7 @@ import { initLinalg, kernelModule } from './kernels.js';
 import type { Matrix } from './matrix.js';
 import { deferred, type Job, withoutSlack } from './pool-job.js';
 import type { Svd, SvdOptions } from './svd.js';
-import { bytesOf, type TaskName, type Tasks, workOf } from './tasks.js';
+import { bytesOf, describeTask, type TaskName, type Tasks, workOf } from './tasks.js';
 import { type SpawnWorker, type WorkerPort, workerPlatform } from './worker-port.js';
 import { buffersOf, deserializeError, type FromWorker } from './worker-protocol.js';
 import { assertFits } from './workspace.js';
@@ -181,8 +181,7 @@ export class Pool {
   /** Bytes of WebAssembly memory that a task needs. @throws WhittleError where that is too much */
   private forecast(task: TaskName, args: readonly unknown[]): number {
     const bytes = bytesOf(task, args);
-    const [first] = args as readonly [Matrix];
-    const what = `${task} of ${first.rows} × ${first.cols}`;
+    const what = describeTask(task, args);
     assertFits(bytes, what);
     if (bytes > this.memoryLimit) {
       throw new WhittleError(

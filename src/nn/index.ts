@@ -28,5 +28,4 @@ export * from './parameter.js';
 export * from './replace-layer.js';
 export * from './scope.js';
 export * from './seed-dropout.js';
-export * from './unused.js';
 export * from './weights.js';

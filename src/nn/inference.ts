@@ -1,7 +1,7 @@
 import type { Node } from '../graph/node.js';
+import { removeDead } from '../graph/rewrite/index.js';
 import { cloneNetwork } from './clone.js';
 import type { Network } from './network.js';
-import { removeUnused } from './unused.js';
 
 /**
  * The inference form of a network: BatchNorm uses its running statistics, dropout is gone. The parameters keep their
@@ -16,7 +16,7 @@ export function toInference(network: Network): Network {
     // Dropout does nothing where it is not told that this is training.
     if (node.opType === 'Dropout') node.graph!.replaceUses(node.output, node.inputs[0]!);
   }
-  removeUnused(copy.graph);
+  removeDead(copy.graph);
   return copy;
 }
 

@@ -1,7 +1,10 @@
+import { Typing } from '../graph/autodiff/typing.js';
 import type { DType } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
 import { Graph } from '../graph/graph.js';
 import { Model } from '../graph/model.js';
+import type { Node } from '../graph/node.js';
+import { OPS } from '../graph/ops/index.js';
 import { sizeOf, Tensor } from '../graph/tensor.js';
 import { type Shape, tensorType, type Value } from '../graph/value.js';
 import type { Initializer } from './initializers.js';
@@ -53,6 +56,7 @@ export class Network {
   /** Prefix of names that checkpoints of the model without its head leave out, e.g. `bert.`. */
   basePrefix = '';
   private readonly nodeNames: Map<string, number> = new Map();
+  private typing: Typing | undefined;
 
   constructor({ training = false, seed = 0 }: NetworkOptions = {}, graph = new Graph('network')) {
     this.training = training;
@@ -73,11 +77,15 @@ export class Network {
     return this.graph.addInput(name, tensorType(dtype, shape));
   }
 
-  /** Declares an output under a name of its own. */
+  /** Declares an output under a name of its own. @throws WhittleError where the name is taken */
   output(name: string, value: Value): Value {
-    value.type ??= tensorType('float32');
-    this.graph.reserveNames([name]);
-    return this.graph.addOutput(value, name);
+    if (this.graph.freshName(name) !== name) {
+      throw new WhittleError('the network has this name already', { value: name });
+    }
+    // What has a name that others rely on keeps it.
+    const named = value.producer && !this.graph.isOutput(value) ? value : this.graph.op('Identity', [value]);
+    named.type ??= value.type;
+    return this.graph.addOutput(named, name);
   }
 
   /**
@@ -137,6 +145,12 @@ export class Network {
   /** Marks the names of the graph's nodes as taken; for a network around a graph that has nodes. */
   reserveNodeNames(): void {
     for (const { name } of this.graph.nodes) this.nodeNames.set(name, 1);
+  }
+
+  /** Sets the types of a new node's outputs from those of its inputs. */
+  inferTypes(node: Node): void {
+    this.typing ??= new Typing(this.graph, OPS, new Map([['', OPSET]]));
+    this.typing.infer(node);
   }
 
   /** Number of elements of all parameters that learn (default), or of all, buffers included. */

@@ -1,9 +1,9 @@
 import { WhittleError } from '../graph/errors.js';
+import { removeDead } from '../graph/rewrite/index.js';
 import type { Value } from '../graph/value.js';
 import type { Layer } from './layer.js';
 import type { Network } from './network.js';
 import { Scope } from './scope.js';
-import { removeUnused } from './unused.js';
 
 /** A layer of which something else may take the place. */
 export type ReplaceableLayer = Exclude<Layer, { kind: 'attention' }>;
@@ -34,7 +34,6 @@ export function replaceLayer(
   }
   network.layers.delete(path);
   const replacement = build(new Scope(network, path), layer);
-  replacement.type ??= layer.output.type;
   // Layers that follow remember the old output as their input.
   for (const [name, other] of network.layers) {
     if (other.kind !== 'attention' && other.input === layer.output) {
@@ -42,7 +41,10 @@ export function replaceLayer(
     }
   }
   network.graph.replaceUses(layer.output, replacement);
-  removeUnused(network.graph, network.updates.values());
+  removeDead(network.graph);
+  for (const [name, value] of network.updates) {
+    if (!value.producer?.graph) network.updates.delete(name);
+  }
   for (const [name, { value }] of network.parameters) {
     if (!network.graph.initializers.has(value)) network.parameters.delete(name);
   }

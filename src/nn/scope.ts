@@ -4,7 +4,7 @@ import { dtypeCode } from '../graph/dtype.js';
 import type { Graph, NodeOptions } from '../graph/graph.js';
 import type { Node, NodeInput } from '../graph/node.js';
 import { Tensor } from '../graph/tensor.js';
-import { type Shape, tensorType, type Value } from '../graph/value.js';
+import type { Value } from '../graph/value.js';
 import type { Layer } from './layer.js';
 import type { Network, ParameterOptions } from './network.js';
 
@@ -40,7 +40,7 @@ export class Scope {
     return this.network.addParameter(this.nameOf(name), dims, options).value;
   }
 
-  /** Adds a node named after the path. */
+  /** Adds a node named after the path; its result has its type at once. */
   op(
     opType: string,
     inputs: readonly NodeInput[],
@@ -58,19 +58,9 @@ export class Scope {
     options?: NodeOptions,
   ): Node {
     const name = this.network.nodeName(this.path === '' ? opType : `${this.path}/${opType}`);
-    return this.graph.node(opType, inputs, attributes, { name, ...options });
-  }
-
-  /** Adds a node whose result has a known shape. */
-  typed(
-    shape: Shape | undefined,
-    opType: string,
-    inputs: readonly NodeInput[],
-    attributes?: Readonly<Record<string, AttributeInput | undefined>>,
-  ): Value {
-    const value = this.op(opType, inputs, attributes);
-    if (shape) value.type = tensorType('float32', shape);
-    return value;
+    const node = this.graph.node(opType, inputs, attributes, { name, ...options });
+    this.network.inferTypes(node);
+    return node;
   }
 
   /** An int64 vector, as shapes and axes are given; equal ones are shared. */
@@ -90,22 +80,17 @@ export class Scope {
 
   /** x in another shape; 0 keeps a dimension, -1 is what remains. */
   reshape(x: Value, ...dims: number[]): Value {
-    const shape =
-      x.shape && dims.every(dim => dim !== -1) ? dims.map((dim, i) => dim || x.shape![i]!) : undefined;
-    return this.typed(shape, 'Reshape', [x, this.int64(...dims)]);
+    return this.op('Reshape', [x, this.int64(...dims)]);
   }
 
   transpose(x: Value, ...perm: number[]): Value {
-    return this.typed(x.shape && perm.map(axis => x.shape![axis]!), 'Transpose', [x], { perm });
+    return this.op('Transpose', [x], { perm });
   }
 
-  /** Equal parts of the last dimension, `size` wide each. */
-  split(x: Value, count: number, size: number): Value[] {
+  /** Equal parts of the last dimension. */
+  split(x: Value, count: number): Value[] {
     const node = this.node('Split', [x], { axis: -1, num_outputs: count }, { outputs: count });
-    return node.outputs.map(output => {
-      if (x.shape) output!.type = tensorType('float32', [...x.shape.slice(0, -1), size]);
-      return output!;
-    });
+    return node.outputs as Value[];
   }
 
   /** Size of one dimension as an int64 vector of one element. */
@@ -119,9 +104,7 @@ export class Scope {
   }
 
   cast(x: Value, dtype: DType): Value {
-    const value = this.op('Cast', [x], { to: dtypeCode(dtype) });
-    value.type = tensorType(dtype, x.shape);
-    return value;
+    return this.op('Cast', [x], { to: dtypeCode(dtype) });
   }
 
   /** Records a layer under this path. */

@@ -14,6 +14,7 @@ import { Random } from '../random/random.js';
  * Seen as a matrix (everything else × last dimension), element (i, j) is kept where a hash of the row times a hash of
  * the column, modulo 2^32, reaches rate · 2^32: one multiplication and one comparison an element, since only the rows
  * and columns are hashed.
+ * There is no way back to an inference form; apply it to a clone of the network (`cloneNetwork`).
  * @param seed a uint32 scalar, usually an input
  * @returns how many were replaced
  * @throws WhittleError for a rate that is not constant, or the seed of another dtype

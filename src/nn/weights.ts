@@ -1,4 +1,4 @@
-import { isFloat } from '../graph/dtype.js';
+import type { DType } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
 import { Tensor } from '../graph/tensor.js';
 import type { Network } from './network.js';
@@ -22,7 +22,7 @@ export interface LoadReport {
  * Puts tensors into a network's parameters by name, e.g. those of `openSafetensors(path).tensors`. Half precision
  * becomes float32, when it is read. Names may lack or have the prefix of the model without its head (`bert.`), and the
  * old names `gamma` and `beta` of LayerNorm are known.
- * @throws WhittleError for a shape that differs, and (strict) for parameters that are missing
+ * @throws WhittleError for a shape that differs, integers and 8-bit floats, and (strict) for parameters that are missing
  */
 export function loadWeights(
   network: Network,
@@ -35,7 +35,7 @@ export function loadWeights(
     const target = rename ? rename(name) : findName(network, name);
     const parameter = target === undefined ? undefined : network.parameters.get(target);
     if (parameter) {
-      network.setTensor(parameter.name, asFloat32(tensor));
+      network.setTensor(parameter.name, asFloat32(tensor, name));
       loaded.add(parameter.name);
     } else if (!network.aliases.has(target ?? '')) unexpected.push(name);
   }
@@ -66,9 +66,18 @@ function findName(network: Network, name: string): string | undefined {
   return candidates.find(candidate => network.parameters.has(candidate) || network.aliases.has(candidate));
 }
 
+/** What can be read as float32 without a scale beside it. */
+const REAL: ReadonlySet<DType> = new Set<DType>(['float16', 'bfloat16', 'float64']);
+
 /** The tensor in float32, converted when its bytes are asked for. */
-function asFloat32(tensor: Tensor): Tensor {
-  if (tensor.dtype === 'float32' || !isFloat(tensor.dtype)) return tensor;
+function asFloat32(tensor: Tensor, name: string): Tensor {
+  if (tensor.dtype === 'float32') return tensor;
+  if (!REAL.has(tensor.dtype)) {
+    throw new WhittleError(`the parameter is float32, the weights are ${tensor.dtype}`, {
+      value: name,
+      hint: 'Take a checkpoint that is not quantized',
+    });
+  }
   return new Tensor('float32', tensor.dims, {
     byteLength: tensor.size * 4,
     read() {

@@ -10,7 +10,7 @@ import { decodeSparse, decodeTensor } from './decode-tensor.js';
 import { keep, listedTwice } from './leftovers.js';
 import type { Message } from './schema.js';
 import { Scope } from './scope.js';
-import { decodeType } from './types.js';
+import { decodeType, saysType } from './types.js';
 
 type ValueInfo = Message<'ValueInfoProto'>;
 
@@ -178,12 +178,13 @@ class GraphDecoder {
 }
 
 function applyInfo(value: Value, info: ValueInfo): void {
-  const { name: _, type, ...rest } = info;
-  if (type) {
-    value.type = decodeType(type);
+  const { name: _, ...left } = info;
+  if (left.type && saysType(left.type)) {
+    value.type = decodeType(left.type);
     value.declared = true;
+    delete left.type;
   }
-  value.extra = keep('ValueInfoProto', rest) ?? value.extra;
+  value.extra = keep('ValueInfoProto', left) ?? value.extra;
 }
 
 const labelOf = (message: Message<'NodeProto'>): string =>

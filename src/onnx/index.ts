@@ -8,4 +8,5 @@ export {
   modelByteLength,
 } from './encode.js';
 export type { ExternalPlace, ExternalPlaces } from './encode-tensor.js';
+export { NEWEST_OPSET, OLDEST_OPSET, upgradeOpset } from './opset/upgrade.js';
 export { type ByteSource, MemorySource } from './source.js';

@@ -10,6 +10,10 @@ export function decodeType(message: Message<'TypeProto'>): ValueType {
   return type;
 }
 
+/** Whether a type message says anything; some exporters write empty ones. */
+export const saysType = ({ unknown: _, denotation: __, ...type }: Message<'TypeProto'>): boolean =>
+  Object.keys(type).length > 0;
+
 /** The message of a type: the one that it was read from, or a new one. */
 export function encodeType(type: ValueType): Message<'TypeProto'> {
   return typeMessages.get(type) ?? buildType(type);

@@ -18,7 +18,11 @@ import { Random } from './random.js';
 afterAll(releaseEvaluated);
 
 /** What the gradients are where every input holds the given numbers. */
-async function run(graph: Graph, found: readonly Value[], feeds: Record<string, number[]>): Promise<number[][]> {
+async function run(
+  graph: Graph,
+  found: readonly Value[],
+  feeds: Record<string, number[]>,
+): Promise<number[][]> {
   const b = typedBuilder(graph);
   const names = found.map((g, i) => graph.addOutput(b.op('Identity', [g]), `result${i}`).name);
   const out = await evaluate(
@@ -35,7 +39,10 @@ function inputs(...names: string[]): { graph: Graph; values: Value[] } {
 
 describe('reverse-mode differentiation', () => {
   it('adds up what flows back along several paths', async () => {
-    const { graph, values: [x] } = inputs('x');
+    const {
+      graph,
+      values: [x],
+    } = inputs('x');
     const doubled = graph.op('Add', [x!, x!]);
     const y = graph.op('Sum', [doubled, graph.op('Mul', [doubled, x!]), x!]); // 3x + 2x²
     const found = gradients(graph, y, [x!]);
@@ -43,7 +50,10 @@ describe('reverse-mode differentiation', () => {
   });
 
   it('gives zeros for what the loss does not depend on, and ones for the loss', async () => {
-    const { graph, values: [x, y] } = inputs('x', 'y');
+    const {
+      graph,
+      values: [x, y],
+    } = inputs('x', 'y');
     const loss = graph.op('Exp', [x!]);
     const found = gradients(graph, loss, [y!, loss]);
     expect(await run(graph, found, { x: [1, 2], y: [5, 5] })).toEqual([
@@ -53,7 +63,10 @@ describe('reverse-mode differentiation', () => {
   });
 
   it('differentiates by values inside of the graph, totally', async () => {
-    const { graph, values: [x] } = inputs('x');
+    const {
+      graph,
+      values: [x],
+    } = inputs('x');
     const squared = graph.op('Mul', [x!, x!]);
     const loss = graph.op('Mul', [squared, x!]); // by x: 3x², by x² alone: x
     expect(await run(graph, gradients(graph, loss, [x!, squared]), { x: [2, 3] })).toEqual([
@@ -63,20 +76,31 @@ describe('reverse-mode differentiation', () => {
   });
 
   it('starts from a given gradient', async () => {
-    const { graph, values: [x, g] } = inputs('x', 'g');
+    const {
+      graph,
+      values: [x, g],
+    } = inputs('x', 'g');
     const y = graph.op('Mul', [x!, x!]);
-    expect(await run(graph, gradients(graph, y, [x!], { seed: g! }), { x: [2, 3], g: [10, 1] })).toEqual([[40, 6]]);
+    expect(await run(graph, gradients(graph, y, [x!], { seed: g! }), { x: [2, 3], g: [10, 1] })).toEqual([
+      [40, 6],
+    ]);
   });
 
   it('stops at integers', async () => {
-    const { graph, values: [x] } = inputs('x');
+    const {
+      graph,
+      values: [x],
+    } = inputs('x');
     const rounded = graph.op('Cast', [graph.op('Cast', [x!], { to: 7 })], { to: 1 });
     const found = gradients(graph, graph.op('Add', [rounded, x!]), [x!]);
     expect(await run(graph, found, { x: [1.5, 2.5] })).toEqual([[1, 1]]);
   });
 
   it('emits nothing that the gradients do not need', () => {
-    const { graph, values: [x, y] } = inputs('x', 'y');
+    const {
+      graph,
+      values: [x, y],
+    } = inputs('x', 'y');
     const loss = graph.op('Mul', [graph.op('Exp', [x!]), graph.op('Sin', [y!])]);
     gradients(graph, loss, [x!]);
     const emitted = [...graph.nodes].slice(3).map(n => n.opType);
@@ -97,7 +121,10 @@ describe('reverse-mode differentiation', () => {
   });
 
   it('asks for a newer operator set where reductions take their axes otherwise', () => {
-    const { graph, values: [x] } = inputs('x');
+    const {
+      graph,
+      values: [x],
+    } = inputs('x');
     const model = new Model(graph);
     model.opsets = new Map([['', 11]]);
     expect(() => gradients(model, graph.op('Exp', [x!]), [x!])).toThrow(/operator set 13 or newer, not 11/);
@@ -127,7 +154,11 @@ describe('gradients of gradients', () => {
         build: (b, [x, w, bias, v]) => {
           const h = b.op('Tanh', [b.op('Gemm', [x!, w!, bias!])]);
           const p = b.op('LogSoftmax', [b.matmul(h, v!)], { axis: -1 });
-          return gradients(new Model(b.graph), b.op('ReduceMean', [b.square(p)], { keepdims: 0 }), [w!, bias!, v!]);
+          return gradients(new Model(b.graph), b.op('ReduceMean', [b.square(p)], { keepdims: 0 }), [
+            w!,
+            bias!,
+            v!,
+          ]);
         },
         truth: 'float64',
       },
@@ -141,7 +172,10 @@ describe('gradients of gradients', () => {
         variables: [{ dims: [2, 2, 4, 4] }, { dims: [2, 2, 3, 3] }],
         build: (b, [x, w]) => {
           const y = b.op('Conv', [x!, w!], { pads: [1, 1, 1, 1], strides: [2, 2] });
-          const grads = gradients(new Model(b.graph), b.op('ReduceSum', [b.square(y)], { keepdims: 0 }), [x!, w!]);
+          const grads = gradients(new Model(b.graph), b.op('ReduceSum', [b.square(y)], { keepdims: 0 }), [
+            x!,
+            w!,
+          ]);
           return grads;
         },
         truth: 'multilinear',
@@ -151,16 +185,22 @@ describe('gradients of gradients', () => {
   });
 });
 
-describe('gradients by one\'s own rule', () => {
+describe("gradients by one's own rule", () => {
   it('end at stopGradient', async () => {
-    const { graph, values: [x] } = inputs('x');
+    const {
+      graph,
+      values: [x],
+    } = inputs('x');
     const loss = graph.op('Mul', [x!, stopGradient(graph, graph.op('Exp', [x!]))]);
     const [[a, b]] = (await run(graph, gradients(graph, loss, [x!]), { x: [0, 1] })) as [[number, number]];
     expect([a, b]).toEqual([1, Math.fround(Math.E)]);
   });
 
   it('pass straight through rounding', async () => {
-    const { graph, values: [x] } = inputs('x');
+    const {
+      graph,
+      values: [x],
+    } = inputs('x');
     const rounded = straightThrough(graph, x!, graph.op('Round', [x!]));
     const found = gradients(graph, graph.op('Mul', [rounded, rounded]), [x!]);
     expect(await run(graph, [rounded, ...found], { x: [1.4, -2.6] })).toEqual([
@@ -170,7 +210,10 @@ describe('gradients by one\'s own rule', () => {
   });
 
   it('are chosen by a mark on the node, or by operator', async () => {
-    const { graph, values: [x] } = inputs('x');
+    const {
+      graph,
+      values: [x],
+    } = inputs('x');
     const marked = customGradient(graph.op('Exp', [x!]), 'ten');
     const loss = graph.op('Add', [marked, graph.op('Sin', [x!])]);
     const found = gradients(graph, loss, [x!], {

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -8,6 +8,7 @@ import { gunzip } from '../../src/datasets/gunzip.js';
 import { readIdx } from '../../src/datasets/idx.js';
 import { mnist } from '../../src/datasets/mnist.js';
 import { loadFashionMnist, loadMnist } from '../../src/datasets/mnist.node.js';
+import { Random } from '../../src/random/random.js';
 
 /** An idx file of unsigned bytes. */
 function idx(dims: readonly number[], data: ArrayLike<number>): Uint8Array {
@@ -46,9 +47,26 @@ describe('idx files', () => {
         expect(() => readIdx(IMAGES.slice(0, length), 'cut')).toThrow(/idx.*\(file cut\)/);
       }),
     );
-    const packed = gzipSync(Buffer.alloc(500, 'abcdefgh'));
+    const random = new Random(1);
+    const content = Buffer.from(Array.from({ length: 500 }, () => random.integer(16)));
+    const packed = gzipSync(content);
     expect(() => gunzip(packed.subarray(0, packed.length - 12), 1000)).toThrow(/cut off|broken/);
     expect(() => gunzip(packed, 499)).toThrow(/more than 499/);
+    // A flipped bit is noticed, or one of those that do not matter (flags, padding after the last code).
+    let noticed = 0;
+    for (let bit = 0; bit < 8 * packed.length; bit += 3) {
+      const flipped = Buffer.from(packed);
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      try {
+        expect(Buffer.compare(gunzip(flipped, 1000), bit < 16 ? flipped : content)).toBe(0);
+      } catch (error) {
+        expect(String(error)).toMatch(/broken|cut off|checksum|more than/);
+        noticed++;
+      }
+    }
+    expect(noticed / ((8 * packed.length) / 3)).toBeGreaterThan(0.9);
+    const members = Buffer.concat([gzipSync(IMAGES.slice(0, 9)), gzipSync(IMAGES.slice(9))]);
+    expect(gunzip(members, 1000)).toEqual(IMAGES);
     expect(() => readIdx(idx([2 ** 32 - 1, 2 ** 32 - 1], []))).toThrow(/the file has 12/);
   });
 });
@@ -78,6 +96,10 @@ describe('MNIST', () => {
     writeFileSync(join(folder, 'train-labels-idx1-ubyte'), LABELS);
     expect((await loadMnist(folder, 'train').batch([1])).labels!.toNumbers()).toEqual([0]);
     expect(loadFashionMnist(folder, 'train').classes[9]).toBe('Ankle boot');
+    writeFileSync(join(folder, 't10k-images-idx3-ubyte.gz'), gzipSync(IMAGES).subarray(0, 30));
+    writeFileSync(join(folder, 't10k-labels-idx1-ubyte.gz'), gzipSync(LABELS));
+    expect(() => loadMnist(folder, 'test')).toThrow(/cannot be unpacked.*t10k-images/);
+    rmSync(join(folder, 't10k-images-idx3-ubyte.gz'));
     expect(() => loadMnist(folder, 'test')).toThrow(/t10k-images-idx3-ubyte.*apt install/);
   });
 });

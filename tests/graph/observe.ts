@@ -1,8 +1,11 @@
 import ort from 'onnxruntime-node';
 import { cloneModel } from '../../src/graph/clone.js';
+import type { DType } from '../../src/graph/dtype.js';
 import type { Graph } from '../../src/graph/graph.js';
 import type { ShapeAnalysis } from '../../src/graph/infer/index.js';
 import type { Model } from '../../src/graph/model.js';
+import type { Evaluate } from '../../src/graph/rewrite/index.js';
+import { Tensor } from '../../src/graph/tensor.js';
 import { encodeToBytes } from '../../src/onnx/index.js';
 
 export interface Observed {
@@ -68,3 +71,22 @@ export function symbolSizes(
   }
   return sizes;
 }
+
+/** Runs a model without inputs, as constant folding wants it. */
+export const evaluate: Evaluate = async model => {
+  const session = await ort.InferenceSession.create(encodeToBytes(model), {
+    intraOpNumThreads: 1,
+    logSeverityLevel: 4,
+  });
+  try {
+    const results = await session.run({});
+    return new Map(
+      Object.entries(results).map(([name, { type, dims, data }]) => [
+        name,
+        Tensor.from(type as DType, dims, data as Float32Array),
+      ]),
+    );
+  } finally {
+    await session.release();
+  }
+};

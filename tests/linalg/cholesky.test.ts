@@ -20,10 +20,10 @@ function expectFactor(a: DenseMatrix, options?: { ridge?: number }): number {
 describe('cholesky', () => {
   it('factors positive definite matrices without a ridge', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 150 }), fc.integer({ min: 1, max: 1e6 }), (n, seed) => {
+      fc.property(fc.integer({ min: 1, max: 110 }), fc.integer({ min: 1, max: 1e6 }), (n, seed) => {
         expect(expectFactor(gramOf(n + 10, n, seed))).toBe(0);
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 

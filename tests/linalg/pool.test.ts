@@ -74,7 +74,7 @@ describe('a pool of real workers', () => {
   });
 
   it('stays sound over thousands of small decompositions', async () => {
-    const rounds = 5000;
+    const rounds = 10_000;
     const matrices = Array.from({ length: rounds }, (_, i) => gaussian(1 + (i % 7), 1 + (i % 5), i));
     const results = await pool.svdAll(matrices);
     expect(results.length).toBe(rounds);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { analyzeShapes } from '../../src/graph/infer/index.js';
 import { Tensor } from '../../src/graph/tensor.js';
 import { exportForInference } from '../../src/nn/export.js';
 import { bert } from '../../src/nn/models/bert.js';
@@ -65,6 +66,14 @@ describe('models give what PyTorch gives', () => {
     const network = fill(BUILDERS[name]!({}));
     const names = [...network.parameters.keys(), ...network.aliases.keys()];
     expect(names.sort()).toEqual([...golden.state].sort());
+    expect(analyzeShapes(network.toModel()).problems).toEqual([]);
+    for (const { name: output, shape } of network.outputs) {
+      const dims = shape!.map((dim, i) =>
+        dim === 'batch' || dim === 'tokens' ? golden.outputs[output]!.dims[i] : dim,
+      );
+      expect(shape![0]).toBe('batch');
+      expect(dims).toEqual(golden.outputs[output]!.dims);
+    }
     const outputs = await run(exportForInference(network), feeds(golden));
     expect(Object.keys(outputs)).toEqual(Object.keys(golden.outputs));
     for (const [output, expected] of Object.entries(golden.outputs)) expectClose(outputs[output], expected);

@@ -5,14 +5,15 @@ import type { Value } from '../../src/graph/value.js';
 import { Network, type NetworkOptions } from '../../src/nn/network.js';
 import { Scope } from '../../src/nn/scope.js';
 import { encodeToBytes } from '../../src/onnx/index.js';
-import { createSession } from '../../src/runtime/index.js';
+import { createSession, type Provider } from '../../src/runtime/index.js';
 
 /** Runs a model once in ONNX Runtime. */
 export async function run(
   model: Model,
   feeds: Readonly<Record<string, Tensor>>,
+  provider: Provider = 'cpu',
 ): Promise<Record<string, Tensor>> {
-  const session = await createSession(encodeToBytes(model), { threads: 1 });
+  const session = await createSession(encodeToBytes(model), { provider, threads: 1 });
   try {
     return await session.run(feeds);
   } finally {

@@ -1,14 +1,18 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Tensor } from '../../src/graph/tensor.js';
+import { exportForInference } from '../../src/nn/export.js';
 import { bert } from '../../src/nn/models/bert.js';
 import { cifarResNet } from '../../src/nn/models/cifar-resnet.js';
 import { gpt2 } from '../../src/nn/models/gpt2.js';
 import { mlp } from '../../src/nn/models/mlp.js';
 import { loadWeights, weightsOf } from '../../src/nn/weights.js';
 import { loadWeightsFile, saveWeightsFile } from '../../src/nn/weights.node.js';
+import { expectClose } from './close.js';
+import { idTensor } from './golden/fill.js';
+import { run } from './run.js';
 
 const tiny = { vocabulary: 11, features: 8, depth: 1, heads: 2, maxTokens: 6 };
 
@@ -61,9 +65,39 @@ describe('weights', () => {
     expect(network.parameter('lm_head.weight').name).toBe('transformer.wte.weight');
   });
 
+  it.each(['gpt2', 'bert-mlm'] as const)(
+    'of %s as transformers saves it give the outputs of there',
+    async kind => {
+      const sizes = { vocabulary: 61, features: 16, depth: 1, heads: 2, maxTokens: 12 };
+      const network = kind === 'gpt2' ? gpt2(sizes) : bert({ ...sizes, hiddenFeatures: 32, head: 'mlm' });
+      const file = new URL(`golden/${kind}.safetensors`, import.meta.url).pathname;
+      const report = loadWeightsFile(network, file);
+      expect([report.missing, report.unexpected]).toEqual([[], []]);
+      const dims = [2, 9];
+      const feeds = {
+        input_ids: idTensor('input_ids', dims, 61),
+        ...(kind === 'bert-mlm' && {
+          token_type_ids: idTensor('token_type_ids', dims, 2),
+          attention_mask: Tensor.int64(Array(18).fill(1), dims),
+        }),
+      };
+      const { logits } = await run(exportForInference(network), feeds);
+      const golden = JSON.parse(readFileSync(new URL('golden/checkpoints.json', import.meta.url), 'utf8'));
+      expectClose(logits, golden[kind]);
+    },
+  );
+
   it('of another shape are refused, naming parameter and shapes', () => {
     const tensors = weightsOf(mlp({ widths: [4, 3] }));
     expect(() => loadWeights(mlp({ widths: [4, 2] }), tensors)).toThrow(/\[2, 4\].*\[3, 4\].*"0.weight"/);
+  });
+
+  it('of a dtype that needs a scale are refused', () => {
+    const network = mlp({ widths: [1, 1] });
+    const quantized = new Map([['0.weight', Tensor.from('int8', [1, 1], Int8Array.of(3))]]);
+    expect(() => loadWeights(network, quantized, { strict: false })).toThrow(
+      /float32.*int8.*"0.weight".*quantized/,
+    );
   });
 
   it('can be renamed and left out', () => {

@@ -70,10 +70,13 @@ function survives(bytes: Uint8Array): boolean {
     let claimed = 0;
     for (const tensor of tensorsOf(model.graph)) {
       claimed += tensor.byteLength;
-      if (tensor.dtype !== 'string') expect(tensor.bytes().byteLength).toBe(tensor.byteLength);
+      // Plain comparisons: there are hundreds of thousands.
+      if (tensor.dtype !== 'string' && tensor.bytes().byteLength !== tensor.byteLength) {
+        throw new Error('a tensor gave another number of bytes than it says');
+      }
     }
     // A number takes at least one byte in the file and at most eight in memory.
-    expect(claimed).toBeLessThanOrEqual(8 * bytes.byteLength);
+    if (claimed > 8 * bytes.byteLength) throw new Error('tensors claim more memory than the file can fill');
     for (const _ of encodeModel(model));
     return true;
   } catch (error) {
@@ -96,11 +99,11 @@ function structureOf(path: string): Uint8Array {
 }
 
 const SEEDS: [name: string, bytes: Uint8Array, rounds: number][] = [
-  ['the golden model', readFileSync(new URL('./golden/everything.onnx', import.meta.url)), 300],
+  ['the golden model', readFileSync(new URL('./golden/everything.onnx', import.meta.url)), 250],
   ...MODELS.filter(path => /cls_infer|silero_vad_v5/.test(path)).map((path): [string, Uint8Array, number] => [
     path,
     structureOf(path),
-    60,
+    50,
   ]),
 ];
 

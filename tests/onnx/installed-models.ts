@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import ort from 'onnxruntime-node';
@@ -37,25 +38,47 @@ export function feedsFor(path: string, sampleRate = 16000n): Record<string, ort.
   );
 }
 
-/** Runs a model once, single-threaded and so repeatable, and gives the bytes of its outputs by name. */
-export async function outputsOf(
+export interface RunOptions {
+  /** Whether ONNX Runtime may rewrite the graph, which changes the order of additions (default true). */
+  optimize?: boolean;
+}
+
+/** Runs a model once, single-threaded and so repeatable. */
+export async function run(
   model: string | Uint8Array,
   feeds: Record<string, ort.Tensor>,
-): Promise<Record<string, { dims: readonly number[]; bytes: Uint8Array }>> {
-  const options: ort.InferenceSession.SessionOptions = { intraOpNumThreads: 1, logSeverityLevel: 3 };
+  { optimize = true }: RunOptions = {},
+): Promise<Record<string, ort.Tensor>> {
+  const options: ort.InferenceSession.SessionOptions = {
+    intraOpNumThreads: 1,
+    logSeverityLevel: 3,
+    graphOptimizationLevel: optimize ? 'all' : 'disabled',
+  };
   const session =
     typeof model === 'string'
       ? await ort.InferenceSession.create(model, options)
       : await ort.InferenceSession.create(model, options);
   try {
-    const results = await session.run(feeds);
-    return Object.fromEntries(
-      Object.entries(results).map(([name, { data, dims }]) => {
-        const { buffer, byteOffset, byteLength } = data as Float32Array;
-        return [name, { dims, bytes: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength).slice() }];
-      }),
-    );
+    return await session.run(feeds);
   } finally {
     await session.release();
   }
+}
+
+/** What a model gives, the bytes of each output as a hash: a difference of megabytes is nothing to print. */
+export async function outputsOf(
+  ...args: Parameters<typeof run>
+): Promise<Record<string, { dims: readonly number[]; hash: string }>> {
+  const hash = ({ data }: ort.Tensor) => {
+    const { buffer, byteOffset, byteLength } = data as Float32Array;
+    return createHash('sha256')
+      .update(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength))
+      .digest('hex');
+  };
+  return Object.fromEntries(
+    Object.entries(await run(...args)).map(([name, output]) => [
+      name,
+      { dims: output.dims, hash: hash(output) },
+    ]),
+  );
 }

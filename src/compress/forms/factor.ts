@@ -3,7 +3,12 @@ import { Tensor, toFloat16 } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import { fromMatrix, type WeightMatrix } from '../matrix.js';
 import type { RewriteTarget } from '../method.js';
-import { dequantizeRows, type IntegerFormat, type QuantizedMatrix, quantizeForStorage } from '../quantizer.js';
+import {
+  dequantizeRows,
+  type IntegerFormat,
+  type QuantizedMatrix,
+  quantizeForStorage,
+} from '../quantizer.js';
 import type { WeightLayout } from '../sites.js';
 import { foldFloat16, foldIntegers } from './fold.js';
 

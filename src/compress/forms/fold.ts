@@ -53,12 +53,22 @@ function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
   const { rows, cols, paddedCols, block, scales, format } = quantized;
   const blocks = paddedCols / block;
   const flat = unpack(graph, quantized.q, format.bits, opset);
-  const inBlocks = graph.op('Reshape', [flat, sharedShape(graph, [rows, blocks, block])], {}, { outputs: ['w'] });
+  const inBlocks = graph.op(
+    'Reshape',
+    [flat, sharedShape(graph, [rows, blocks, block])],
+    {},
+    { outputs: ['w'] },
+  );
   const centred =
     format.bits === 8
       ? inBlocks
       : graph.op('Sub', [inBlocks, sharedScalar(graph, 2 ** (format.bits - 1))], {}, { outputs: ['w'] });
-  const scaled = graph.op('Mul', [centred, foldScales(graph, scales, [rows, blocks, 1])], {}, { outputs: ['w'] });
+  const scaled = graph.op(
+    'Mul',
+    [centred, foldScales(graph, scales, [rows, blocks, 1])],
+    {},
+    { outputs: ['w'] },
+  );
   let weight = scaled;
   if (paddedCols > cols) {
     weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, paddedCols])], {}, { outputs: ['w'] });

@@ -1,10 +1,10 @@
 import { matmul, matrix } from '../../linalg/index.js';
+import { bitsOfFormat, formatLabel, type StorageFormat, StoredFactor } from '../forms/factor.js';
 import { applyFactors, isFactorizable } from '../forms/factored.js';
-import { bitsOfFormat, formatLabel, StoredFactor, type StorageFormat } from '../forms/factor.js';
 import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
 import { smallestRank } from '../rank-search.js';
-import { factorElements, type Factors, maxRank, plainFactors, whitenedFactors } from './factors.js';
+import { type Factors, factorElements, maxRank, plainFactors, whitenedFactors } from './factors.js';
 import { INT4, INT8 } from './quantize.js';
 
 /** Ranks to propose, as shares of the break-even rank. */

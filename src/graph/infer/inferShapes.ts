@@ -74,7 +74,7 @@ export function inferShapes(target: Model | Graph, options: InferOptions = {}): 
 }
 
 /** Function bodies are inferred for each call; a hostile file could nest them to any number. */
-const MAX_STEPS = 5_000_000;
+const MAX_STEPS = 2_000_000;
 const MAX_DEPTH = 64;
 
 class Inference implements ShapeAnalysis, FactSource {
@@ -120,7 +120,13 @@ class Inference implements ShapeAnalysis, FactSource {
   }
 
   commit(): void {
-    for (const [value, type] of this.types) if (type) value.type = type;
+    const outputs = new Set(this.graph.outputs);
+    for (const [value, type] of this.types) {
+      if (!type) continue;
+      // Names that the file gives to sizes of its outputs are part of its interface.
+      const named = value.declared && outputs.has(value) && !this.stale;
+      value.type = named ? mergeTypes(value.type, type, 'interface').type : type;
+    }
   }
 
   typeOf(value: Value): ValueType | undefined {
@@ -169,11 +175,10 @@ class Inference implements ShapeAnalysis, FactSource {
 
   private inferNodes(graph: Graph): void {
     graph.sort();
-    const outputs = new Set(graph.outputs);
-    for (const node of graph.nodes) this.inferNode(node, outputs);
+    for (const node of graph.nodes) this.inferNode(node);
   }
 
-  private inferNode(node: Node, graphOutputs: ReadonlySet<Value>): void {
+  private inferNode(node: Node): void {
     if (++this.steps > MAX_STEPS) throw new WhittleError('the model takes too many steps to infer');
     let found: readonly ValueFacts[] = [];
     try {
@@ -189,7 +194,7 @@ class Inference implements ShapeAnalysis, FactSource {
       });
     }
     node.outputs.forEach((output, i) => {
-      if (output) this.record(node, output, found[i], graphOutputs.has(output));
+      if (output) this.record(node, output, found[i]);
     });
   }
 
@@ -217,10 +222,9 @@ class Inference implements ShapeAnalysis, FactSource {
     }
   }
 
-  private record(node: Node, value: Value, facts: ValueFacts | undefined, isOutput: boolean): void {
+  private record(node: Node, value: Value, facts: ValueFacts | undefined): void {
     const prior = this.priorOf(value);
-    const trust = !value.declared ? 'advice' : isOutput ? 'interface' : 'declared';
-    const { type, conflict } = mergeTypes(prior, facts?.type, trust);
+    const { type, conflict } = mergeTypes(prior, facts?.type, value.declared ? 'declared' : 'advice');
     this.types.set(value, type);
     this.elements.set(value, facts?.elements);
     if (conflict) {

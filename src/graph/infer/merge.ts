@@ -20,7 +20,9 @@ export type Trust = 'declared' | 'interface' | 'advice';
  */
 export function mergeTypes(prior: ValueType | undefined, found: ValueType | undefined, trust: Trust): Merged {
   if (!found) return { type: prior };
-  if (!prior) return { type: found };
+  // Files may declare a value without saying anything of it.
+  if (!prior || prior.kind === 'opaque') return { type: found };
+  if (found.kind === 'opaque') return { type: prior };
   if (prior.kind !== found.kind) {
     return trust === 'advice'
       ? { type: found }

@@ -2,18 +2,10 @@ import { sameDim } from '../dims.js';
 import type { Dim, Shape } from '../value.js';
 import { broadcastShapes } from './broadcast.js';
 import { defineOp, flops, type InferContext, macs, type OpDefinition } from './definition.js';
+import { einsumGradients } from './einsum-gradient.js';
 import { commonDType } from './elementwise.js';
-
-/** Subscripts of `ij,jk->ik`: letters of each operand and of the result; `…` stands for the ellipsis. */
-function readEquation(equation: string): { operands: string[][]; result: string[] } {
-  const [left, right] = equation.replaceAll(' ', '').replaceAll('...', '…').split('->') as [string, string?];
-  const operands = left.split(',').map(term => [...term]);
-  if (right !== undefined) return { operands, result: [...right] };
-  // Without a result: the ellipsis, then the letters that occur once, in order of the alphabet.
-  const all = operands.flat();
-  const once = all.filter(letter => letter !== '…' && all.indexOf(letter) === all.lastIndexOf(letter));
-  return { operands, result: [...(all.includes('…') ? ['…'] : []), ...once.sort()] };
-}
+import { readEquation } from './equation.js';
+import { withGradients } from './vjp.js';
 
 /** Size of each letter, and the shape that the ellipsis stands for. */
 function sizesOf(
@@ -52,46 +44,51 @@ function sizesOf(
   return { letters, ellipsis: broadcastShapes(context, ellipses)! };
 }
 
-export const einsum: readonly OpDefinition[] = [
-  defineOp({
-    op: 'Einsum',
-    infer(context) {
-      const { operands, result } = readEquation(context.node.string('equation', ''));
-      if (operands.length !== context.node.inputs.length) {
-        context.fail(`the equation has ${operands.length} operands, the node ${context.node.inputs.length}`);
-      }
-      const sizes = sizesOf(context, operands);
-      const dtype = commonDType(
-        context,
-        operands.map((_, i) => i),
-      );
-      context.set(
-        0,
-        dtype,
-        sizes && result.flatMap(l => (l === '…' ? sizes.ellipsis : [sizes.letters.get(l) ?? null])),
-      );
-    },
-    /** As one loop over all letters, the way the equation reads. */
-    cost(context) {
-      const { operands } = readEquation(context.node.string('equation', ''));
-      const letters = new Map<string, number>();
-      let ellipsis = 1;
-      operands.forEach((subscripts, i) => {
-        const shape = context.shape(i);
-        const hidden = shape.length - subscripts.filter(l => l !== '…').length;
-        let axis = 0;
-        for (const letter of subscripts) {
-          if (letter === '…') {
-            ellipsis = Math.max(
-              ellipsis,
-              shape.slice(axis, axis + hidden).reduce((a, b) => a * b, 1),
-            );
-            axis += hidden;
-          } else letters.set(letter, Math.max(letters.get(letter) ?? 1, shape[axis++]!));
+export const einsum: readonly OpDefinition[] = withGradients(
+  [
+    defineOp({
+      op: 'Einsum',
+      infer(context) {
+        const { operands, result } = readEquation(context.node.string('equation', ''));
+        if (operands.length !== context.node.inputs.length) {
+          context.fail(
+            `the equation has ${operands.length} operands, the node ${context.node.inputs.length}`,
+          );
         }
-      });
-      const count = [...letters.values()].reduce((a, b) => a * b, ellipsis);
-      return operands.length > 1 ? macs(count * (operands.length - 1)) : flops(count);
-    },
-  }),
-];
+        const sizes = sizesOf(context, operands);
+        const dtype = commonDType(
+          context,
+          operands.map((_, i) => i),
+        );
+        context.set(
+          0,
+          dtype,
+          sizes && result.flatMap(l => (l === '…' ? sizes.ellipsis : [sizes.letters.get(l) ?? null])),
+        );
+      },
+      /** As one loop over all letters, the way the equation reads. */
+      cost(context) {
+        const { operands } = readEquation(context.node.string('equation', ''));
+        const letters = new Map<string, number>();
+        let ellipsis = 1;
+        operands.forEach((subscripts, i) => {
+          const shape = context.shape(i);
+          const hidden = shape.length - subscripts.filter(l => l !== '…').length;
+          let axis = 0;
+          for (const letter of subscripts) {
+            if (letter === '…') {
+              ellipsis = Math.max(
+                ellipsis,
+                shape.slice(axis, axis + hidden).reduce((a, b) => a * b, 1),
+              );
+              axis += hidden;
+            } else letters.set(letter, Math.max(letters.get(letter) ?? 1, shape[axis++]!));
+          }
+        });
+        const count = [...letters.values()].reduce((a, b) => a * b, ellipsis);
+        return operands.length > 1 ? macs(count * (operands.length - 1)) : flops(count);
+      },
+    }),
+  ],
+  einsumGradients,
+);

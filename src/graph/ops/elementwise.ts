@@ -1,4 +1,4 @@
-import { addDims, floorDiv, mulDims, subDims } from '../dims.js';
+import { addDims, floorDiv, mulDims, sameDim, subDims } from '../dims.js';
 import { type DType, isFloat } from '../dtype.js';
 import { sizeOf } from '../tensor.js';
 import type { Dim } from '../value.js';
@@ -47,7 +47,7 @@ interface Options {
 function round(dtype: DType | undefined, value: number): number {
   if (dtype === 'float32') return Math.fround(value);
   if (dtype === undefined || isFloat(dtype)) return value;
-  return Math.trunc(value);
+  return Math.trunc(value) + 0; // integers have no negative zero
 }
 
 function applyTo(dtype: DType | undefined, options: Options): (...values: Dim[]) => Dim {
@@ -102,6 +102,14 @@ const compare = (op: string, number: (a: number, b: number) => boolean): OpDefin
 const logical = (op: string, number: (a: boolean, b: boolean) => boolean): OpDefinition =>
   broadcasting(op, { output: 'bool', number: (a, b) => Number(number(a !== 0, b !== 0)) });
 
+/** Whether two sizes are equal, 0 or 1, where that is sure; no size is negative (PyTorch compares with -1). */
+function equalSizes(a: Dim, b: Dim): Dim {
+  if (sameDim(a, b)) return 1;
+  const negative = (dim: Dim): boolean => typeof dim === 'number' && dim < 0;
+  const size = (dim: Dim): boolean => typeof dim === 'string' && !dim.includes('-');
+  return (negative(a) && size(b)) || (negative(b) && size(a)) ? 0 : null;
+}
+
 /** Round half to even, as ONNX says. */
 function roundEven(value: number): number {
   const floor = Math.floor(value);
@@ -133,6 +141,23 @@ const ofFirstDType = (op: string): OpDefinition =>
     },
     cost: perElement(1),
   });
+
+const mod = defineOp({
+  op: 'Mod',
+  infer(context) {
+    const dtype = commonDType(context, [0, 1]);
+    context.set(0, dtype, broadcastShapes(context, [context.shape(0), context.shape(1)]));
+    // The sign of the divisor, as Python has it; with `fmod` that of the dividend.
+    const fmod = context.node.int('fmod', 0) !== 0;
+    const remainder = applyTo(dtype, {
+      number: (a, b) => (fmod ? a! % b! : a! - b! * Math.floor(a! / b!)),
+    });
+    const elements = [context.elements(0), context.elements(1)];
+    if (elements[1]?.values.includes(0)) return;
+    context.setElements(0, mapElements(context, elements, remainder));
+  },
+  cost: perElement(1),
+});
 
 const where = defineOp({
   op: 'Where',
@@ -180,13 +205,17 @@ export const elementwise: readonly OpDefinition[] = withGradients(
     div,
     ofFirstDType('Pow'),
     ofFirstDType('BitShift'),
-    broadcasting('Mod'),
+    mod,
     ...'BitwiseAnd BitwiseOr BitwiseXor'.split(' ').map(op => broadcasting(op)),
     broadcasting('Max', { number: (...values) => Math.max(...values) }),
     broadcasting('Min', { number: (...values) => Math.min(...values) }),
     broadcasting('Sum'),
     broadcasting('Mean'),
-    compare('Equal', (a, b) => a === b),
+    broadcasting('Equal', {
+      output: 'bool',
+      number: (a, b) => Number(a === b),
+      symbolic: (a, b) => equalSizes(a!, b!),
+    }),
     compare('Greater', (a, b) => a > b),
     compare('GreaterOrEqual', (a, b) => a >= b),
     compare('Less', (a, b) => a < b),

@@ -15,6 +15,8 @@ import {
 } from './definition.js';
 import { commonDType, perElement, sameAsFirst } from './elementwise.js';
 import { matMulCost, matMulShape } from './matmul.js';
+import { microsoftGradients } from './microsoft-gradient.js';
+import { withGradients } from './vjp.js';
 
 const DOMAIN = 'com.microsoft';
 
@@ -201,53 +203,56 @@ const fusedGemm: Part = {
 
 const same = (steps: number): Part => ({ infer: sameAsFirst, cost: perElement(steps) });
 
-export const microsoft: readonly OpDefinition[] = [
-  contrib('FusedMatMul', [2, 2], fusedMatMul),
-  contrib('TransposeMatMul', [2, 2], fusedMatMul),
-  contrib('FusedGemm', [2, 3], fusedGemm),
-  contrib('FusedConv', [2, 4], fusedConv),
-  contrib('MatMulNBits', [3, 6], { ...packedMatMul, required: ['K', 'N', 'block_size'] }),
-  contrib('MatMulBnb4', [3, 3], packedMatMul),
-  contrib('GatherBlockQuantized', [3, 4], gatherBlockQuantized),
-  contrib('DynamicQuantizeMatMul', [3, 5], matMulOfFloat),
-  contrib('MatMulIntegerToFloat', [4, 7], {
-    infer: context =>
-      context.set(0, context.dtype(2), matMulShape(context, context.shape(0), context.shape(1))),
-    cost: matMulCost(0),
-  }),
-  contrib('QLinearAdd', [7, 8], qLinearBinary),
-  contrib('QLinearMul', [7, 8], qLinearBinary),
-  contrib('QLinearSigmoid', [4, 5], same(5)),
-  contrib('QLinearLeakyRelu', [4, 5], same(3)),
-  contrib('QLinearSoftmax', [5, 5], same(6)),
-  contrib('QGemm', [6, 9], qGemm),
-  contrib('QuantizeLinear', [2, 3], {
-    infer: context => context.set(0, context.has(2) ? context.dtype(2) : 'uint8', context.shape(0)),
-    cost: perElement(3),
-  }),
-  contrib('DequantizeLinear', [2, 3], {
-    infer: context => context.set(0, context.dtype(1), context.shape(0)),
-    cost: perElement(2),
-  }),
-  contrib('Gelu', [1, 1], same(5)),
-  contrib('FastGelu', [1, 2], same(6)),
-  contrib('QuickGelu', [1, 1], same(4)),
-  contrib('BiasGelu', [2, 2], biased(6)),
-  contrib('BiasSoftmax', [2, 2], biased(5)),
-  contrib('BiasAdd', [3, 3], biased(2)),
-  contrib('SkipLayerNormalization', [3, 5], skipLayerNormalization),
-  contrib('SkipSimplifiedLayerNormalization', [3, 4], skipLayerNormalization),
-  contrib('EmbedLayerNormalization', [7, 9], embedLayerNormalization),
-  contrib('GroupNorm', [3, 3], same(7)),
-  contrib('RotaryEmbedding', [4, 4], same(3)),
-  contrib('Attention', [2, 7], selfAttention),
-  contrib('MultiHeadAttention', [1, 10], multiHeadAttention),
-  contrib('GroupQueryAttention', [7, 16], groupQueryAttention),
-  contrib('Trilu', [1, 2], { infer: sameAsFirst }),
-  contrib('Inverse', [1, 1], { infer: sameAsFirst }),
-  contrib('CDist', [2, 2], {
-    infer: context =>
-      context.set(0, context.dtype(0), [context.shape(0)?.[0] ?? null, context.shape(1)?.[0] ?? null]),
-    cost: context => flops(3 * sizeOf(context.outputShape(0)) * context.shape(0)[1]!),
-  }),
-];
+export const microsoft: readonly OpDefinition[] = withGradients(
+  [
+    contrib('FusedMatMul', [2, 2], fusedMatMul),
+    contrib('TransposeMatMul', [2, 2], fusedMatMul),
+    contrib('FusedGemm', [2, 3], fusedGemm),
+    contrib('FusedConv', [2, 4], fusedConv),
+    contrib('MatMulNBits', [3, 6], { ...packedMatMul, required: ['K', 'N', 'block_size'] }),
+    contrib('MatMulBnb4', [3, 3], packedMatMul),
+    contrib('GatherBlockQuantized', [3, 4], gatherBlockQuantized),
+    contrib('DynamicQuantizeMatMul', [3, 5], matMulOfFloat),
+    contrib('MatMulIntegerToFloat', [4, 7], {
+      infer: context =>
+        context.set(0, context.dtype(2), matMulShape(context, context.shape(0), context.shape(1))),
+      cost: matMulCost(0),
+    }),
+    contrib('QLinearAdd', [7, 8], qLinearBinary),
+    contrib('QLinearMul', [7, 8], qLinearBinary),
+    contrib('QLinearSigmoid', [4, 5], same(5)),
+    contrib('QLinearLeakyRelu', [4, 5], same(3)),
+    contrib('QLinearSoftmax', [5, 5], same(6)),
+    contrib('QGemm', [6, 9], qGemm),
+    contrib('QuantizeLinear', [2, 3], {
+      infer: context => context.set(0, context.has(2) ? context.dtype(2) : 'uint8', context.shape(0)),
+      cost: perElement(3),
+    }),
+    contrib('DequantizeLinear', [2, 3], {
+      infer: context => context.set(0, context.dtype(1), context.shape(0)),
+      cost: perElement(2),
+    }),
+    contrib('Gelu', [1, 1], same(5)),
+    contrib('FastGelu', [1, 2], same(6)),
+    contrib('QuickGelu', [1, 1], same(4)),
+    contrib('BiasGelu', [2, 2], biased(6)),
+    contrib('BiasSoftmax', [2, 2], biased(5)),
+    contrib('BiasAdd', [3, 3], biased(2)),
+    contrib('SkipLayerNormalization', [3, 5], skipLayerNormalization),
+    contrib('SkipSimplifiedLayerNormalization', [3, 4], skipLayerNormalization),
+    contrib('EmbedLayerNormalization', [7, 9], embedLayerNormalization),
+    contrib('GroupNorm', [3, 3], same(7)),
+    contrib('RotaryEmbedding', [4, 4], same(3)),
+    contrib('Attention', [2, 7], selfAttention),
+    contrib('MultiHeadAttention', [1, 10], multiHeadAttention),
+    contrib('GroupQueryAttention', [7, 16], groupQueryAttention),
+    contrib('Trilu', [1, 2], { infer: sameAsFirst }),
+    contrib('Inverse', [1, 1], { infer: sameAsFirst }),
+    contrib('CDist', [2, 2], {
+      infer: context =>
+        context.set(0, context.dtype(0), [context.shape(0)?.[0] ?? null, context.shape(1)?.[0] ?? null]),
+      cost: context => flops(3 * sizeOf(context.outputShape(0)) * context.shape(0)[1]!),
+    }),
+  ],
+  microsoftGradients,
+);

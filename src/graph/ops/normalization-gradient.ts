@@ -1,6 +1,6 @@
 import type { Value } from '../value.js';
 import type { Builder } from './builder.js';
-import type { Gradients, Vjp, VjpContext } from './vjp.js';
+import { byExpansion, type Gradients, type Vjp, type VjpContext } from './vjp.js';
 
 /** Axes of (N, C, …) other than the channels, and those after them. */
 const aroundChannels = (rank: number): number[] =>
@@ -174,6 +174,35 @@ const meanVarianceNormalization: Vjp = context => {
   return [throughStatistics(b, g, normalized(b, input(0), axes, 0), axes)];
 };
 
+/** x over its norm along an axis. */
+const lpNormalization = byExpansion(({ build: b, node, input, shape }) => {
+  const rank = shape(0).length;
+  const axis = node.int('axis', -1);
+  const along = axis < 0 ? axis + rank : axis;
+  const x = input(0);
+  const total =
+    node.int('p', 2) === 1
+      ? b.sum(b.op('Abs', [x]), [along], true)
+      : b.sqrt(b.sum(b.square(x), [along], true));
+  return b.div(x, total);
+});
+
+/** x·(bias + α·m)^−β, where m averages x² over `size` neighbouring channels. */
+const localResponse = byExpansion(({ build: b, node, input, fail }) => {
+  const x = input(0);
+  const size = node.int('size') ?? fail('it has no size');
+  const [batch, channels] = b.sizesOf(x);
+  const rows = b.reshape(b.square(x), b.shapeFrom([batch!, 1, channels!, -1]));
+  const before = Math.floor((size - 1) / 2);
+  const average = b.op('AveragePool', [rows], {
+    kernel_shape: [size, 1],
+    pads: [before, 0, size - 1 - before, 0],
+    count_include_pad: 1,
+  });
+  const base = b.add(b.mul(b.reshapeLike(average, x), node.float('alpha', 1e-4)), node.float('bias', 1));
+  return b.mul(x, b.pow(base, -node.float('beta', 0.75)));
+});
+
 export const normalizationGradients: Gradients = {
   BatchNormalization: batchNormalization,
   LayerNormalization: layerNormalization,
@@ -182,4 +211,6 @@ export const normalizationGradients: Gradients = {
   InstanceNormalization: instanceNormalization,
   GroupNormalization: groupNormalization,
   MeanVarianceNormalization: meanVarianceNormalization,
+  LpNormalization: lpNormalization,
+  LRN: localResponse,
 };

@@ -1,5 +1,7 @@
 import { sizeOf } from '../tensor.js';
 import { defineOps, type InferContext, macs, type OpDefinition } from './definition.js';
+import { recurrentGradients } from './recurrent-gradient.js';
+import { withGradients } from './vjp.js';
 
 /**
  * Outputs Y (steps, directions, batch, hidden), Y_h and Y_c (directions, batch, hidden); with `layout` 1 the batch
@@ -27,10 +29,13 @@ function inferRecurrent(context: InferContext): void {
   context.set(2, context.dtype(0), state);
 }
 
-export const recurrent: readonly OpDefinition[] = defineOps('LSTM GRU RNN', {
-  infer: inferRecurrent,
-  cost(context) {
-    const [first, second] = context.shape(0) as [number, number];
-    return macs(first * second * (sizeOf(context.shape(1)) + sizeOf(context.shape(2))));
-  },
-});
+export const recurrent: readonly OpDefinition[] = withGradients(
+  defineOps('LSTM GRU RNN', {
+    infer: inferRecurrent,
+    cost(context) {
+      const [first, second] = context.shape(0) as [number, number];
+      return macs(first * second * (sizeOf(context.shape(1)) + sizeOf(context.shape(2))));
+    },
+  }),
+  recurrentGradients,
+);

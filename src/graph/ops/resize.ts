@@ -4,6 +4,8 @@ import type { Dim } from '../value.js';
 import { normalizeAxis, unknownShape } from './axes.js';
 import { defineOp, flops, type InferContext, type OpDefinition } from './definition.js';
 import { perElement } from './elementwise.js';
+import { resizingGradients } from './resize-gradient.js';
+import { withGradients } from './vjp.js';
 
 /** floor(size · scale), as the operator says; symbolic only for whole scales. */
 function scaled(dim: Dim, scale: Dim): Dim {
@@ -86,4 +88,7 @@ const affineGrid = defineOp({
   },
 });
 
-export const resizing: readonly OpDefinition[] = [resize, upsample, gridSample, affineGrid];
+export const resizing: readonly OpDefinition[] = withGradients(
+  [resize, upsample, gridSample, affineGrid],
+  resizingGradients,
+);

@@ -1,4 +1,4 @@
-/** What ONNX says about one of its own operators, over all its versions. */
+/** What ONNX says about one of its own operators, over all versions from opset 7 on. */
 export interface OperatorSchema {
   /** First version of the operator set that has it. */
   readonly since: number;
@@ -6,7 +6,7 @@ export interface OperatorSchema {
   readonly until?: number;
   /** Fewest and most inputs. */
   readonly inputs: readonly [number, number];
-  /** Attributes that every version requires. */
+  /** Attributes that all these versions require. */
   readonly required?: readonly string[];
 }
 
@@ -47,7 +47,7 @@ export const STANDARD_OPERATORS: Readonly<Record<string, OperatorSchema>> = {
   Clip: { since: 1, inputs: [1, 3] },
   Col2Im: { since: 18, inputs: [3, 3] },
   Compress: { since: 9, inputs: [2, 2] },
-  Concat: { since: 1, inputs: [1, Infinity] },
+  Concat: { since: 1, inputs: [1, Infinity], required: ['axis'] },
   ConcatFromSequence: { since: 11, inputs: [1, 1], required: ['axis'] },
   Constant: { since: 1, inputs: [0, 0] },
   ConstantOfShape: { since: 9, inputs: [1, 1] },
@@ -110,7 +110,7 @@ export const STANDARD_OPERATORS: Readonly<Record<string, OperatorSchema>> = {
   LogSoftmax: { since: 1, inputs: [1, 1] },
   Loop: { since: 1, inputs: [2, Infinity], required: ['body'] },
   LpNormalization: { since: 1, inputs: [1, 1] },
-  LpPool: { since: 1, inputs: [1, 1] },
+  LpPool: { since: 1, inputs: [1, 1], required: ['kernel_shape'] },
   MatMul: { since: 1, inputs: [2, 2] },
   MatMulInteger: { since: 10, inputs: [2, 4] },
   Max: { since: 1, inputs: [1, Infinity] },
@@ -161,7 +161,7 @@ export const STANDARD_OPERATORS: Readonly<Record<string, OperatorSchema>> = {
   ReduceSumSquare: { since: 1, inputs: [1, 2] },
   RegexFullMatch: { since: 20, inputs: [1, 1] },
   Relu: { since: 1, inputs: [1, 1] },
-  Reshape: { since: 1, inputs: [1, 2] },
+  Reshape: { since: 1, inputs: [2, 2] },
   Resize: { since: 10, inputs: [1, 4] },
   ReverseSequence: { since: 10, inputs: [2, 2] },
   RoiAlign: { since: 10, inputs: [3, 3] },
@@ -220,7 +220,7 @@ export const STANDARD_OPERATORS: Readonly<Record<string, OperatorSchema>> = {
     ],
   },
   ThresholdedRelu: { since: 10, inputs: [1, 1] },
-  Tile: { since: 1, inputs: [2, 3] },
+  Tile: { since: 1, inputs: [2, 2] },
   TopK: { since: 1, inputs: [1, 2] },
   Transpose: { since: 1, inputs: [1, 1] },
   Trilu: { since: 14, inputs: [1, 2] },

@@ -62,25 +62,33 @@ function passed(graph: Graph, given: ReadonlyMap<Value, Value | null>, result: V
  * @throws WhittleError as `inlineCall`, and where functions call themselves
  */
 export function inlineFunctions(model: Model): number {
+  for (const definition of model.functions) refuseRecursion(model, definition, []);
   let count = 0;
   for (;;) {
     const calls = [...model.graph.allNodes()].filter(node => functionOf(model, node));
     if (calls.length === 0) break;
-    for (const node of calls) {
-      inlineCall(model, node);
-      if (++count > MAX_CALLS) {
-        throw new WhittleError('the functions of the model call each other without end', {
-          node: node.label,
-          file: model.path,
-        });
-      }
+    count += calls.length;
+    if (count > MAX_CALLS) {
+      throw new WhittleError(`the functions of the model are called more than ${MAX_CALLS} times`, {
+        file: model.path,
+      });
     }
+    for (const node of calls) inlineCall(model, node);
   }
   model.functions = [];
   return count;
 }
 
+/** Functions that double their calls level by level could otherwise fill any memory. */
 const MAX_CALLS = 100_000;
+
+function refuseRecursion(model: Model, definition: FunctionDefinition, path: FunctionDefinition[]): void {
+  if (path.includes(definition)) {
+    throw new WhittleError(`function ${definition.name} calls itself`, { file: model.path });
+  }
+  const called = new Set([...definition.graph.allNodes()].map(node => functionOf(model, node)));
+  for (const next of called) if (next) refuseRecursion(model, next, [...path, definition]);
+}
 
 function joinOpsets(model: Model, definition: FunctionDefinition, node: Node): void {
   for (const [domain, version] of definition.opsets) {

@@ -10,8 +10,8 @@ import { mark, release, take } from './workspace';
 /**
  * @param A m × n with m ≥ n, largest element in [0.5, 1); destroyed
  * @param sigma n: singular values, largest first, the first `count` valid
- * @param U m × uColumns (count, or up to m for a full basis; 0 for none)
- * @param V n × count (ignored where uColumns is 0)
+ * @param U m × uColumns (count, or up to m for a full basis)
+ * @param V n × count
  * @param signByV whether the largest element of each column of V, instead of U, is made positive
  */
 export function gesdd(
@@ -30,26 +30,24 @@ export function gesdd(
   const order = take(n);
   sortRows(triplets, found, order);
   for (let i = 0; i < count; i++) set(sigma, i, get(found, getInt(order, i)));
-  if (uColumns > 0) {
-    if (uColumns > count) orthonormalComplement(m, n, UT, uColumns - n, at(UT, n * m));
-    const sorted = take(uColumns * m);
-    const sortedV = take(count * n);
-    for (let i = 0; i < count; i++) {
-      const row = getInt(order, i);
-      const u = at(sorted, i * m);
-      const v = at(sortedV, i * n);
-      copy(m, at(UT, row * m), u);
-      copy(n, at(VT, row * n), v);
-      const negative = signByV ? largestIsNegative(n, v) : largestIsNegative(m, u);
-      if (negative) {
-        scale(m, -1, u);
-        scale(n, -1, v);
-      }
+  if (uColumns > count) orthonormalComplement(m, n, UT, uColumns - n, at(UT, n * m));
+  const sorted = take(uColumns * m);
+  const sortedV = take(count * n);
+  for (let i = 0; i < count; i++) {
+    const row = getInt(order, i);
+    const u = at(sorted, i * m);
+    const v = at(sortedV, i * n);
+    copy(m, at(UT, row * m), u);
+    copy(n, at(VT, row * n), v);
+    const negative = signByV ? largestIsNegative(n, v) : largestIsNegative(m, u);
+    if (negative) {
+      scale(m, -1, u);
+      scale(n, -1, v);
     }
-    copy((uColumns - count) * m, at(UT, count * m), at(sorted, count * m));
-    transpose(uColumns, m, sorted, m, U, uColumns);
-    transpose(count, n, sortedV, n, V, count);
   }
+  copy((uColumns - count) * m, at(UT, count * m), at(sorted, count * m));
+  transpose(uColumns, m, sorted, m, U, uColumns);
+  transpose(count, n, sortedV, n, V, count);
   release(start);
   return true;
 }

@@ -22,7 +22,7 @@ import { mark, release, take } from './workspace';
 /** Share of the largest singular value down to which one Gram matrix is trusted. */
 const TRUSTED: f64 = 0.03125;
 /** Above this share vectors are orthogonal to a few ε without repair. */
-const ORTHOGONAL: f64 = 0.25;
+const ORTHOGONAL: f64 = 0.125;
 /** Share of the largest singular value below which columns of A V consist of rounding errors. */
 const NEGLIGIBLE: f64 = 10 * EPSILON;
 

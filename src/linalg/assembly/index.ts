@@ -2,6 +2,7 @@
 export { axpy, dot, maxAbs, scale } from './blas1';
 export { gemm, syrk } from './gemm';
 export { gesdd } from './gesdd';
+export { gramValues } from './gramvalues';
 export { potrf } from './potrf';
 export { qr } from './qrfactors';
 export { signRows } from './signs';

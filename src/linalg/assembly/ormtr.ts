@@ -7,7 +7,6 @@ import { gemm, syrk } from './gemm';
 import { mark, release, take } from './workspace';
 
 export const BLOCK: i32 = 64;
-const CHUNK: i32 = 256;
 
 /**
  * dlarft: T (upper triangular, count × count, leading dimension BLOCK) with H_1 H_2 … = I − Yᵀ T Y.
@@ -38,7 +37,7 @@ export function ormtr(n: i32, A: usize, lda: i32, taus: usize, X: usize, rows: i
   const start = mark();
   const T = take(BLOCK * BLOCK);
   const TY = take(BLOCK * n);
-  const XY = take(CHUNK * BLOCK);
+  const XY = take(rows * BLOCK);
   for (let first = 1; first < n; first += BLOCK) {
     const end = min(first + BLOCK, n);
     const count = end - first;
@@ -46,12 +45,8 @@ export function ormtr(n: i32, A: usize, lda: i32, taus: usize, X: usize, rows: i
     for (let r = first; r < end; r++) clear(end - r, at(A, r * lda + r));
     triangularFactor(count, end, Y, lda, at(taus, first), T);
     gemm(count, end, count, 1, T, BLOCK, 1, Y, lda, 1, false, TY, n);
-    for (let r = 0; r < rows; r += CHUNK) {
-      const part = min(CHUNK, rows - r);
-      const x = at(X, r * ldx);
-      gemm(part, count, end, 1, x, ldx, 1, Y, 1, lda, false, XY, BLOCK);
-      gemm(part, end, count, -1, XY, BLOCK, 1, TY, n, 1, true, x, ldx);
-    }
+    gemm(rows, count, end, 1, X, ldx, 1, Y, 1, lda, false, XY, BLOCK);
+    gemm(rows, end, count, -1, XY, BLOCK, 1, TY, n, 1, true, X, ldx);
   }
   release(start);
 }

@@ -18,7 +18,7 @@ export type Activation = (typeof ACTIVATIONS)[number];
 /** Applies a function to each element. */
 export function activation(scope: Scope, x: Value, kind: Activation): Value {
   const apply = (opType: string, attributes?: Record<string, number | string>) =>
-    scope.typed(x.shape, opType, [x], attributes);
+    scope.op(opType, [x], attributes);
   switch (kind) {
     case 'relu':
       return apply('Relu');
@@ -27,7 +27,7 @@ export function activation(scope: Scope, x: Value, kind: Activation): Value {
     case 'gelu-tanh':
       return apply('Gelu', { approximate: 'tanh' });
     case 'silu':
-      return scope.typed(x.shape, 'Mul', [x, apply('Sigmoid')]);
+      return scope.op('Mul', [x, apply('Sigmoid')]);
     case 'tanh':
       return apply('Tanh');
     case 'sigmoid':
@@ -42,4 +42,4 @@ export function activation(scope: Scope, x: Value, kind: Activation): Value {
 export const relu = (scope: Scope, x: Value): Value => activation(scope, x, 'relu');
 
 /** The sum of two values of equal shape. */
-export const add = (scope: Scope, a: Value, b: Value): Value => scope.typed(a.shape, 'Add', [a, b]);
+export const add = (scope: Scope, a: Value, b: Value): Value => scope.op('Add', [a, b]);

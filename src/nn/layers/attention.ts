@@ -36,13 +36,12 @@ export function scaledDotProductAttention(
   v: Value,
   { headDim, mask, dropout: rate = 0 }: AttentionCoreOptions,
 ): Value {
-  const scaled = scope.typed(q.shape, 'Mul', [q, scope.scalar(headDim ** -0.5)]);
+  const scaled = scope.op('Mul', [q, scope.scalar(headDim ** -0.5)]);
   const keys = scope.transpose(k, 0, 1, 3, 2); // (batch, heads, headDim, keys)
-  const shape = q.shape && k.shape && [...q.shape.slice(0, 3), k.shape[2]!];
-  let scores = scope.typed(shape, 'MatMul', [scaled, keys]); // (batch, heads, queries, keys)
-  if (mask) scores = scope.typed(shape, 'Add', [scores, mask]);
-  const weights = dropout(scope, scope.typed(shape, 'Softmax', [scores], { axis: -1 }), rate);
-  return scope.typed(q.shape, 'MatMul', [weights, v]);
+  let scores = scope.op('MatMul', [scaled, keys]); // (batch, heads, queries, keys)
+  if (mask) scores = scope.op('Add', [scores, mask]);
+  const weights = dropout(scope, scope.op('Softmax', [scores], { axis: -1 }), rate);
+  return scope.op('MatMul', [weights, v]);
 }
 
 /**
@@ -60,7 +59,7 @@ export function causalMask(scope: Scope, tokens: Value): Value {
   const positions = scope.range(tokens); // (tokens)
   const rows = scope.op('Unsqueeze', [positions, scope.int64(1)]); // (tokens, 1)
   const hidden = scope.op('Greater', [positions, rows]); // (tokens, tokens)
-  return scope.typed([null, null], 'Where', [hidden, scope.scalar(MASKED), scope.scalar(0)]);
+  return scope.op('Where', [hidden, scope.scalar(MASKED), scope.scalar(0)]);
 }
 
 /**
@@ -69,10 +68,9 @@ export function causalMask(scope: Scope, tokens: Value): Value {
  * @returns (batch, 1, 1, tokens), 0 or `MASKED`
  */
 export function paddingMask(scope: Scope, attentionMask: Value): Value {
-  const shape = attentionMask.shape && [attentionMask.shape[0]!, 1, 1, attentionMask.shape[1]!];
   const hidden = scope.op('Equal', [attentionMask, scope.index(0)]);
   const mask = scope.op('Where', [hidden, scope.scalar(MASKED), scope.scalar(0)]);
-  return scope.typed(shape, 'Unsqueeze', [mask, scope.int64(1, 2)]);
+  return scope.op('Unsqueeze', [mask, scope.int64(1, 2)]);
 }
 
 /** What the projections of an attention are called: three of them, or one that gives query, key, value side by side. */
@@ -125,7 +123,7 @@ export function multiHeadAttention(scope: Scope, x: Value, options: AttentionOpt
       inFeatures: features,
       outFeatures: 3 * inner,
     });
-    parts = scope.split(all, 3, inner);
+    parts = scope.split(all, 3);
   } else {
     parts = [projections.query, projections.key, projections.value].map(name =>
       linear(scope.at(name), x, { ...base, inFeatures: features, outFeatures: inner }),

@@ -1,4 +1,4 @@
-import type { Dim, Shape, Value } from '../../graph/value.js';
+import type { Value } from '../../graph/value.js';
 import { type Initializer, uniformFanIn } from '../initializers.js';
 import type { Scope } from '../scope.js';
 
@@ -52,23 +52,13 @@ function conv(scope: Scope, x: Value, options: ConvOptions, rank: number): Value
   const bias = hasBias
     ? scope.parameter('bias', [outChannels], { kind: 'bias', initializer: biasInit, fanIn, fanOut })
     : null;
-  const windows = kernelSize.map((size, i) => ({
-    size: dilation[i]! * (size - 1) + 1,
-    stride: stride[i]!,
-    padding: padding[i]!,
-  }));
-  const output = scope.typed(
-    slide(x.shape, outChannels, windows),
-    'Conv',
-    bias ? [x, weight, bias] : [x, weight],
-    {
-      kernel_shape: kernelSize,
-      strides: stride,
-      pads: [...padding, ...padding],
-      dilations: dilation,
-      group: groups,
-    },
-  );
+  const output = scope.op('Conv', bias ? [x, weight, bias] : [x, weight], {
+    kernel_shape: kernelSize,
+    strides: stride,
+    pads: [...padding, ...padding],
+    dilations: dilation,
+    group: groups,
+  });
   scope.record({
     kind: 'conv',
     path: scope.path,
@@ -85,18 +75,4 @@ function conv(scope: Scope, x: Value, options: ConvOptions, rank: number): Value
     groups,
   });
   return output;
-}
-
-/** The shape after windows slide over the spatial dimensions of (batch, channels, ...spatial). */
-export function slide(
-  shape: Shape | undefined,
-  channels: Dim,
-  windows: readonly { size: number; stride: number; padding: number }[],
-): Shape | undefined {
-  if (!shape) return undefined;
-  const spatial = windows.map(({ size, stride, padding }, i) => {
-    const length = shape[i + 2];
-    return typeof length === 'number' ? Math.floor((length + 2 * padding - size) / stride) + 1 : null;
-  });
-  return [shape[0]!, channels, ...spatial];
 }

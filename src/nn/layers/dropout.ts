@@ -11,5 +11,5 @@ import type { Scope } from '../scope.js';
 export function dropout(scope: Scope, x: Value, rate: number): Value {
   if (!scope.training || rate === 0) return x;
   const training = scope.constant('dropout/training', () => Tensor.from('bool', [], Uint8Array.of(1)));
-  return scope.typed(x.shape, 'Dropout', [x, scope.scalar(rate), training]);
+  return scope.op('Dropout', [x, scope.scalar(rate), training]);
 }

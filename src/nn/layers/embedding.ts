@@ -18,8 +18,7 @@ export interface EmbeddingOptions {
 export function embedding(scope: Scope, ids: Value, options: EmbeddingOptions): Value {
   const { count, features } = options;
   const weight = table(scope, options);
-  const shape = ids.shape && [...ids.shape, features];
-  const output = scope.typed(shape, 'Gather', [weight, ids], { axis: 0 });
+  const output = scope.op('Gather', [weight, ids], { axis: 0 });
   scope.record({
     kind: 'embedding',
     path: scope.path,
@@ -40,7 +39,7 @@ export function embedding(scope: Scope, ids: Value, options: EmbeddingOptions): 
  */
 export function positionEmbedding(scope: Scope, tokens: Value, options: EmbeddingOptions): Value {
   const weight = table(scope, options);
-  return scope.typed([null, options.features], 'Slice', [weight, scope.int64(0), tokens, scope.int64(0)]);
+  return scope.op('Slice', [weight, scope.int64(0), tokens, scope.int64(0)]);
 }
 
 const table = (scope: Scope, { count, features, weightInit = normal() }: EmbeddingOptions): Value =>

@@ -19,9 +19,9 @@ export function tiedProjection(
   const shape = scope.op('Concat', [scope.dimension(x, 0), scope.dimension(x, 1), scope.int64(count)], {
     axis: 0,
   });
-  return scope.typed(x.shape && [...x.shape.slice(0, 2), count], 'Reshape', [scores, shape]);
+  return scope.op('Reshape', [scores, shape]);
 }
 
 /** The vector of one token. @param x (batch, tokens, features) @returns (batch, features) */
 export const tokenAt = (scope: Scope, x: Value, position: number): Value =>
-  scope.typed(x.shape && [x.shape[0]!, x.shape[2]!], 'Gather', [x, scope.index(position)], { axis: 1 });
+  scope.op('Gather', [x, scope.index(position)], { axis: 1 });

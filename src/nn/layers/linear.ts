@@ -28,7 +28,7 @@ export function linear(scope: Scope, x: Value, options: LinearOptions): Value {
   const bias = hasBias
     ? scope.parameter('bias', [outFeatures], { kind: 'bias', initializer: biasInit, ...fans })
     : null;
-  const output = project(scope, x, weight, bias, layout, outFeatures);
+  const output = project(scope, x, weight, bias, layout);
   const { network, path } = scope;
   scope.record({
     kind: 'linear',
@@ -51,13 +51,10 @@ function project(
   weight: Value,
   bias: Value | null,
   layout: 'out-in' | 'in-out',
-  outFeatures: number,
 ): Value {
-  const shape = x.shape && [...x.shape.slice(0, -1), outFeatures];
   const transB = layout === 'out-in' ? 1 : 0;
-  if (shape?.length === 2)
-    return scope.typed(shape, 'Gemm', bias ? [x, weight, bias] : [x, weight], { transB });
+  if (x.shape?.length === 2) return scope.op('Gemm', bias ? [x, weight, bias] : [x, weight], { transB });
   const right = transB ? scope.transpose(weight, 1, 0) : weight;
-  const product = scope.typed(shape, 'MatMul', [x, right]);
-  return bias ? scope.typed(shape, 'Add', [product, bias]) : product;
+  const product = scope.op('MatMul', [x, right]);
+  return bias ? scope.op('Add', [product, bias]) : product;
 }

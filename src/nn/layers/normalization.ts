@@ -29,7 +29,7 @@ export function batchNorm(scope: Scope, x: Value, options: BatchNormOptions): Va
   const variance = scope.parameter('running_var', [features], { kind: 'buffer', initializer: ones });
   const inputs = [x, weight, bias, mean, variance];
   const attributes = { epsilon, momentum: 1 - momentum };
-  if (!scope.training) return scope.typed(x.shape, 'BatchNormalization', inputs, attributes);
+  if (!scope.training) return scope.op('BatchNormalization', inputs, attributes);
 
   const node = scope.node(
     'BatchNormalization',
@@ -40,9 +40,6 @@ export function batchNorm(scope: Scope, x: Value, options: BatchNormOptions): Va
     },
   );
   const [output, nextMean, nextVariance] = node.outputs;
-  output!.type = x.type;
-  nextMean!.type = mean.type;
-  nextVariance!.type = variance.type;
   scope.network.updates.set(mean.name, nextMean!);
   scope.network.updates.set(variance.name, nextVariance!);
   return output!;
@@ -63,7 +60,7 @@ export interface LayerNormOptions {
 export function layerNorm(scope: Scope, x: Value, { features, epsilon = 1e-5 }: LayerNormOptions): Value {
   const weight = scope.parameter('weight', [features], { kind: 'scale', initializer: ones });
   const bias = scope.parameter('bias', [features], { kind: 'bias', initializer: zeros });
-  return scope.typed(x.shape, 'LayerNormalization', [x, weight, bias], { axis: -1, epsilon });
+  return scope.op('LayerNormalization', [x, weight, bias], { axis: -1, epsilon });
 }
 
 /**
@@ -78,7 +75,7 @@ export function groupNorm(
 ): Value {
   const weight = scope.parameter('weight', [features], { kind: 'scale', initializer: ones });
   const bias = scope.parameter('bias', [features], { kind: 'bias', initializer: zeros });
-  return scope.typed(x.shape, 'GroupNormalization', [x, weight, bias], { num_groups: groups, epsilon });
+  return scope.op('GroupNormalization', [x, weight, bias], { num_groups: groups, epsilon });
 }
 
 /**
@@ -89,11 +86,10 @@ export function groupNorm(
  */
 export function rmsNorm(scope: Scope, x: Value, { features, epsilon = 1e-6 }: LayerNormOptions): Value {
   const weight = scope.parameter('weight', [features], { kind: 'scale', initializer: ones });
-  const statistic = x.shape && [...x.shape.slice(0, -1), 1];
-  const square = scope.typed(x.shape, 'Pow', [x, scope.scalar(2)]);
-  const mean = scope.typed(statistic, 'ReduceMean', [square, scope.int64(-1)], { keepdims: 1 });
-  const shifted = scope.typed(statistic, 'Add', [mean, scope.scalar(epsilon)]);
-  const root = scope.typed(statistic, 'Sqrt', [shifted]);
-  const normalized = scope.typed(x.shape, 'Div', [x, root]);
-  return scope.typed(x.shape, 'Mul', [normalized, weight]);
+  const square = scope.op('Pow', [x, scope.scalar(2)]);
+  const mean = scope.op('ReduceMean', [square, scope.int64(-1)], { keepdims: 1 });
+  const shifted = scope.op('Add', [mean, scope.scalar(epsilon)]);
+  const root = scope.op('Sqrt', [shifted]);
+  const normalized = scope.op('Div', [x, root]);
+  return scope.op('Mul', [normalized, weight]);
 }

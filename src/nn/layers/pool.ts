@@ -1,6 +1,5 @@
 import type { Value } from '../../graph/value.js';
 import type { Scope } from '../scope.js';
-import { slide } from './conv.js';
 
 export interface PoolOptions {
   readonly kernelSize: number;
@@ -24,8 +23,7 @@ function pool(
   opType: 'MaxPool' | 'AveragePool',
   { kernelSize, stride = kernelSize, padding = 0 }: PoolOptions,
 ): Value {
-  const window = { size: kernelSize, stride, padding };
-  return scope.typed(slide(x.shape, x.shape?.[1] ?? null, [window, window]), opType, [x], {
+  return scope.op(opType, [x], {
     kernel_shape: [kernelSize, kernelSize],
     strides: [stride, stride],
     pads: [padding, padding, padding, padding],
@@ -36,15 +34,10 @@ function pool(
 /** Mean over all positions. @param x (batch, channels, …) @returns (batch, channels) */
 export function globalAveragePool(scope: Scope, x: Value): Value {
   const pooled = scope.op('GlobalAveragePool', [x]); // (batch, channels, 1, …)
-  const shape = x.shape?.slice(0, 2);
-  return scope.typed(shape, 'Flatten', [pooled], { axis: 1 });
+  return scope.op('Flatten', [pooled], { axis: 1 });
 }
 
 /** @returns (batch, everything else) */
 export function flatten(scope: Scope, x: Value): Value {
-  const rest = x.shape?.slice(1);
-  const size = rest?.every(dim => typeof dim === 'number')
-    ? rest.reduce<number>((product, dim) => product * (dim as number), 1)
-    : null;
-  return scope.typed([x.shape?.[0] ?? null, size], 'Flatten', [x], { axis: 1 });
+  return scope.op('Flatten', [x], { axis: 1 });
 }

@@ -1,3 +1,4 @@
+import { WhittleError } from '../../graph/errors.js';
 import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import type { Scope } from '../scope.js';
@@ -23,6 +24,7 @@ export interface RotaryOptions {
 /**
  * Angles position / base^(2i/dim) for the positions 0 … tokens − 1.
  * @param tokens how many, an int64 vector of one element
+ * @throws WhittleError for an odd number of dimensions
  * Su et al., "RoFormer", arXiv:2104.09864.
  */
 export function rotaryTable(
@@ -30,17 +32,22 @@ export function rotaryTable(
   tokens: Value,
   { headDim, dim = headDim, base = 10000 }: RotaryOptions,
 ): Rotary {
+  if (dim % 2 !== 0 || dim > headDim) {
+    throw new WhittleError(`${dim} of ${headDim} dimensions of a head cannot rotate in pairs`, {
+      hint: 'Choose an even number, by the fraction that rotates or the width of a head',
+    });
+  }
   const half = Float32Array.from({ length: dim / 2 }, (_, i) => base ** ((-2 * i) / dim));
   // Each angle serves two dimensions, dim / 2 apart.
   const frequencies = scope.constant(`rotary/${dim}/${base}`, () =>
     Tensor.float32([dim], Float32Array.of(...half, ...half)),
   );
   const positions = scope.cast(scope.range(tokens), 'float32');
-  const column = scope.typed([null, 1], 'Unsqueeze', [positions, scope.int64(1)]);
-  const angles = scope.typed([null, dim], 'Mul', [column, frequencies]);
+  const column = scope.op('Unsqueeze', [positions, scope.int64(1)]);
+  const angles = scope.op('Mul', [column, frequencies]);
   return {
-    cos: scope.typed([null, dim], 'Cos', [angles]),
-    sin: scope.typed([null, dim], 'Sin', [angles]),
+    cos: scope.op('Cos', [angles]),
+    sin: scope.op('Sin', [angles]),
     dim,
     headDim,
   };
@@ -52,21 +59,13 @@ export function rotaryTable(
  */
 export function rotate(scope: Scope, x: Value, { cos, sin, dim, headDim }: Rotary): Value {
   const part = (from: number, to: number): Value =>
-    scope.typed(x.shape && [...x.shape.slice(0, 3), to - from], 'Slice', [
-      x,
-      scope.int64(from),
-      scope.int64(to),
-      scope.int64(-1),
-    ]);
+    scope.op('Slice', [x, scope.int64(from), scope.int64(to), scope.int64(-1)]);
   const turning = dim === headDim ? x : part(0, dim);
   const first = part(0, dim / 2);
   const second = part(dim / 2, dim);
-  const negative = scope.typed(second.shape, 'Neg', [second]);
-  const quarter = scope.typed(turning.shape, 'Concat', [negative, first], { axis: -1 }); // turned by 90°
-  const rotated = scope.typed(turning.shape, 'Add', [
-    scope.typed(turning.shape, 'Mul', [turning, cos]),
-    scope.typed(turning.shape, 'Mul', [quarter, sin]),
-  ]);
+  const negative = scope.op('Neg', [second]);
+  const quarter = scope.op('Concat', [negative, first], { axis: -1 }); // turned by 90°
+  const rotated = scope.op('Add', [scope.op('Mul', [turning, cos]), scope.op('Mul', [quarter, sin])]);
   if (dim === headDim) return rotated;
-  return scope.typed(x.shape, 'Concat', [rotated, part(dim, headDim)], { axis: -1 });
+  return scope.op('Concat', [rotated, part(dim, headDim)], { axis: -1 });
 }

@@ -158,7 +158,7 @@ function addHead(
       return;
     case 'span': {
       const scores = linear(root.at('qa_outputs'), x, { inFeatures: features, outFeatures: 2, ...LINEAR });
-      const [start, end] = root.split(scores, 2, 1).map(part => root.op('Squeeze', [part, root.int64(-1)]));
+      const [start, end] = root.split(scores, 2).map(part => root.op('Squeeze', [part, root.int64(-1)]));
       network.output('start_logits', start!);
       network.output('end_logits', end!);
       return;

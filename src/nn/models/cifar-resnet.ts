@@ -107,10 +107,7 @@ function paddedShortcut(scope: Scope, x: Value, { inChannels, outChannels, strid
     scope.int64(2, 3),
     scope.int64(stride, stride),
   ]);
-  const shape = x.shape?.map((dim, i) =>
-    i === 1 ? outChannels : i > 1 && typeof dim === 'number' ? Math.ceil(dim / stride) : dim,
-  );
-  return scope.typed(shape, 'Pad', [halved, scope.int64(0, before, 0, 0, 0, after, 0, 0)]);
+  return scope.op('Pad', [halved, scope.int64(0, before, 0, 0, 0, after, 0, 0)]);
 }
 
 /** Option B: a strided 1×1 convolution and BatchNorm. */

@@ -35,6 +35,7 @@ export interface PhiOptions extends NetworkOptions {
  * A decoder in the manner of Phi-2, `input_ids` (batch, tokens) int64 → `logits` (batch, tokens, vocabulary): rotary
  * positions, attention and MLP side by side on one normalized input. Named as in Hugging Face's `PhiForCausalLM`.
  * Texts in a batch are of one length. The defaults are Phi-2.
+ * @throws WhittleError where the part of a head that rotates is odd
  * Li et al., "Textbooks are all you need II: phi-1.5 technical report", arXiv:2309.05463.
  */
 export function phi(options: PhiOptions = {}): Network {

@@ -104,7 +104,7 @@ function imageNetHead(
   const { inChannels, positions, classes, width } = options;
   const hidden = Math.max(1, Math.round(4096 * width));
   const init = { weightInit: normal(0.01), biasInit: zeros };
-  let y = flatten(scope, sevenBySeven(scope, x, positions, inChannels)); // (batch, inChannels · 49)
+  let y = flatten(scope, sevenBySeven(scope, x, positions)); // (batch, inChannels · 49)
   y = linear(scope.at('classifier', 0), y, { inFeatures: inChannels * 49, outFeatures: hidden, ...init });
   y = dropout(scope.at('classifier', 2), relu(scope.at('classifier', 1), y), 0.5);
   y = linear(scope.at('classifier', 3), y, { inFeatures: hidden, outFeatures: hidden, ...init });
@@ -113,9 +113,8 @@ function imageNetHead(
 }
 
 /** What torchvision's adaptive average pooling to 7 × 7 does where the sizes divide each other. */
-function sevenBySeven(scope: Scope, x: Value, positions: number, channels: number): Value {
+function sevenBySeven(scope: Scope, x: Value, positions: number): Value {
   if (positions === 7) return x;
   if (positions > 7) return averagePool2d(scope, x, { kernelSize: positions / 7 });
-  const shape = [x.shape?.[0] ?? null, channels, 7, 7];
-  return scope.typed(shape, 'Expand', [x, scope.int64(1, 1, 7, 7)]); // one position, repeated
+  return scope.op('Expand', [x, scope.int64(1, 1, 7, 7)]); // one position, repeated
 }

@@ -83,7 +83,7 @@ export function vit(options: VitOptions = {}): Network {
   const summary =
     pool === 'token'
       ? tokenAt(scope, norm(scope.at('norm'), x, features), 0)
-      : norm(scope.at('fc_norm'), meanOfTokens(scope, x, features), features);
+      : norm(scope.at('fc_norm'), meanOfTokens(scope, x), features);
   network.output(
     'logits',
     linear(scope.at('head'), summary, { inFeatures: features, outFeatures: classes, ...LINEAR }),
@@ -94,8 +94,8 @@ export function vit(options: VitOptions = {}): Network {
 const norm = (scope: Scope, x: Value, features: number): Value =>
   layerNorm(scope, x, { features, epsilon: 1e-6 });
 
-const meanOfTokens = (scope: Scope, x: Value, features: number): Value =>
-  scope.typed(['batch', features], 'ReduceMean', [x, scope.int64(1)], { keepdims: 0 });
+const meanOfTokens = (scope: Scope, x: Value): Value =>
+  scope.op('ReduceMean', [x, scope.int64(1)], { keepdims: 0 });
 
 interface EmbedOptions {
   readonly patchSize: number;
@@ -124,8 +124,8 @@ function embed(scope: Scope, images: Value, options: EmbedOptions): Value {
       initializer: normal(1e-6),
     });
     const shape = scope.op('Concat', [scope.dimension(images, 0), scope.int64(1, features)], { axis: 0 });
-    const each = scope.typed(['batch', 1, features], 'Expand', [token, shape]);
-    tokens = scope.typed(['batch', count, features], 'Concat', [each, tokens], { axis: 1 });
+    const each = scope.op('Expand', [token, shape]);
+    tokens = scope.op('Concat', [each, tokens], { axis: 1 });
   }
   const positions = scope.parameter('pos_embed', [1, count, features], {
     kind: 'embedding',

@@ -48,6 +48,7 @@ describe('elementwise operators', () => {
       for (const op of 'Floor Ceil Round Sqrt Reciprocal Neg Abs Sign'.split(' ')) c.op(op, [f]);
       c.op('Mul', [f, c.scalar(1.1, 'float32')]);
       c.op('Where', [c.op('Less', [a, b]), a, b]);
+      for (const fmod of [0, 1]) c.op('Mod', [c.op('Sub', [a, c.scalar(5)]), b], { fmod });
     });
   });
 });

@@ -50,6 +50,11 @@ describe('shape operators', () => {
         const half = c.op('Div', [c.op('Add', [at(2), c.scalar(1)]), c.scalar(2)]);
         c.op('ConstantOfShape', [c.op('Concat', [c.op('Unsqueeze', [half, c.ints(0)]), batch], { axis: 0 })]);
         c.op('Expand', [c.scalar(1, 'float32'), shape]);
+        // The way PyTorch writes expand(n, -1, …): ones in the place of -1.
+        const wish = c.op('Concat', [batch, c.ints(-1, -1)], { axis: 0 });
+        const ones = c.op('ConstantOfShape', [c.ints(3)], { value: Tensor.int64([1]) });
+        const open = c.op('Equal', [wish, c.op('Mul', [ones, c.scalar(-1)])]);
+        c.op('Expand', [c.input([1, 4, 2]), c.op('Where', [open, ones, wish])]);
         // The way PyTorch writes the pads of an operator: reversed pairs.
         const pads = c.op('Concat', [c.ints(0, 1, 0, 0), c.ints(0, 2)], { axis: 0 });
         const pairs = c.op('Reshape', [pads, c.ints(-1, 2)]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { cloneModel } from '../../../src/graph/clone.js';
 import { Graph } from '../../../src/graph/graph.js';
 import { Model } from '../../../src/graph/model.js';
-import { cloneModel } from '../../../src/graph/clone.js';
 import { removeDead } from '../../../src/graph/rewrite/index.js';
 import { Tensor } from '../../../src/graph/tensor.js';
 import type { Value } from '../../../src/graph/value.js';

@@ -1,4 +1,4 @@
-"""Writes models.json and layers.json: what PyTorch, torchvision, timm and transformers compute.
+"""Writes models.json, layers.json and the .safetensors files: what PyTorch, torchvision, timm and transformers compute.
 
     pip install torch torchvision timm transformers && python tests/nn/golden/make.py
 
@@ -8,6 +8,8 @@ fill.ts), so that full-size models can be compared. Stored are the names of the 
 import json
 import math
 import pathlib
+import shutil
+import tempfile
 
 import numpy as np
 import timm
@@ -190,7 +192,27 @@ def layers():
     yield "leaky-relu", nn.LeakyReLU(), x(2, 8)
 
 
+def checkpoints():
+    """Files as transformers saves them, with the outputs of the saved model."""
+    torch.manual_seed(0)
+    gpt = transformers.GPT2Config(vocab_size=61, n_embd=16, n_layer=1, n_head=2, n_positions=12)
+    tokens = {"input_ids": ids("input_ids", (2, 9), 61)}
+    yield "gpt2", transformers.GPT2LMHeadModel(gpt), tokens, lambda m, i: m(**i, use_cache=False).logits
+    small = dict(vocab_size=61, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    config = transformers.BertConfig(**small, max_position_embeddings=12)
+    texts = {**tokens, "token_type_ids": ids("token_type_ids", (2, 9), 2), "attention_mask": torch.ones(2, 9).long()}
+    yield "bert-mlm", transformers.BertForMaskedLM(config), texts, lambda m, i: m(**i).logits
+
+
 def main():
+    golden = {}
+    for name, model, inputs, call in checkpoints():
+        model.eval()
+        with tempfile.TemporaryDirectory() as folder:
+            model.save_pretrained(folder)
+            shutil.copy(pathlib.Path(folder) / "model.safetensors", HERE / f"{name}.safetensors")
+        golden[name] = numbers(call(model, inputs))
+    (HERE / "checkpoints.json").write_text(json.dumps(golden) + "\n")
     golden = {}
     for name, model, inputs, call in models():
         filled(model)

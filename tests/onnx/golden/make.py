@@ -3,6 +3,8 @@
 descriptor.json          every message of onnx.proto: fields with number, label and type
 everything.onnx          a model that uses every field of every message, each with fields unknown to onnx.proto
 everything.expected.onnx what must stand in the file after reading and writing it: the same, but tensors in raw_data
+changes.json             operators whose inputs, outputs or attributes changed between operator sets 7 and 21 so that an
+                         old node is not a new one
 """
 
 import json
@@ -10,7 +12,7 @@ import pathlib
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, defs, helper, numpy_helper
 from onnx import onnx_ml_pb2 as pb
 
 HERE = pathlib.Path(__file__).parent
@@ -170,6 +172,7 @@ def everything():
     graph.input.append(onnx.ValueInfoProto(name="strange", type=helper.make_tensor_type_proto(99, [1])))
     graph.input.append(helper.make_tensor_sequence_value_info("sequence", 1, None))
     graph.input.append(helper.make_sparse_tensor_value_info("sparse input", 1, [2, "k"]))
+    graph.input.append(onnx.ValueInfoProto(name="empty type", type=pb.TypeProto()))
     graph.quantization_annotation.append(fill(pb.TensorAnnotation()))
     graph.initializer[0].doc_string = "weight doc"
 
@@ -221,7 +224,34 @@ def expected(model):
     return model
 
 
+def breaking_changes():
+    """Inputs and attributes that went away or whose defaults changed, by operator and version."""
+    history = {}
+    for schema in defs.get_all_schemas_with_history():
+        if schema.domain == "":
+            history.setdefault(schema.name, []).append(schema)
+
+    def attribute(schema, name):
+        value = schema.attributes[name]
+        return value.default_value.SerializeToString() if value.default_value.type else None
+
+    found = []
+    for name, schemas in sorted(history.items()):
+        schemas.sort(key=lambda schema: schema.since_version)
+        for old, new in zip(schemas, schemas[1:]):
+            if not 7 < new.since_version <= 21:
+                continue
+            gone = [a for a in old.attributes if a not in new.attributes]
+            other = [a for a in old.attributes if a in new.attributes and attribute(old, a) != attribute(new, a)]
+            fewer = len(new.outputs) < len(old.outputs) or len(new.inputs) < len(old.inputs)
+            shifted = [i.name for i in old.inputs[1:] if i.name not in [j.name for j in new.inputs[: len(old.inputs)]]]
+            if gone or other or fewer or shifted or new.deprecated:
+                found.append({"op": name, "version": new.since_version})
+    return found
+
+
 def main():
+    (HERE / "changes.json").write_text(json.dumps(breaking_changes(), indent=1) + "\n")
     (HERE / "descriptor.json").write_text(json.dumps(descriptor(), indent=1) + "\n")
     model = everything()
     (HERE / "everything.onnx").write_bytes(model.SerializeToString(deterministic=True))

@@ -1,0 +1,86 @@
+import { type Allocation, allocateBytes, type Option, paretoFront } from './allocate.js';
+import type { Scored } from './score.js';
+import type { Sensitivity } from './sensitivity.js';
+import type { Site } from './sites.js';
+
+/** Everything known of one layer before the choice: what it takes, what it could take, and what that would do. */
+export interface LayerStudy {
+  readonly site: Site;
+  readonly bytesBefore: number;
+  readonly scored: readonly Scored[];
+  readonly sensitivity: Sensitivity;
+  /** Singular values of the weight in the norm of the outputs, largest first, where they were computed. */
+  readonly spectrum?: readonly number[];
+}
+
+/** A choice for every layer; `undefined` leaves one as it is. */
+export interface Plan {
+  readonly choice: ReadonlyMap<Site, Scored | undefined>;
+  /** Of the layers together, by the sum of what each takes. */
+  readonly layerBytes: number;
+  /** Predicted distortion of the outputs. */
+  readonly distortion: number;
+}
+
+/** Turns studies into plans. */
+export class Planner {
+  private readonly studies: readonly LayerStudy[];
+  private readonly options: readonly (readonly (Option & { scored: Scored | undefined })[])[];
+
+  constructor(studies: readonly LayerStudy[]) {
+    this.studies = studies;
+    this.options = studies.map(({ bytesBefore, scored, sensitivity }) => [
+      { bytes: bytesBefore, cost: 0, scored: undefined },
+      ...scored.map(s => ({ bytes: s.bytes, cost: sensitivity.predict(s.error), scored: s })),
+    ]);
+  }
+
+  /** All plans that are best for some price of a byte, from the smallest to the best. */
+  front(): Plan[] {
+    return paretoFront(this.options).map(allocation => this.plan(allocation));
+  }
+
+  /** The best plan whose layers take at most so many bytes; `undefined` where none does. */
+  within(layerBytes: number): Plan | undefined {
+    const allocation = allocateBytes(this.options, layerBytes);
+    return allocation && this.plan(allocation);
+  }
+
+  private plan({ choice, bytes, cost }: Allocation): Plan {
+    return {
+      choice: new Map(this.studies.map(({ site }, i) => [site, this.options[i]![choice[i]!]!.scored])),
+      layerBytes: bytes,
+      distortion: cost,
+    };
+  }
+}
+
+/** Points of a front at least `step` bytes apart, the first and the last among them. */
+export function thinFront(front: readonly Plan[], step: number): Plan[] {
+  const kept: Plan[] = [];
+  for (const plan of front) {
+    if (kept.length === 0 || plan.layerBytes - kept.at(-1)!.layerBytes >= step) kept.push(plan);
+  }
+  const last = front.at(-1);
+  if (last && kept.at(-1) !== last) kept.push(last);
+  return kept;
+}
+
+/**
+ * The smallest plan that passes a test, by bisection: plans are taken to pass from some size on. Where measurement is
+ * noisy it finds one such place.
+ * @returns `undefined` where even the last does not pass
+ */
+export async function smallestPassing(
+  front: readonly Plan[],
+  passes: (plan: Plan) => Promise<boolean>,
+): Promise<Plan | undefined> {
+  let low = 0;
+  let high = front.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (await passes(front[middle]!)) high = middle;
+    else low = middle + 1;
+  }
+  return front[low];
+}

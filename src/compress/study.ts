@@ -1,0 +1,96 @@
+import { observe } from '../calibrate/observe.js';
+import { WhittleError } from '../graph/errors.js';
+import type { Model } from '../graph/model.js';
+import type { Tensors } from '../runtime/index.js';
+import { captureInputs } from './capture.js';
+import { Layer } from './layer.js';
+import type { Candidate, Method } from './method.js';
+import type { Settings } from './options.js';
+import type { PhaseClock } from './phases.js';
+import { LayerProbe } from './probe.js';
+import { chooseByRule } from './rule.js';
+import { ByteScale, type Scored } from './score.js';
+import type { Site } from './sites.js';
+
+/** What is known of one layer: its size, and what candidates would make of it. */
+export interface LayerFindings {
+  readonly site: Site;
+  readonly bytesBefore: number;
+  readonly scored: readonly Scored[];
+  /** What the error rule alone would take; only looked for without a budget. */
+  readonly byRule?: Scored | undefined;
+}
+
+interface StudyOptions {
+  readonly methods: readonly Method[];
+  readonly settings: Settings;
+  readonly threads: number | undefined;
+  readonly clock: PhaseClock;
+}
+
+/**
+ * Observes every site's inputs and scores the candidates of all methods, group of sites by group, so that second
+ * moments are in memory for one group at a time.
+ */
+export async function studyLayers(
+  model: Model,
+  sites: readonly Site[],
+  samples: readonly Tensors[],
+  options: StudyOptions,
+): Promise<LayerFindings[]> {
+  const { threads, clock, settings } = options;
+  const observed = clock.start('observe', samples.length);
+  const findings: LayerFindings[] = [];
+  const groups = observe(model, sites, samples, { threads, onSample: done => observed(done) });
+  for await (const group of groups) {
+    const runs =
+      settings.rankSearch === 'forward'
+        ? await captureInputs(model, [...group.keys()], samples, { threads })
+        : undefined;
+    const scored = clock.start('score', sites.length);
+    for (const [site, observation] of group) {
+      scored(findings.length, site.value.name);
+      const layer = new Layer(site, observation);
+      const probe = runs?.get(site)?.length
+        ? new LayerProbe(site, model, runs.get(site)!, threads)
+        : undefined;
+      findings.push(await studyLayer(layer, new ByteScale(site, model), probe, options));
+      // Scoring is synchronous: let the progress be seen and an interrupt come in.
+      await new Promise(resolve => setImmediate(resolve));
+    }
+  }
+  return findings;
+}
+
+async function studyLayer(
+  layer: Layer,
+  scale: ByteScale,
+  probe: LayerProbe | undefined,
+  { methods, settings }: StudyOptions,
+): Promise<LayerFindings> {
+  const { site } = layer;
+  const { error } = settings;
+  const measure = (candidate: Candidate) => probe?.error(candidate) ?? layer.error(candidate.weight());
+  try {
+    if (settings.quality.length === 0 && settings.maxSize === undefined) {
+      const { chosen, tried } = await chooseByRule(layer, scale, methods, error ?? Infinity, measure);
+      return { site, bytesBefore: scale.before, scored: tried, byRule: chosen };
+    }
+    const scored: Scored[] = [];
+    for (const method of methods) {
+      for (const candidate of method.propose(layer)) {
+        const result = { candidate, bytes: scale.bytesOf(candidate), error: await measure(candidate) };
+        if (result.bytes < scale.before && result.error <= (error ?? Infinity)) scored.push(result);
+      }
+    }
+    return { site, bytesBefore: scale.before, scored };
+  } catch (cause) {
+    if (!(cause instanceof WhittleError)) throw cause;
+    throw new WhittleError(cause.message, {
+      node: site.uses[0]!.node.label,
+      value: site.value.name,
+      hint: `Leave it out with --exclude '${site.value.name}'`,
+      cause,
+    });
+  }
+}
