@@ -1,3 +1,5 @@
+import type { Batch } from '../datasets/dataset.js';
+import { WhittleError } from '../graph/errors.js';
 import type { Builder } from '../graph/ops/builder.js';
 import type { Value } from '../graph/value.js';
 import { crossEntropy, meanSquaredError } from './losses.js';
@@ -7,6 +9,11 @@ import type { StepContext } from './step/context.js';
 export interface Measured {
   readonly loss: Value;
   readonly metrics?: Readonly<Record<string, Value>>;
+  /**
+   * Looks at a batch before it is run, for what the graph would answer with an obscure error, or with none.
+   * @throws WhittleError
+   */
+  readonly check?: (batch: Batch) => void;
 }
 
 /** Builds the loss from a network's outputs and declares the inputs, such as labels, that it needs. */
@@ -41,13 +48,17 @@ export function classification(options: ClassificationOptions = {}): Objective {
         : context.input(labels, 'int64', shape.slice(0, -1));
       const loss = crossEntropy(b, logits, targets, { labelSmoothing: training ? labelSmoothing : 0 });
       const right = probabilities ? argMax(b, targets) : targets;
-      return { loss, metrics: { accuracy: hits(b, argMax(b, logits), right) } };
+      return {
+        loss,
+        metrics: { accuracy: hits(b, argMax(b, logits), right) },
+        ...(!probabilities && { check: batch => checkLabels(batch, labels, shape.at(-1)) }),
+      };
     },
   };
 }
 
 export interface LanguageModelOptions extends Omit<ClassificationOptions, 'soft'> {
-  /** Tokens of this label do not count; default −100. */
+  /** Tokens of this label do not count, e.g. −100; default none. */
   readonly ignoreIndex?: number;
 }
 
@@ -69,7 +80,8 @@ export function languageModel(options: LanguageModelOptions = {}): Objective {
         labelSmoothing: context.training ? labelSmoothing : 0,
         ...(ignoreIndex !== undefined && { ignoreIndex }),
       });
-      return { loss };
+      const check = (batch: Batch) => checkLabels(batch, labels, logits.shape?.at(-1), ignoreIndex);
+      return { loss, check };
     },
     derive: ({ loss }) => ({ perplexity: Math.exp(loss ?? Number.NaN) }),
   };
@@ -90,6 +102,21 @@ export function regression({ output, targets = 'targets' }: RegressionOptions): 
       return { loss: meanSquaredError(context.b, prediction, target) };
     },
   };
+}
+
+/** @throws WhittleError for a label that is no class: a GPU would read past the end without a word */
+function checkLabels(batch: Batch, name: string, classes: unknown, ignored?: number): void {
+  const tensor = batch[name];
+  if (typeof classes !== 'number' || tensor?.dtype !== 'int64') return;
+  const labels = tensor.data() as BigInt64Array;
+  for (let i = 0; i < labels.length; i++) {
+    const label = Number(labels[i]!);
+    if ((label >= 0 && label < classes) || label === ignored) continue;
+    throw new WhittleError(`label ${label} of example ${i} of the batch is not one of ${classes} classes`, {
+      value: name,
+      hint: `Labels count from 0 to ${classes - 1}. Does the network have as many outputs as there are classes?`,
+    });
+  }
 }
 
 const argMax = (b: Builder, x: Value): Value => b.op('ArgMax', [x], { axis: -1, keepdims: 0 });

@@ -15,7 +15,8 @@ export function randomFlip(options: RandomFlipOptions = {}): Transform {
     const size = channels * height * width;
     for (let i = 0; i < count; i++) {
       if (random.uniform() >= probability) continue;
-      for (let row = i * size; row < (i + 1) * size; row += width) result.subarray(row, row + width).reverse();
+      for (let row = i * size; row < (i + 1) * size; row += width)
+        result.subarray(row, row + width).reverse();
     }
     return { ...batch, [field]: Tensor.float32(batch[field]!.dims, result) };
   };

@@ -34,7 +34,8 @@ export function mixup(options: MixupOptions): Transform {
 
 function oneHot(batch: Batch, field: string, classes: number): Tensor {
   const labels = batch[field];
-  if (labels?.dims.length !== 1) throw new WhittleError('mixup needs one label per example', { value: field });
+  if (labels?.dims.length !== 1)
+    throw new WhittleError('mixup needs one label per example', { value: field });
   const result = new Float32Array(labels.size * classes);
   for (const [i, label] of labels.toNumbers().entries()) {
     if (!(label >= 0 && label < classes)) {

@@ -124,3 +124,12 @@ export class StepContext {
     return state;
   }
 }
+
+/** Makes a value an output of exactly this name. */
+export function addOutput(context: StepContext, value: Value, name: string): string {
+  const { b, graph } = context;
+  // The value may be an input, a constant, or an output already.
+  const free = value.producer && !graph.isOutput(value) ? value : b.op('Identity', [value]);
+  graph.reserveNames([name]);
+  return graph.addOutput(free, name).name;
+}

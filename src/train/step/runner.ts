@@ -89,6 +89,7 @@ export class StepRunner {
       seed: this.seed,
       lossScale: lossScaling ? this.lossScale.scale : 1,
     });
+    this.step.check?.(batch);
     await this.bind(batch).run();
     this.states.swap();
     this.batches++;

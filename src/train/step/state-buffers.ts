@@ -83,6 +83,14 @@ export class StateBuffers {
     memory.set(stored(slot, plain).toFloat32());
   }
 
+  /** The present tensor of a whole unit, in plain layout; not a copy where it is stored so. */
+  unit(input: string): Tensor {
+    const slot = this.slots.find(other => other.input === input);
+    if (!slot) throw new WhittleError('the step has no such state', { value: input });
+    const tensor = this.tensors(slot, this.present);
+    return slot.layout?.decode(tensor) ?? tensor;
+  }
+
   private copy(name: string, side: 0 | 1): Tensor {
     const [slot, part] = this.place(name);
     const tensor = this.tensors(slot, side);

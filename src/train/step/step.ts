@@ -1,12 +1,13 @@
+import type { Batch } from '../../datasets/dataset.js';
 import { gradients, typedBuilder } from '../../graph/autodiff/index.js';
 import { WhittleError } from '../../graph/errors.js';
 import type { Model } from '../../graph/model.js';
+import { removeDead } from '../../graph/rewrite/dead.js';
 import type { Value } from '../../graph/value.js';
 import { cloneNetwork } from '../../nn/clone.js';
 import type { Network } from '../../nn/network.js';
 import { seedDropout } from '../../nn/seed-dropout.js';
-import { removeUnused } from '../../nn/unused.js';
-import { StepContext } from './context.js';
+import { addOutput, StepContext } from './context.js';
 import { Groups } from './groups.js';
 import type { StepOptions, StepPass } from './options.js';
 import { fixSizes } from './sizes.js';
@@ -23,6 +24,8 @@ export interface TrainingStep {
   readonly batch: readonly BatchInput[];
   /** Outputs of one number; `loss` is the first. */
   readonly metrics: readonly string[];
+  /** What the objective says about a batch before it is run. */
+  readonly check: ((batch: Batch) => void) | undefined;
   /** The network after `prepare`, in training form, holding the initial parameters. */
   readonly network: Network;
   readonly units: readonly Unit[];
@@ -98,7 +101,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
   graph.outputs.length = 0;
   for (const [name, value] of metrics) addOutput(context, value, name);
   const states = update.finish((value, name) => addOutput(context, value, name));
-  removeUnused(graph);
+  removeDead(graph);
   graph.sort();
   let result = { model, states } as ReturnType<StepPass>;
   for (const pass of passes) result = pass(result);
@@ -107,6 +110,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
     scalars: context.scalars,
     batch: [...batchNames].map(({ name, dtype, shape }) => ({ name, dtype: dtype!, shape: shape ?? [] })),
     metrics: [...metrics.keys()],
+    check: measured.check,
     network: prepared,
     units,
     options,
@@ -131,14 +135,6 @@ export function unitOptions(options: StepOptions): Parameters<typeof planUnits>[
 const isOwn = (context: StepContext, input: Value): boolean =>
   context.scalars.some(({ name }) => name === input.name) ||
   context.states.some(({ state }) => state.value === input);
-
-function addOutput(context: StepContext, value: Value, name: string): string {
-  const { b, graph } = context;
-  // The value may be an input, a constant, or an output already.
-  const free = value.producer && !graph.isOutput(value) ? value : b.op('Identity', [value]);
-  graph.reserveNames([name]);
-  return graph.addOutput(free, name).name;
-}
 
 /** A 32-bit number that differs from batch to batch. */
 const mix = (seed: number, batch: number): number =>
