@@ -9,6 +9,7 @@
  *                                                              for machines that do other work meanwhile
  */
 import { availableParallelism } from 'node:os';
+import { blockedLayout, probeBlockedLayout } from '../src/runtime/layout/index.js';
 import {
   type Case,
   inTurns,
@@ -37,6 +38,8 @@ let peer: Promise<Torch | undefined> | undefined;
 async function measure(entry: TrainingModel): Promise<Measurement> {
   resetPeakMemory();
   const step = trainingStep(entry.build(), entry);
+  const block = standard ? undefined : await probeBlockedLayout();
+  if (block !== undefined) blockedLayout(step.model, { block });
   const trainer = await Trainer.start(step.model, step, entry.classes, {
     threads,
     ...(profile !== undefined && { profile }),
@@ -72,4 +75,3 @@ async function processorTime(work: () => unknown): Promise<number> {
 const cases: Case[] = MODELS.map(model => ({ name: model.name, run: () => measure(model) }));
 await runBenchmark(cases, argv);
 (await peer)?.stop();
-void standard;
