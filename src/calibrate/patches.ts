@@ -77,5 +77,4 @@ function oneHotConvolution(
   return graph.op('Reshape', [patches, ints(graph, [0, groups * channels, sizeOf(kernel), -1])]);
 }
 
-const ints = (graph: Graph, values: readonly number[]): Value =>
-  graph.constant(Tensor.int64(values), 'dims');
+const ints = (graph: Graph, values: readonly number[]): Value => graph.constant(Tensor.int64(values), 'dims');

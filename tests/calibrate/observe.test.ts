@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Moment, type Observation, observe } from '../../src/calibrate/observe.js';
 import { findSites, type Site } from '../../src/compress/sites.js';
-import { inferShapes } from '../../src/graph/infer/index.js';
 import { Graph, Model, Tensor, tensorType } from '../../src/graph/index.js';
+import { inferShapes } from '../../src/graph/infer/index.js';
 import { Random } from '../../src/random/random.js';
 import type { Tensors } from '../../src/runtime/index.js';
 import { numbers, oneLayer } from '../compress/one-layer.js';
@@ -110,7 +110,8 @@ describe('observe', () => {
         i < 0 || j < 0 || i >= height || j >= width
           ? 0
           : data[((n * group * channels + c) * height + i) * width + j]!;
-      const rows = Math.floor((height + pads[0]! + pads[2]! - dilations[0]! * (kh - 1) - 1) / strides[0]!) + 1;
+      const rows =
+        Math.floor((height + pads[0]! + pads[2]! - dilations[0]! * (kh - 1) - 1) / strides[0]!) + 1;
       const cols = Math.floor((width + pads[1]! + pads[3]! - dilations[1]! * (kw - 1) - 1) / strides[1]!) + 1;
       for (let n = 0; n < batch; n++) {
         for (let i = 0; i < rows; i++) {
