@@ -41,7 +41,7 @@ export function compressPage(
       layers.length > 0 &&
         section(
           'Layers',
-          html`<figure><div class="scroll" tabindex="0" role="group" aria-label="Layer map">${layerMap(layers, report.settings.error)}</div><figcaption>One column a layer. Pale: bytes before; coloured: after.</figcaption></figure>`,
+          html`<figure><div class="scroll" tabindex="0" role="group" aria-label="Layer map">${layerMap(layers, report.settings.error ?? 0)}</div><figcaption>One column a layer. Pale: bytes before; coloured: after.</figcaption></figure>`,
           layerTable(layers),
         ),
       optional('Spectra', curves(layers)),
