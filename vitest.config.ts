@@ -26,6 +26,7 @@ const browser: TestProjectConfiguration = {
   extends: true,
   test: {
     name: 'browser',
+    sequence: { groupOrder: 1 },
     include: ['tests/linalg/**/*.test.ts'],
     browser: {
       enabled: true,

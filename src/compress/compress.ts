@@ -1,5 +1,7 @@
+import type { Sample } from '../data/sample.js';
 import type { Model } from '../graph/model.js';
-import { modelByteLength } from '../onnx/index.js';
+import { type SavedModel, type SaveOptions, save } from '../onnx/files.node.js';
+import { encodeToBytes, modelByteLength } from '../onnx/index.js';
 import { VERSION } from '../version.js';
 import { parseSize } from './budget.js';
 import { countParameters, describeLayer, describeModel } from './build-report.js';
@@ -22,6 +24,12 @@ export interface CompressResult {
   /** The compressed model; the given one where nothing made it smaller. */
   readonly model: Model;
   readonly report: CompressReport;
+  /** The inputs of verification, to which `report.verification.outputs[…].worst` refers by index. */
+  readonly heldOut: readonly Sample[];
+  /** The file's bytes. @throws WhittleError above 2 GB */
+  bytes(): Uint8Array;
+  /** Writes the file (Node): to a temporary name first, then renamed. */
+  save(path: string, options?: SaveOptions): Promise<SavedModel>;
 }
 
 /**
@@ -87,7 +95,13 @@ export async function compress(original: Model, options: CompressOptions = {}): 
     phases: clock.phases,
     warnings: [...inputs.warnings, ...warnings],
   };
-  return { model: result, report: { ...report, verdict: verdictFor(report) } };
+  return {
+    model: result,
+    report: { ...report, verdict: verdictFor(report) },
+    heldOut: inputs.heldOut,
+    bytes: () => encodeToBytes(result),
+    save: (path, saveOptions) => save(result, path, saveOptions),
+  };
 }
 
 /** The choice for every layer: by the rule alone where nothing else is asked for, else by measurement. */
