@@ -81,7 +81,7 @@ describe('compress', () => {
 
   it('says when a budget cannot be met, and gives the nearest', async () => {
     const { report } = await compress(smallModel(), { ...settings, maxSize: 500 });
-    expect(report.warnings.join()).toMatch(/500 bytes cannot be reached/);
+    expect(report.warnings.join()).toMatch(/cannot reach 500 bytes/);
     expect(report.bytes.after).toBeLessThan(report.bytes.before);
   });
 
@@ -159,7 +159,7 @@ describe('compress', () => {
     [{ samples: { calibration: 0 } }, /positive integer/],
     [{ maxSize: 'large' }, /is no size/],
     [{ minQuality: 'good' }, /is no bound/],
-    [{ minQuality: 'score.exact>=1' }, /score named "exact"/],
+    [{ minQuality: 'score.exact>=1' }, /needs an evaluation/],
   ])('refuses %j', async (options, message) => {
     await expect(compress(smallModel(), { ...settings, ...options })).rejects.toThrow(message);
   });

@@ -39,7 +39,7 @@ describe('Layer', () => {
   );
 
   it('weighs the rows of a table by how often they are used', async () => {
-    const [{ layer }] = (await layersOf(oneLayer('Gather'))) as [{ layer: Layer }];
+    const { layer } = (await layersOf(oneLayer('Gather')))[0]!;
     const { data, rows, cols } = layer.matrix;
     const withoutRow = (row: number) => data.map((v, i) => (Math.floor(i / cols) === row ? 0 : v));
     const made = oneLayer('Gather').samples.flatMap(({ x }) => x!.toNumbers());
@@ -52,7 +52,7 @@ describe('Layer', () => {
   it.each(['MatMul x · W', 'Conv 2-D in groups'])(
     'whitening and feedback are factors of S: %s',
     async name => {
-      const [{ layer }] = (await layersOf(oneLayer(name))) as [{ layer: Layer }];
+      const { layer } = (await layersOf(oneLayer(name)))[0]!;
       const moment = layer.moment!;
       for (let g = 0; g < moment.groups; g++) {
         const { width } = moment;
