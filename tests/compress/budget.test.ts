@@ -27,14 +27,27 @@ describe('parseQuality', () => {
   });
 
   it('reads bounds on scores, absolute and against the original', () => {
-    expect(parseQuality('score.cer<=+0.5')).toMatchObject({ score: 'cer', atLeast: false, value: 0.5, relative: true });
-    expect(parseQuality('score.exact>=-1')).toMatchObject({ score: 'exact', atLeast: true, value: -1, relative: true });
+    expect(parseQuality('score.cer<=+0.5')).toMatchObject({
+      score: 'cer',
+      atLeast: false,
+      value: 0.5,
+      relative: true,
+    });
+    expect(parseQuality('score.exact>=-1')).toMatchObject({
+      score: 'exact',
+      atLeast: true,
+      value: -1,
+      relative: true,
+    });
     expect(parseQuality('score.exact >= 78')).toMatchObject({ value: 78, relative: false });
   });
 
-  it.each(['', 'cosine', 'cosine=x', 'cosine>=-0.1', 'error>=0.1', 'nice=1', 'score=3'])('refuses %j', text => {
-    expect(() => parseQuality(text)).toThrow();
-  });
+  it.each(['', 'cosine', 'cosine=x', 'cosine>=-0.1', 'error>=0.1', 'nice=1', 'score=3'])(
+    'refuses %j',
+    text => {
+      expect(() => parseQuality(text)).toThrow();
+    },
+  );
 });
 
 describe('holds', () => {

@@ -3,11 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { fromMatrix, permute, toMatrix } from '../../src/compress/matrix.js';
 import { Tensor } from '../../src/graph/tensor.js';
 
-const shaped = fc
-  .array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 })
-  .chain(dims =>
-    fc.tuple(fc.constant(dims), fc.shuffledSubarray(dims.map((_, i) => i), { minLength: dims.length })),
-  );
+const shaped = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 }).chain(dims =>
+  fc.tuple(
+    fc.constant(dims),
+    fc.shuffledSubarray(
+      dims.map((_, i) => i),
+      { minLength: dims.length },
+    ),
+  ),
+);
 
 describe('permute', () => {
   it('moves every element to where its index says', () => {
@@ -25,7 +29,8 @@ describe('permute', () => {
             rest = Math.floor(rest / outDims[axis]!);
           }
           let source = 0;
-          for (let axis = 0; axis < dims.length; axis++) source = source * dims[axis]! + index[perm.indexOf(axis)]!;
+          for (let axis = 0; axis < dims.length; axis++)
+            source = source * dims[axis]! + index[perm.indexOf(axis)]!;
           expect(result[i]).toBe(data[source]);
         }
       }),

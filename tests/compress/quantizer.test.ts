@@ -27,7 +27,8 @@ describe('quantizeRows', () => {
         expect(result.q.every(v => v >= -limit && v < limit)).toBe(true);
         expect(result.paddedCols % result.block).toBe(0);
         for (let r = 0; r < m.rows; r++) {
-          for (let c = m.cols; c < result.paddedCols; c++) expect(result.q[r * result.paddedCols + c]).toBe(0);
+          for (let c = m.cols; c < result.paddedCols; c++)
+            expect(result.q[r * result.paddedCols + c]).toBe(0);
         }
       }),
     );
