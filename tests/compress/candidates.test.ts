@@ -7,8 +7,8 @@ import { METHODS } from '../../src/compress/methods/index.js';
 import { findSites, type Site } from '../../src/compress/sites.js';
 import { writeChoices } from '../../src/compress/write.js';
 import { cloneModel } from '../../src/graph/clone.js';
-import { inferShapes } from '../../src/graph/infer/index.js';
 import { type Model, Tensor, type Value } from '../../src/graph/index.js';
+import { inferShapes } from '../../src/graph/infer/index.js';
 import { createSession, type Tensors } from '../../src/runtime/index.js';
 import { LAYER_NAMES, oneLayer } from './one-layer.js';
 
