@@ -1,5 +1,6 @@
 import type { Site } from '../compress/sites.js';
 import { cloneModel } from '../graph/clone.js';
+import { dtypeCode } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { Model } from '../graph/model.js';
@@ -59,8 +60,10 @@ export async function* observe(
   let room = 0;
   const seen = new Set<string>();
   for (const site of sites) {
-    const fresh = (inputVectors(site) ?? []).filter(({ key, width }) => width <= MAX_WIDTH && !seen.has(key));
-    const bytes = fresh.reduce((sum, vectors) => sum + momentBytes(vectors), 0);
+    const all = observable(site);
+    const fresh = all.filter(({ key }) => !seen.has(key));
+    // Uses of one weight have a sum besides.
+    const bytes = [...fresh, ...all.slice(1, 2)].reduce((sum, vectors) => sum + momentBytes(vectors), 0);
     if (passes.length === 0 || bytes > room) {
       passes.push([]);
       seen.clear();
@@ -88,44 +91,82 @@ async function observePass(
   const copyOf = (value: Value) => values.get(value)!;
   const { graph } = copy;
   const taps = new Map<string, Tap>();
-  const observations = new Map<Site, Observation>();
-  const tokens: { ids: Value; counts: Float64Array }[] = [];
+  const tapsOf = new Map<Site, Tap[]>();
+  const tokens = new Map<Site, Float64Array>();
   for (const site of sites) {
-    const vectors = inputVectors(site)?.filter(({ width }) => width <= MAX_WIDTH);
-    if (vectors && vectors.length > 0) {
-      for (const v of vectors) {
-        const known = taps.get(v.key);
-        if (!known) taps.set(v.key, new Tap(graph, v, copyOf(v.activation), model.opset));
-      }
-      observations.set(site, { moment: taps.get(vectors[0]!.key)!.moment });
+    const vectors = observable(site);
+    for (const v of vectors) {
+      if (!taps.has(v.key)) taps.set(v.key, new Tap(graph, v, copyOf(v.activation), model.opset));
+    }
+    if (vectors.length > 0) {
+      tapsOf.set(
+        site,
+        vectors.map(({ key }) => taps.get(key)!),
+      );
     } else if (site.kind === 'embedding' && !site.nested) {
-      const counts = new Float64Array(site.tensor.dims[0]!);
-      for (const { node } of site.uses) tokens.push({ ids: node.inputs[1]!, counts });
-      observations.set(site, { tokenCounts: counts });
-    } else {
-      observations.set(site, {});
+      tokens.set(site, new Float64Array(site.tensor.dims[0]!));
     }
   }
-  const expose = tokens
-    .map(({ ids }) => ids)
-    .filter(ids => !model.graph.inputs.includes(ids) && !ids.initializer);
+  const expose = new Set(
+    [...tokens.keys()].flatMap(tokenIds).filter(ids => !model.graph.inputs.includes(ids) && !ids.initializer),
+  );
   graph.outputs.length = 0;
   for (const tap of taps.values()) for (const value of tap.outputs) graph.addOutput(value);
   for (const ids of expose) if (!graph.isOutput(copyOf(ids))) graph.addOutput(copyOf(ids));
-  if (graph.outputs.length === 0) return observations;
-  const session = await createSession(copy, threads === undefined ? {} : { threads });
+  const session =
+    graph.outputs.length === 0
+      ? undefined
+      : await createSession(copy, threads === undefined ? {} : { threads });
   try {
     for (const [i, sample] of samples.entries()) {
-      const results: Tensors = { ...sample, ...(await session.run(sample)) };
+      const results: Tensors = { ...sample, ...(await session?.run(sample)) };
       for (const tap of taps.values()) tap.add(results);
-      for (const { ids, counts } of tokens) countTokens(results, ids, counts);
+      for (const [site, counts] of tokens) {
+        for (const ids of tokenIds(site)) countTokens(results, ids, counts);
+      }
       onSample(i + 1);
     }
   } finally {
-    await session.release();
+    await session?.release();
   }
-  return observations;
+  return new Map(
+    sites.map(site => {
+      const tokenCounts = tokens.get(site);
+      const moments = tapsOf.get(site)?.map(tap => tap.moment);
+      return [site, tokenCounts ? { tokenCounts } : moments ? { moment: sumOf(moments) } : {}];
+    }),
+  );
 }
+
+/** The vectors of a site whose second moment can be held. */
+const observable = (site: Site): InputVectors[] =>
+  (inputVectors(site) ?? []).filter(({ width }) => width <= MAX_WIDTH);
+
+const tokenIds = ({ uses }: Site): Value[] =>
+  uses.filter(({ node }) => node.opType === 'Gather').map(({ node }) => node.inputs[1]!);
+
+/** What several uses of one weight read, together. */
+function sumOf(moments: readonly Moment[]): Moment {
+  if (moments.length === 1) return moments[0]!;
+  const { groups, width } = moments[0]!;
+  const sum = emptyMoment(groups, width);
+  for (const { count, second, first } of moments) {
+    sum.count += count;
+    for (let g = 0; g < groups; g++) {
+      for (let i = 0; i < width * width; i++) sum.second[g]![i]! += second[g]![i]!;
+      for (let i = 0; i < width; i++) sum.first[g]![i]! += first[g]![i]!;
+    }
+  }
+  return sum;
+}
+
+const emptyMoment = (groups: number, width: number): Moment => ({
+  groups,
+  width,
+  count: 0,
+  second: Array.from({ length: groups }, () => new Float64Array(width * width)),
+  first: Array.from({ length: groups }, () => new Float64Array(width)),
+});
 
 /** The extra outputs that give one kind of vectors their sums. */
 class Tap {
@@ -136,17 +177,16 @@ class Tap {
   constructor(graph: Graph, vectors: InputVectors, activation: Value, opset: number) {
     const { groups, width } = vectors;
     this.activation = vectors.activation;
-    const laidOut = vectors.build(graph, activation);
+    // The sums of float16 numbers would leave its range.
+    const wide =
+      activation.dtype === 'float32'
+        ? activation
+        : graph.op('Cast', [activation], { to: dtypeCode('float32') });
+    const laidOut = vectors.build(graph, wide, opset);
     const { second, first } = sumNodes(graph, laidOut, opset);
-    const size = graph.op('Size', [laidOut]);
+    const size = graph.op('Size', [laidOut.value]);
     this.outputs = [second, first, size];
-    this.moment = {
-      groups,
-      width,
-      count: 0,
-      second: Array.from({ length: groups }, () => new Float64Array(width * width)),
-      first: Array.from({ length: groups }, () => new Float64Array(width)),
-    };
+    this.moment = emptyMoment(groups, width);
   }
 
   add(results: Tensors): void {

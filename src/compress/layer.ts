@@ -164,7 +164,7 @@ const DAMPING = 0.01;
  * U, upper triangular, with (S + damping)⁻¹ = Uᵀ U. Reversing rows and columns turns the Cholesky factor of S into an
  * upper one, S = V Vᵀ, and U = V⁻¹.
  */
-function feedbackFactor(second: Float64Array, width: number): FeedbackFactor {
+export function feedbackFactor(second: Float64Array, width: number): FeedbackFactor {
   const v = matrix(reverse(factorOf(reverse(second), width, DAMPING).data), width, width);
   const identity = new Float64Array(width * width);
   for (let i = 0; i < width; i++) identity[i * width + i] = 1;
