@@ -20,6 +20,8 @@ export interface Candidate {
   /** What a table shows, e.g. `int4 b32` or `svd int8`. */
   readonly label: string;
   readonly rank?: number;
+  /** Bits of one stored number, scales left out; absent where they differ. */
+  readonly bits?: number;
   /** The weight that it stands for, in matrix order (rows, cols). Made when it is asked for. */
   weight(): Float32Array;
   /** Rewrites the target; called any number of times, each time with another target. */
