@@ -120,7 +120,7 @@ const libraryCases: Case[] = [
     name: 'svd-512-jax-js',
     run: async () => {
       const { init, numpy: np } = await import('@jax-js/jax');
-      await init();
+      await init('wasm'); // Node has no WebGPU
       const a = gaussian([512, 512]);
       const times = await inTurns(
         () => time(() => svd(a)),

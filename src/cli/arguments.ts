@@ -44,6 +44,14 @@ export function fraction(text: string): number {
 /** Collects an option that may be given several times. */
 export const repeated = (text: string, earlier: readonly string[] = []): string[] => [...earlier, text];
 
+/** Names with commas between them. */
+export function list(text: string): string[] {
+  const names = text.split(',').map(name => name.trim());
+  if (names.some(name => name === ''))
+    throw new InvalidArgumentError('It must be names with commas between.');
+  return names;
+}
+
 /** The command line as one may paste it into a shell. */
 export const commandLine = (args: readonly string[]): string =>
   ['whittle', ...args]

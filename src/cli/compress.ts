@@ -1,9 +1,7 @@
 import { Command, Option } from 'commander';
-import { signatureOf } from '../compress/inputs.js';
-import type { CompressOptions } from '../compress/options.js';
+import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY, type Goal } from '../compress/options.js';
 import type { CompressReport } from '../compress/report.js';
 import { WhittleError } from '../graph/errors.js';
-import type { Model } from '../graph/model.js';
 import { compressPage } from '../report/pages/compress.js';
 import { compressText } from '../report/terminal/compress.js';
 import type { Provider } from '../runtime/options.js';
@@ -12,33 +10,33 @@ import {
   commandLine,
   examples,
   fraction,
-  nonNegativeInteger,
-  positiveInteger,
+  list,
   repeated,
   withCommonOptions,
 } from './arguments.js';
-import { loadEvaluation } from './evaluation.js';
+import { BudgetMissed } from './exit.js';
+import { measureLoad } from './footprint.js';
 import { readImages } from './images.js';
+import { type JobFlags, jobOptions, withInputOptions, withSelectionOptions } from './job.js';
 import { ProgressLine } from './progress.js';
 import { checkInput, checkTarget, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 
-const METHODS = ['auto', 'svd', 'quantize', 'svd+quantize'] as const;
+const METHODS = ['auto', 'svd', 'quantize', 'svd+quantize', 'lowrank'] as const;
+const GOALS = ['size', 'memory', 'speed'] as const;
 const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const;
 
-interface CompressFlags extends CommonOptions {
+interface CompressFlags extends CommonOptions, JobFlags {
   output?: string;
   method: (typeof METHODS)[number];
-  error: number;
-  calibration?: string;
-  tokenizer?: string;
-  shape?: string[];
-  samples?: number;
-  eval?: string;
-  include?: string[];
-  exclude?: string[];
-  seed: number;
-  threads?: number;
+  onlyMethods?: string[];
+  maxSize?: string;
+  minQuality?: string[];
+  maxLatency?: string;
+  goal?: Goal;
+  pareto?: boolean;
+  error?: number;
+  rankSearch?: 'closed' | 'forward';
   provider: Provider;
   dryRun?: boolean;
   /** `false` for --no-report. */
@@ -48,64 +46,74 @@ interface CompressFlags extends CommonOptions {
 
 /** `whittle compress MODEL -o OUT`: a smaller model, and what it cost. */
 export function compressVerb(terminal: Terminal): Command {
-  const command = withCommonOptions(
-    new Command('compress')
-      .summary('make a model smaller, and measure what that costs')
-      .description(
-        'Gives each layer the smallest form that keeps its output, then runs the original and the result in ONNX Runtime on inputs that took no part, and reports what changed.',
+  const command = new Command('compress')
+    .summary('make a model smaller, and measure what that costs')
+    .description(
+      `Finds the best file that any mix of methods can make for a budget, and verifies it in ONNX Runtime on inputs that took no part. Without a budget: the smallest whose layers keep --error ${DEFAULT_ERROR} and whose outputs keep ${DEFAULT_QUALITY}.`,
+    )
+    .argument('<model>', 'an ONNX file; it is never changed')
+    .option('-o, --output <file>', 'where the compressed model goes')
+    .option('--max-size <size>', 'budget: largest file, such as 6MB or 25%')
+    .option(
+      '--min-quality <bound>',
+      'budget: cosine=0.995, agree=98% (same top entry), error=0.05, or a score of --eval: score.cer<=+0.5 counts from the original, score.exact>=78 does not; repeatable',
+      repeated,
+    )
+    .option('--max-latency <share>', 'budget: longest time of a run against the original, such as 0.6x')
+    .addOption(
+      new Option('--goal <goal>', 'the form of the weights: smallest file, least memory, fastest').choices(
+        GOALS,
+      ),
+    )
+    .option('--pareto', 'measure the whole front of sizes; without a budget, take its knee')
+    .addOption(new Option('--method <method>', 'what to try for each layer').choices(METHODS).default('auto'))
+    .option('--only-methods <names>', 'of these, only some: quantize,lowrank', list)
+    .option(
+      '--error <number>',
+      `the most that a layer’s own output may be off, relative to its spread (default: ${DEFAULT_ERROR} without a budget, none with one)`,
+      fraction,
+    )
+    .addOption(
+      new Option(
+        '--rank-search <how>',
+        'a layer’s error by the closed form, or by running it (slow: to compare)',
       )
-      .argument('<model>', 'an ONNX file; it is never changed')
-      .option('-o, --output <file>', 'where the compressed model goes')
-      .addOption(
-        new Option('--method <method>', 'what to try for each layer').choices(METHODS).default('auto'),
-      )
-      .option(
-        '--error <number>',
-        'the most that a layer’s output may be off, relative to its size',
-        fraction,
-        0.05,
-      )
-      .option(
-        '--calibration <path>',
-        'inputs: a folder or file of .npy, .npz, images or text lines, or a .ts module (default: made up)',
-      )
-      .option('--tokenizer <file>', 'tokenizer.json for text inputs')
-      .option(
-        '--shape <name=sizes>',
-        'sizes of an input with open dimensions, such as x=1,3,48,320; repeatable',
-        repeated,
-      )
-      .option(
-        '--samples <count>',
-        'how many inputs to calibrate with, and how many others to verify with, at most',
-        positiveInteger,
-      )
-      .option('--eval <file>', 'a .ts or .js module whose function scores a model; run before and after')
-      .option('--include <pattern>', 'only layers of this name (* stands for anything); repeatable', repeated)
-      .option('--exclude <pattern>', 'not the layers of this name; repeatable', repeated)
-      .option('--seed <integer>', 'seed of everything random', nonNegativeInteger, 0)
-      .option('--threads <count>', 'threads of ONNX Runtime', positiveInteger)
-      .addOption(
-        new Option('--provider <name>', 'where to verify and time').choices(PROVIDERS).default('cpu'),
-      )
-      .option('--dry-run', 'measure and report, but write nothing')
-      .option('--report <file>', 'where the HTML report goes (default: the output’s name with .html)')
-      .option('--no-report', 'write no HTML report')
-      .option('--force', 'replace outputs that exist'),
-  ).addHelpText(
+        .choices(['closed', 'forward'])
+        .default('closed'),
+    );
+  withInputOptions(command).option(
+    '--eval <file>',
+    'a .ts or .js module whose function scores a model; run before and after',
+  );
+  withSelectionOptions(command)
+    .addOption(new Option('--provider <name>', 'where to verify and time').choices(PROVIDERS).default('cpu'))
+    .option('--dry-run', 'measure and report, but write no model')
+    .option('--report <file>', 'where the HTML report goes (default: the output’s name with .html)')
+    .option('--no-report', 'write no HTML report')
+    .option('--force', 'replace outputs that exist');
+  withCommonOptions(command).addHelpText(
     'after',
-    examples([
-      ['With made-up inputs, to see that it works:', 'whittle compress model.onnx -o small.onnx'],
+    `\nExit codes: 0, 1 for errors, 2 for a command line that makes no sense, 3 where the budget does not hold (the nearest file is written, and what it misses is said).\n${examples(
       [
-        'With your inputs and your own score:',
-        'whittle compress model.onnx -o small.onnx --calibration images --eval score.ts',
+        ['With made-up inputs, to see that it works:', 'whittle compress model.onnx -o small.onnx'],
+        [
+          'The best file of a quarter of the size:',
+          'whittle compress model.onnx -o small.onnx --max-size 25% --calibration images',
+        ],
+        [
+          'The smallest file that costs at most half a point of your own score:',
+          "whittle compress model.onnx -o small.onnx --min-quality 'score.exact>=-0.5' --eval score.ts --calibration images",
+        ],
+        [
+          'All sizes at once, to choose one:',
+          'whittle compress model.onnx --dry-run --pareto --report front.html --calibration images',
+        ],
+        [
+          'Only quantize, and leave the last layer alone:',
+          "whittle compress model.onnx -o small.onnx --method quantize --exclude 'head*'",
+        ],
       ],
-      [
-        'Only quantize, and leave the last layer alone:',
-        "whittle compress model.onnx -o small.onnx --method quantize --exclude 'head*'",
-      ],
-      ['What would come out:', 'whittle compress model.onnx --dry-run'],
-    ]),
+    )}`,
   );
   return command.action((path: string, flags: CompressFlags) => {
     if (flags.output === undefined && !flags.dryRun) {
@@ -131,51 +139,53 @@ async function compressModel(
   ]);
   const { signal } = terminal;
   const model = await loadModel(path);
-  const options = await engineOptions(model, flags);
+  const options: CompressOptions = {
+    ...(await jobOptions(model, flags)),
+    ...budgetOptions(flags),
+    spectra: targets.report !== undefined || flags.json === true,
+    signal,
+  };
   const progress = new ProgressLine(terminal);
-  const result = await compress(model, { ...options, signal, onProgress: progress.update }).finally(() =>
+  const result = await compress(model, { ...options, onProgress: progress.update }).finally(() =>
     progress.end(),
   );
   signal.throwIfAborted();
-  const report: CompressReport = { ...result.report, command: commandLine(args) };
   if (targets.model !== undefined) await saveModel(result.model, targets.model, { signal });
+  const load = targets.model && (await measureLoad(path, targets.model, result.heldOut[0]!));
+  const report: CompressReport = {
+    ...result.report,
+    command: commandLine(args),
+    ...(load && { load }),
+  };
   if (targets.report !== undefined) {
     await writeText(targets.report, compressPage(report, { images: await readImages(report.worst) }));
   }
-  if (flags.json) return terminal.out(`${JSON.stringify(report, null, 2)}\n`);
-  terminal.out(`${compressText(report, terminal)}\n\n`);
-  const written = [
-    targets.model !== undefined && `Model:  ${targets.model}\n`,
-    targets.report !== undefined && `Report: ${targets.report}\n`,
-  ].filter(Boolean);
-  terminal.out(written.join('') || 'Nothing was written, as asked.\n');
+  if (flags.json) terminal.out(`${JSON.stringify(report, null, 2)}\n`);
+  else {
+    terminal.out(`${compressText(report, terminal)}\n\n`);
+    const written = [
+      targets.model !== undefined && `Model:  ${targets.model}\n`,
+      targets.report !== undefined && `Report: ${targets.report}\n`,
+    ].filter(Boolean);
+    terminal.out(written.join('') || 'Nothing was written, as asked.\n');
+  }
+  if (report.budget.some(({ held }) => !held)) throw new BudgetMissed();
 }
 
-/** What the flags mean to the engine; opens the inputs and loads the evaluation. */
-async function engineOptions(model: Model, flags: CompressFlags): Promise<CompressOptions> {
-  const { openInputs, parseShapes, vocabularySize } = await import('../data/index.node.js');
-  const signature = signatureOf(model);
-  const samples = flags.samples;
-  const inputs = await openInputs(flags.calibration, signature, {
-    ...(flags.tokenizer !== undefined && { tokenizer: flags.tokenizer }),
-    generated: {
-      ...parseShapes(flags.shape ?? [], signature),
-      seed: flags.seed,
-      ...(samples !== undefined && { count: 2 * samples }),
-      vocabulary: Object.fromEntries(signature.map(({ name }) => [name, vocabularySize(model.graph, name)])),
-    },
-  });
+function budgetOptions(flags: CompressFlags): CompressOptions {
+  const { method, onlyMethods, maxSize, minQuality, maxLatency, goal, pareto, error, rankSearch, provider } =
+    flags;
   return {
-    method: flags.method,
-    error: flags.error,
-    seed: flags.seed,
-    provider: flags.provider,
-    inputs,
-    ...(samples !== undefined && { samples: { calibration: samples, verification: samples } }),
-    ...(flags.threads !== undefined && { threads: flags.threads }),
-    ...(flags.include !== undefined && { include: flags.include }),
-    ...(flags.exclude !== undefined && { exclude: flags.exclude }),
-    ...(flags.eval !== undefined && { evaluate: await loadEvaluation(flags.eval) }),
+    method,
+    provider,
+    ...(onlyMethods !== undefined && { onlyMethods }),
+    ...(maxSize !== undefined && { maxSize }),
+    ...(minQuality !== undefined && { minQuality }),
+    ...(maxLatency !== undefined && { maxLatency }),
+    ...(goal !== undefined && { goal }),
+    ...(pareto !== undefined && { pareto }),
+    ...(error !== undefined && { error }),
+    ...(rankSearch !== undefined && { rankSearch }),
   };
 }
 
@@ -184,7 +194,7 @@ async function targetsOf(path: string, flags: CompressFlags): Promise<{ model?: 
   const model = flags.dryRun ? undefined : flags.output;
   const page =
     typeof flags.report === 'string' ? flags.report : model === undefined ? undefined : `${model}.html`;
-  const report = flags.report === false || flags.dryRun ? undefined : page;
+  const report = flags.report === false ? undefined : page;
   const inputs = [path, ...(flags.eval === undefined ? [] : [flags.eval])];
   if (model !== undefined && model === report) {
     throw new WhittleError('model and report would be the same file', {

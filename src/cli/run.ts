@@ -1,11 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.js';
-import { explainError } from './errors.js';
+import { explainError, Stopped } from './errors.js';
+import { BudgetMissed, EXIT } from './exit.js';
 import type { Terminal } from './terminal.js';
 import { VERBS } from './verbs.js';
-
-/** Exit codes: all well, an error that the message explains, a command line that makes no sense, Ctrl-C. */
-const EXIT = { ok: 0, error: 1, usage: 2, interrupted: 130 } as const;
 
 /**
  * Runs the command line.
@@ -20,8 +18,9 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   } catch (error) {
     // Commander has printed its message, or the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof BudgetMissed) return EXIT.budgetMissed;
     if (terminal.signal.aborted) {
-      terminal.err('Stopped. Nothing was written.\n');
+      terminal.err(error instanceof Stopped ? `${error.message}\n` : 'Stopped. Nothing was written.\n');
       return EXIT.interrupted;
     }
     terminal.err(explainError(error, { verbose, colours: terminal.errorColours }));

@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import { compressVerb } from './compress.js';
 import { inspectVerb } from './inspect.js';
 import type { Terminal } from './terminal.js';
+import { trainVerb } from './train.js';
 
 /** Makes a verb's command, which writes to this terminal. */
 export type Verb = (terminal: Terminal) => Command;
 
 /** All verbs, in the order of the help. A new one is a file and a line here. */
-export const VERBS: readonly Verb[] = [inspectVerb, compressVerb];
+export const VERBS: readonly Verb[] = [inspectVerb, compressVerb, trainVerb];

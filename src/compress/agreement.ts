@@ -1,32 +1,21 @@
 import type { Tensor } from '../graph/tensor.js';
+import { bootstrapInterval } from './bootstrap.js';
 import type { OutputAgreement } from './report.js';
 
-/** ‖y − ŷ‖ / ‖y‖ over any number of arrays, in float64. */
-export class ErrorSum {
-  private difference = 0;
-  private norm = 0;
-
-  add(expected: ArrayLike<number>, actual: ArrayLike<number>): void {
-    for (let i = 0; i < expected.length; i++) {
-      const error = expected[i]! - actual[i]!;
-      this.difference += error * error;
-      this.norm += expected[i]! * expected[i]!;
-    }
-  }
-
-  /** 0 for nothing at all, infinite where something came of nothing, NaN where a NaN was met. */
-  get relative(): number {
-    if (this.difference === 0) return 0;
-    return Math.sqrt(this.difference / this.norm);
-  }
+/** What one sample adds to the comparison of an output. */
+interface SampleAgreement {
+  /** ‖y − ŷ‖² and ‖y‖². */
+  readonly difference: number;
+  readonly norm: number;
+  readonly cosine: number;
+  /** Positions whose largest entry is the same, and all positions. */
+  readonly same: number;
+  readonly positions: number;
 }
 
 /** Compares one output of two models over many inputs. */
 export class Agreement {
-  private readonly errors = new ErrorSum();
-  private readonly cosines: number[] = [];
-  private same = 0;
-  private positions = 0;
+  private readonly samples: SampleAgreement[] = [];
   readonly name: string;
 
   constructor(name: string) {
@@ -36,30 +25,91 @@ export class Agreement {
   add(expected: Tensor, actual: Tensor): void {
     const y = expected.toFloat32();
     const z = actual.toFloat32();
-    this.errors.add(y, z);
-    this.cosines.push(cosine(y, z));
-    const width = expected.dims.at(-1) ?? 1;
-    // Rows of class scores have meaning up to (batch, positions, classes); a picture's rows do not.
-    if (expected.dims.length < 2 || expected.dims.length > 3 || width < 2) return;
-    for (let start = 0; start < y.length; start += width) {
-      this.positions++;
-      if (argmax(y, start, width) === argmax(z, start, width)) this.same++;
-    }
+    this.samples.push({ ...distance(y, z), cosine: cosine(y, z), ...topEntries(expected.dims, y, z) });
   }
 
   get result(): OutputAgreement {
-    const order = this.cosines.map((value, sample) => ({ sample, cosine: value }));
+    const { samples } = this;
+    const order = samples.map(({ cosine }, sample) => ({ sample, cosine }));
     order.sort((a, b) => a.cosine - b.cosine);
-    const mean = this.cosines.reduce((sum, value) => sum + value, 0) / this.cosines.length;
+    const interval = (statistic: (some: Iterable<SampleAgreement>) => number) =>
+      bootstrapInterval(samples.length, selection => statistic(pick(samples, selection)));
+    const hasTop1 = samples.some(({ positions }) => positions > 0);
+    const intervals = {
+      relativeError: interval(relativeError),
+      cosine: interval(meanCosine),
+      ...(hasTop1 && { top1: interval(top1) }),
+    };
     return {
       name: this.name,
-      relativeError: this.errors.relative,
-      cosine: mean,
+      relativeError: relativeError(samples),
+      cosine: meanCosine(samples),
       cosine5: order[Math.floor(0.05 * order.length)]!.cosine,
-      ...(this.positions > 0 && { top1: this.same / this.positions }),
+      ...(hasTop1 && { top1: top1(samples) }),
+      intervals: Object.fromEntries(Object.entries(intervals).filter(([, value]) => value)),
       worst: order.slice(0, 5),
     };
   }
+}
+
+function* pick<T>(items: readonly T[], indices: Iterable<number>): Generator<T> {
+  for (const index of indices) yield items[index]!;
+}
+
+/** ‖y − ŷ‖ / ‖y‖: 0 for nothing at all, infinite where something came of nothing, NaN where a NaN was met. */
+function relativeError(samples: Iterable<SampleAgreement>): number {
+  let difference = 0;
+  let norm = 0;
+  for (const sample of samples) {
+    difference += sample.difference;
+    norm += sample.norm;
+  }
+  return difference === 0 ? 0 : Math.sqrt(difference / norm);
+}
+
+function meanCosine(samples: Iterable<SampleAgreement>): number {
+  let sum = 0;
+  let count = 0;
+  for (const { cosine } of samples) {
+    sum += cosine;
+    count++;
+  }
+  return sum / count;
+}
+
+function top1(samples: Iterable<SampleAgreement>): number {
+  let same = 0;
+  let positions = 0;
+  for (const sample of samples) {
+    same += sample.same;
+    positions += sample.positions;
+  }
+  return same / positions;
+}
+
+function distance(y: Float32Array, z: Float32Array): Pick<SampleAgreement, 'difference' | 'norm'> {
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < y.length; i++) {
+    difference += (y[i]! - z[i]!) ** 2;
+    norm += y[i]! * y[i]!;
+  }
+  return { difference, norm };
+}
+
+/** Rows of class scores have meaning up to (batch, positions, classes); a picture's rows do not. */
+function topEntries(
+  dims: readonly number[],
+  y: Float32Array,
+  z: Float32Array,
+): Pick<SampleAgreement, 'same' | 'positions'> {
+  const width = dims.at(-1) ?? 1;
+  if (dims.length < 2 || dims.length > 3 || width < 2) return { same: 0, positions: 0 };
+  let same = 0;
+  for (let start = 0; start < y.length; start += width) {
+    if (argmax(y, start, width) === argmax(z, start, width)) same++;
+  }
+  return { same, positions: y.length / width };
 }
 
 /** 1 for two zero vectors, 0 where only one is zero. */

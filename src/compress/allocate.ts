@@ -19,7 +19,7 @@ export interface Allocation {
  * (Everett 1963, "Generalized Lagrange Multiplier Method"; Shoham and Gersho 1988 for bit allocation.)
  * @param options for each site at least one option
  */
-export function paretoFront(options: readonly (readonly Option[])[]): Allocation[] {
+export function allocationFront(options: readonly (readonly Option[])[]): Allocation[] {
   const hulls = options.map(lowerHull);
   const moves = hulls.flatMap((hull, site) =>
     hull.slice(1).map((to, i) => {
@@ -74,7 +74,7 @@ export function allocateBytes(
   options: readonly (readonly Option[])[],
   budget: number,
 ): Allocation | undefined {
-  const fitting = paretoFront(options).findLast(allocation => allocation.bytes <= budget);
+  const fitting = allocationFront(options).findLast(allocation => allocation.bytes <= budget);
   if (!fitting) return undefined;
   const choice = [...fitting.choice];
   let { bytes, cost } = fitting;
@@ -97,5 +97,5 @@ export function allocateBytes(
 
 /** The allocation of fewest bytes whose cost stays within a bound; `undefined` where even the best exceeds it. */
 export function allocateCost(options: readonly (readonly Option[])[], bound: number): Allocation | undefined {
-  return paretoFront(options).find(allocation => allocation.cost <= bound);
+  return allocationFront(options).find(allocation => allocation.cost <= bound);
 }

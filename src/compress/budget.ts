@@ -86,6 +86,11 @@ export function parseQuality(text: string): QualityBound {
   }
   // Scores are in the user's own unit; cosine and agreement are shares.
   const unit = percent === '%' && measure !== 'score' ? 100 : 1;
+  if (measure !== 'score' && (atLeast ? value / unit > 1 : value === 0)) {
+    throw new WhittleError(`"${text}" cannot hold`, {
+      hint: atLeast ? `Nothing has more than ${name}=1` : 'Every compression changes the outputs a little',
+    });
+  }
   return {
     measure,
     ...(score !== undefined && { score }),
@@ -94,4 +99,14 @@ export function parseQuality(text: string): QualityBound {
     relative: sign !== '',
     text: text.trim(),
   };
+}
+
+/** One part of a budget, and whether the result holds it. */
+export interface BudgetOutcome {
+  /** As the user wrote it. */
+  readonly bound: string;
+  readonly limit: number;
+  /** By the written file, or on inputs that took no part in the search. */
+  readonly measured: number;
+  readonly held: boolean;
 }

@@ -68,7 +68,7 @@ function reasonFor(
     return findings.byRule
       ? `smallest within ${+((error ?? 0) * 100).toPrecision(3)}%`
       : 'best for the budget';
-  return findings.scored.length === 0 ? 'nothing keeps the rule' : 'the budget spares it';
+  return findings.scored.length === 0 ? 'nothing makes it smaller' : 'the budget spares it';
 }
 
 /** Elements of all constants in use. */

@@ -1,6 +1,16 @@
+export type { Budget, BudgetOutcome } from './budget.js';
 export { type CompressResult, compress } from './compress.js';
 export type { Candidate, Method, RewriteTarget } from './method.js';
 export type { MethodName } from './methods/index.js';
-export type { CompressOptions } from './options.js';
-export type { CompressReport, LayerReport, OutputAgreement, Progress, ScoreRow } from './report.js';
+export type { CompressOptions, Goal } from './options.js';
+export { type MeasuredFront, paretoFront, type WritablePoint } from './pareto.js';
+export type {
+  CompressReport,
+  LayerReport,
+  OutputAgreement,
+  ParetoPoint,
+  ParetoReport,
+  Progress,
+  ScoreRow,
+} from './report.js';
 export { findSites, type Site, type SiteKind } from './sites.js';

@@ -3,15 +3,30 @@ import type { InputSource } from '../data/sample.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Provider } from '../runtime/index.js';
 import { type Budget, parseQuality, type QualityBound } from './budget.js';
+import type { Method } from './method.js';
 import { METHODS, type MethodName } from './methods/index.js';
 import type { Progress } from './report.js';
+
+/** What the result is for, which decides the form in which weights are written. */
+export type Goal = 'size' | 'memory' | 'speed';
 
 export interface CompressOptions extends Budget {
   /** Default `auto`: whatever mix of all methods is smallest. */
   method?: MethodName;
+  /** Of the methods that `method` tries, only these, by name. */
+  onlyMethods?: readonly string[];
+  /** Default `size`: the smallest download. */
+  goal?: Goal;
+  /**
+   * Measure the whole front of sizes and qualities too. Without a budget the result is then its knee: from there on
+   * quality falls faster than bytes do.
+   */
+  pareto?: boolean;
+  /** Singular values of the largest weights in the report. */
+  spectra?: boolean;
   /**
    * The per-layer rule: largest ‖y − ŷ‖ / ‖y − ȳ‖ of a layer's output on the calibration inputs. Default 0.05; with a
-   * budget there is none unless it is given.
+   * budget or `pareto` there is none unless it is given.
    */
   error?: number;
   /**
@@ -37,6 +52,8 @@ export interface CompressOptions extends Budget {
   threads?: number;
   /** Where verification and timing run; layers are always studied on the processor. */
   provider?: Provider;
+  /** Whether to time both models, about a second each; default true. */
+  timing?: boolean;
   onProgress?: (progress: Progress) => void;
   /** Stops the work at the next layer or sample. */
   signal?: AbortSignal;
@@ -44,6 +61,9 @@ export interface CompressOptions extends Budget {
 
 export interface Settings {
   readonly method: MethodName;
+  readonly methods: readonly Method[];
+  readonly goal: Goal;
+  readonly pareto: boolean;
   readonly error: number | undefined;
   readonly rankSearch: 'closed' | 'forward';
   readonly calibration: number;
@@ -57,19 +77,29 @@ export interface Settings {
  * What the outputs must keep when the user sets no budget: a mix that keeps the rule in every layer can still add up
  * to a model that is of no use.
  */
-const DEFAULT_QUALITY = 'cosine=0.998';
+export const DEFAULT_QUALITY = 'cosine=0.998';
+/** The per-layer rule that goes with it. */
+export const DEFAULT_ERROR = 0.05;
 
 /** Fills in the defaults. @throws WhittleError for values out of range */
 export function readOptions(options: CompressOptions): Settings {
-  const { method = 'auto', seed = 0, rankSearch = 'closed' } = options;
+  const { method = 'auto', seed = 0, rankSearch = 'closed', goal = 'size', pareto = false } = options;
   if (!(method in METHODS)) {
     throw new WhittleError(`there is no method "${method}"`, {
       hint: `Take one of ${Object.keys(METHODS).join(', ')}`,
     });
   }
+  if (goal !== 'size' || options.maxLatency !== undefined) {
+    throw new WhittleError(
+      options.maxLatency === undefined
+        ? `weights cannot be written for ${goal} yet`
+        : 'a bound on latency needs forms of the weights that run faster, which do not exist yet',
+      { hint: 'Compress for size, and read in the report what that does to the time' },
+    );
+  }
   const bounds = typeof options.minQuality === 'string' ? [options.minQuality] : (options.minQuality ?? []);
   const hasBudget = options.maxSize !== undefined || bounds.length > 0;
-  const error = options.error ?? (hasBudget ? undefined : 0.05);
+  const error = options.error ?? (hasBudget || pareto ? undefined : DEFAULT_ERROR);
   if (error !== undefined && !(error > 0 && error < 1)) {
     throw new WhittleError(`the error must lie between 0 and 1, not ${error}`, {
       hint: '0.05 allows each layer a relative output error of 5%',
@@ -82,17 +112,41 @@ export function readOptions(options: CompressOptions): Settings {
     }
   }
   // A single method under the rule alone is what the sources measured; the guard belongs to the mix.
-  const guarded = !hasBudget && method === 'auto';
+  const guarded = !hasBudget && !pareto && method === 'auto';
+  const quality = (guarded ? [DEFAULT_QUALITY] : bounds).map(parseQuality);
+  const unscored = quality.find(({ measure }) => measure === 'score');
+  if (unscored && !options.evaluate) {
+    throw new WhittleError(`the bound "${unscored.text}" needs an evaluation that returns scores`, {
+      hint: 'Give one with --eval FILE.ts',
+    });
+  }
   return {
     method,
+    methods: methodsOf(method, options.onlyMethods),
+    goal,
+    pareto,
     error,
     rankSearch,
     calibration,
     verification,
     seed,
-    maxSize: options.maxSize,
-    quality: (guarded ? [DEFAULT_QUALITY] : bounds).map(parseQuality),
+    // A front needs every candidate, as a budget does: this one holds whatever is chosen.
+    maxSize: options.maxSize ?? (pareto && bounds.length === 0 ? '100%' : undefined),
+    quality,
   };
+}
+
+function methodsOf(method: MethodName, only: readonly string[] | undefined): readonly Method[] {
+  const methods: readonly Method[] = METHODS[method];
+  if (only === undefined) return methods;
+  const unknown = only.find(name => !methods.some(m => m.name === name));
+  if (unknown !== undefined || only.length === 0) {
+    throw new WhittleError(
+      unknown === undefined ? 'no method is left' : `"${method}" has no method "${unknown}"`,
+      { hint: `Its methods are ${[...new Set(methods.map(({ name }) => name))].join(', ')}` },
+    );
+  }
+  return methods.filter(({ name }) => only.includes(name));
 }
 
 /** Whether a layer's names pass the patterns. */

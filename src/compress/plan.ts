@@ -1,4 +1,4 @@
-import { type Allocation, allocateBytes, type Option, paretoFront } from './allocate.js';
+import { type Allocation, allocateBytes, allocationFront, type Option } from './allocate.js';
 import type { Scored } from './score.js';
 import type { Sensitivity } from './sensitivity.js';
 import type { Site } from './sites.js';
@@ -37,7 +37,7 @@ export class Planner {
 
   /** All plans that are best for some price of a byte, from the smallest to the best. */
   front(): Plan[] {
-    return paretoFront(this.options).map(allocation => this.plan(allocation));
+    return allocationFront(this.options).map(allocation => this.plan(allocation));
   }
 
   /** The best plan whose layers take at most so many bytes; `undefined` where none does. */

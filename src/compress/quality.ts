@@ -1,5 +1,5 @@
 import { WhittleError } from '../graph/errors.js';
-import type { QualityBound } from './budget.js';
+import type { BudgetOutcome, QualityBound } from './budget.js';
 import type { OutputAgreement, ScoreRow } from './report.js';
 
 /** What was measured of a compressed model. */
@@ -45,4 +45,20 @@ export function measureOf(
     });
   }
   return { value: bound.atLeast ? Math.min(...known) : Math.max(...known), limit: bound.value };
+}
+
+/** Every part of the budget against what was measured in the end. */
+export function budgetOutcomes(
+  bounds: readonly QualityBound[],
+  size: { readonly text: string; readonly limit: number } | undefined,
+  quality: MeasuredQuality,
+  bytes: number,
+): BudgetOutcome[] {
+  return [
+    ...(size ? [{ bound: size.text, limit: size.limit, measured: bytes, held: bytes <= size.limit }] : []),
+    ...bounds.map(bound => {
+      const { value, limit } = measureOf(bound, quality);
+      return { bound: bound.text, limit, measured: value, held: holds(bound, quality) };
+    }),
+  ];
 }

@@ -1,3 +1,6 @@
+import type { Interval } from './bootstrap.js';
+import type { BudgetOutcome } from './budget.js';
+
 /**
  * What a compression measured, as plain JSON: `whittle compress --json` prints it, the HTML page and the terminal
  * show it, and a program reads it as `result.report`. Sizes are bytes of files, times milliseconds, errors relative
@@ -24,8 +27,14 @@ export interface CompressReport {
   /** Whether the input was kept as it was, because nothing made it smaller. */
   unchanged: boolean;
   bytes: { before: number; after: number };
+  /** What was asked for, and whether it holds; empty where nothing was. */
+  budget: BudgetOutcome[];
   /** Stored weight elements (a factorized layer has fewer, a quantized one as many). */
   parameters: { before: number; after: number };
+  /** Floating-point operations of one run on the first verification input; absent where an operator's are unknown. */
+  flops?: { before: number; after: number };
+  /** What loading the file takes in a process of its own: time, and the memory that stays taken after one run. */
+  load?: { beforeMs: number; afterMs: number; beforeBytes: number; afterBytes: number; runs: number };
   /** Median time of one run, both models interleaved on the same inputs, one machine. */
   time?: { beforeMs: number; afterMs: number; runs: number; provider: string };
   calibration: InputsUsed;
@@ -36,10 +45,32 @@ export interface CompressReport {
   scores: ScoreRow[];
   /** Inputs that got worse by the evaluation, worst first; a few. */
   worst: SampleChange[];
+  /** How the samples' own scores of the evaluation changed on average. */
+  perSample?: MeanChange;
+  /** The whole front of sizes and qualities, where it was asked for. */
+  pareto?: ParetoReport;
   layers: LayerReport[];
   phases: { name: string; ms: number }[];
   /** Things the reader should know before trusting the numbers. */
   warnings: string[];
+}
+
+export interface ParetoReport {
+  /** The best mix of all methods at several sizes, smallest first. */
+  points: ParetoPoint[];
+  /** What each method reaches alone. */
+  methods: { method: string; points: ParetoPoint[] }[];
+}
+
+/** One written and measured file. */
+export interface ParetoPoint {
+  bytes: number;
+  /** Of the worst output, on the verification inputs. */
+  cosine: number;
+  outputs: OutputAgreement[];
+  scores: ScoreRow[];
+  /** How many layers have which form. */
+  choices: { label: string; layers: number }[];
 }
 
 export interface InputsUsed {
@@ -59,6 +90,8 @@ export interface OutputAgreement {
   cosine5: number;
   /** Share of positions whose largest entry along the last axis is the same; absent where that has no meaning. */
   top1?: number;
+  /** 95% confidence intervals by bootstrap over the inputs; absent for too few. */
+  intervals?: { relativeError?: Interval; cosine?: Interval; top1?: Interval };
   /** Inputs with the lowest cosine, worst first. */
   worst: { sample: number; cosine: number }[];
 }
@@ -71,6 +104,13 @@ export interface ScoreRow {
   unit?: string;
   /** One sentence: what it measures. */
   description?: string;
+}
+
+/** Mean over inputs of the score after minus the score before, with its 95% confidence interval. */
+export interface MeanChange {
+  samples: number;
+  mean: number;
+  interval: Interval;
 }
 
 /** One input that the evaluation scored for both models. */

@@ -1,12 +1,15 @@
-import { type EvalFunction, evaluate, type Runner } from '../data/evaluation.js';
+import { type EvalFunction, type EvaluationReport, evaluate, type Runner } from '../data/evaluation.js';
 import type { DType } from '../graph/dtype.js';
 import type { Session } from '../runtime/index.js';
-import type { SampleChange, ScoreRow } from './report.js';
+import { bootstrapInterval } from './bootstrap.js';
+import type { MeanChange, SampleChange, ScoreRow } from './report.js';
 
 export interface ScoreComparison {
   readonly scores: ScoreRow[];
   /** Inputs that got worse, worst first. */
   readonly worst: SampleChange[];
+  /** How the samples' own scores changed, where the evaluation gave any. */
+  readonly perSample?: MeanChange;
 }
 
 /** Runs the user's evaluation on both models. */
@@ -22,19 +25,20 @@ export async function compareScores(
   const context = { reference, ...(options.signal && { signal: options.signal }) };
   const before = await evaluate(evalFunction, reference, { ...context, onProgress: progress(0) });
   const after = await evaluate(evalFunction, asRunner(compressed), { ...context, onProgress: progress(1) });
-  const rows: ScoreRow[] = [];
-  for (const [name, score] of after.scores) {
+  return compareEvaluations(before, after);
+}
+
+/** What changed between two evaluations. */
+export function compareEvaluations(before: EvaluationReport, after: EvaluationReport): ScoreComparison {
+  const scores = [...after.scores].flatMap(([name, score]): ScoreRow[] => {
     const was = before.scores.get(name);
-    if (!was) continue;
-    rows.push({
-      name,
-      before: was.value,
-      after: score.value,
-      betterIs: score.betterIs,
-      ...(score.format === 'percent' && { unit: '%' }),
-      ...(score.description && { description: score.description }),
-    });
-  }
+    if (!was) return [];
+    const { value, betterIs, format, description } = score;
+    const unit = format === 'percent' && { unit: '%' };
+    return [
+      { name, before: was.value, after: value, betterIs, ...unit, ...(description && { description }) },
+    ];
+  });
   const known = new Map(before.samples.map(sample => [sample.id, sample]));
   const changes = after.samples.flatMap((sample): SampleChange[] => {
     const was = known.get(sample.id);
@@ -50,8 +54,23 @@ export async function compareScores(
       },
     ];
   });
+  const perSample = meanChange(changes.map(({ change }) => change));
   changes.sort((a, b) => a.change - b.change);
-  return { scores: rows, worst: changes.filter(({ change }) => change < 0).slice(0, 12) };
+  return {
+    scores,
+    worst: changes.filter(({ change }) => change < 0).slice(0, 12),
+    ...(perSample && { perSample }),
+  };
+}
+
+function meanChange(changes: readonly number[]): MeanChange | undefined {
+  const meanOf = (selection: Iterable<number>) => {
+    let sum = 0;
+    for (const index of selection) sum += changes[index]!;
+    return sum / changes.length;
+  };
+  const interval = bootstrapInterval(changes.length, meanOf);
+  return interval && { samples: changes.length, mean: meanOf(changes.keys()), interval };
 }
 
 /** A session as an evaluation sees it. */

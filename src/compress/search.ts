@@ -1,71 +1,130 @@
-import type { Model } from '../graph/model.js';
 import { modelByteLength } from '../onnx/index.js';
-import { createSession } from '../runtime/index.js';
+import type { QualityBound } from './budget.js';
 import type { EndToEnd } from './end-to-end.js';
-import type { CompressOptions, Settings } from './options.js';
-import type { PhaseClock } from './phases.js';
+import type { Evaluator } from './evaluator.js';
 import { type LayerStudy, type Plan, Planner, smallestPassing, thinFront } from './plan.js';
-import { holds, type MeasuredQuality } from './quality.js';
-import { compareScores } from './scores.js';
+import type { Job } from './prepare.js';
+import { holds } from './quality.js';
 import { writeChoices } from './write.js';
 
 export interface SearchInput {
-  readonly model: Model;
+  readonly job: Job;
   readonly studies: readonly LayerStudy[];
+  /** Measures plans quickly on a few inputs. */
   readonly endToEnd: EndToEnd;
+  /** Measures written models on the held-out inputs. */
+  readonly evaluator: Evaluator;
   /** Bytes that the file may take. */
   readonly limit: number | undefined;
-  readonly settings: Settings;
-  readonly options: CompressOptions;
-  readonly clock: PhaseClock;
 }
 
 /** A choice for every layer, and what the user must know about it. */
 export interface SearchResult {
-  readonly choice: Plan['choice'];
+  readonly plan: Plan;
   readonly warnings: readonly string[];
 }
 
 /**
  * Finds the plan that meets the budget: under a size limit the best that fits; under quality bounds alone the smallest
  * whose measured quality holds. Where the budget cannot be met it gives the nearest plan that can be written, and says
- * so.
+ * what could be had.
  */
 export async function search(input: SearchInput): Promise<SearchResult> {
+  const { limit, job } = input;
   const planner = new Planner(input.studies);
-  const { limit, settings } = input;
-  if (limit !== undefined) {
-    const plan = fitToSize(planner, input, limit);
-    if (!plan) {
-      const smallest = planner.front()[0]!;
-      const bytes = modelByteLength(writeChoices(input.model, smallest.choice));
-      return {
-        choice: smallest.choice,
-        warnings: [`${limit} bytes cannot be reached with these methods: the smallest is ${bytes} bytes`],
-      };
-    }
-    const missed = await missedBounds(plan, input);
+  if (limit === undefined) {
+    const plan = await smallestHolding(planner, input);
+    if (plan) return { plan, warnings: [] };
+    const bounds = job.settings.quality.map(({ text }) => text).join(', ');
     return {
-      choice: plan.choice,
-      warnings: missed.map(text => `within ${limit} bytes ${text} does not hold; this is the best that fits`),
+      plan: planner.front().at(-1)!,
+      warnings: [`The original itself does not hold ${bounds}: its weights are left as they are.`],
     };
   }
-  const front = thinFront(planner.front(), modelByteLength(input.model) / 200);
-  const measured = input.clock.start('search', Math.ceil(Math.log2(front.length + 1)));
-  let steps = 0;
-  const plan = await smallestPassing(front, async candidate => {
-    measured(steps++);
-    return (await missedBounds(candidate, input)).length === 0;
-  });
-  if (plan) return { choice: plan.choice, warnings: [] };
+  const plan = fitToSize(planner, input, limit);
+  if (!plan) {
+    const smallest = planner.front()[0]!;
+    const bytes = modelByteLength(writeChoices(job.model, smallest.choice)).toLocaleString('en');
+    return {
+      plan: smallest,
+      warnings: [
+        `The methods at hand cannot reach ${limit.toLocaleString('en')} bytes: their smallest file takes ${bytes}.`,
+      ],
+    };
+  }
+  const bounds = job.settings.quality;
+  if (bounds.length === 0 || (await keeps(plan, bounds, input))) return { plan, warnings: [] };
+  const larger = await smallestHolding(planner, input);
+  const texts = bounds.map(({ text }) => text).join(', ');
   return {
-    choice: front.at(-1)!.choice,
-    warnings: [`${settings.quality.map(({ text }) => text).join(', ')} cannot be held; this is the nearest`],
+    plan,
+    warnings: [
+      larger
+        ? `The best file of at most ${limit.toLocaleString('en')} bytes does not hold ${texts}: that takes ${modelByteLength(writeChoices(job.model, larger.choice)).toLocaleString('en')} bytes.`
+        : `The original itself does not hold ${texts}.`,
+    ],
   };
 }
 
+/**
+ * The smallest plan that holds the quality bounds: found on the probes, then confirmed and where needed corrected on
+ * the held-out inputs.
+ */
+async function smallestHolding(planner: Planner, input: SearchInput): Promise<Plan | undefined> {
+  const { job, endToEnd } = input;
+  const { settings, clock, model } = job;
+  const front = thinFront(planner.front(), modelByteLength(model) / 200);
+  const onProbes = settings.quality.filter(({ measure }) => measure !== 'score');
+  if (onProbes.length === 0) {
+    // An evaluation brings inputs of its own: there is nothing quicker to ask first.
+    const evaluated = clock.start('search', Math.ceil(Math.log2(front.length + 1)));
+    let evaluations = 0;
+    return smallestPassing(front, plan => {
+      evaluated(evaluations++);
+      return keeps(plan, settings.quality, input);
+    });
+  }
+  const steps = clock.start('search', Math.ceil(Math.log2(front.length + 1)));
+  let done = 0;
+  const found = await smallestPassing(front, async plan => {
+    steps(done++);
+    const outputs = await endToEnd.agreement(replacementsOf(plan, endToEnd));
+    return onProbes.every(bound => holds(bound, { outputs, scores: [] }));
+  });
+  if (!found) return undefined;
+  const confirmed = clock.start('confirm', 1);
+  let confirmations = 0;
+  return nearestPassing(front, front.indexOf(found), plan => {
+    confirmed(confirmations++);
+    return keeps(plan, settings.quality, input);
+  });
+}
+
+/**
+ * The first plan that passes from `start` on, where that one mostly does: steps of doubling size find one, bisection
+ * the smallest after the last that failed.
+ */
+async function nearestPassing(
+  front: readonly Plan[],
+  start: number,
+  passes: (plan: Plan) => Promise<boolean>,
+): Promise<Plan | undefined> {
+  let failed = start - 1;
+  let step = 1;
+  for (let at = start; ; at = Math.min(at + step, front.length - 1), step *= 2) {
+    if (await passes(front[at]!))
+      return smallestPassing(
+        front.slice(failed + 1, at + 1),
+        async plan => plan === front[at] || passes(plan),
+      );
+    failed = at;
+    if (at === front.length - 1) return undefined;
+  }
+}
+
 /** The best plan whose written file fits: what lies around the layers is measured, not assumed. */
-function fitToSize(planner: Planner, { model, studies }: SearchInput, limit: number): Plan | undefined {
+function fitToSize(planner: Planner, { job, studies }: SearchInput, limit: number): Plan | undefined {
+  const { model } = job;
   let room =
     limit - (modelByteLength(model) - studies.reduce((sum, { bytesBefore }) => sum + bytesBefore, 0));
   for (;;) {
@@ -77,37 +136,27 @@ function fitToSize(planner: Planner, { model, studies }: SearchInput, limit: num
   }
 }
 
-/** Which quality bounds a plan breaks, by measurement on the probe inputs or by the user's evaluation. */
-async function missedBounds(plan: Plan, input: SearchInput): Promise<string[]> {
-  const { settings, endToEnd } = input;
-  if (settings.quality.length === 0) return [];
-  const replacements = new Map(
-    [...plan.choice].flatMap(([site, scored]) =>
+const replacementsOf = ({ choice }: Plan, endToEnd: EndToEnd) =>
+  new Map(
+    [...choice].flatMap(([site, scored]) =>
       scored && endToEnd.reaches(site) ? [[site, scored.candidate.weight()] as const] : [],
     ),
   );
-  const outputs = await endToEnd.agreement(replacements);
-  const plain = settings.quality.filter(({ measure }) => measure !== 'score');
-  const missed = plain.filter(bound => !holds(bound, { outputs, scores: [] }));
-  const onScores = settings.quality.filter(({ measure }) => measure === 'score');
-  if (missed.length === 0 && onScores.length > 0) {
-    const quality: MeasuredQuality = { outputs, scores: await scoresOf(plan, input) };
-    missed.push(...onScores.filter(bound => !holds(bound, quality)));
-  }
-  return missed.map(({ text }) => text);
-}
 
-async function scoresOf(plan: Plan, { model, options }: SearchInput): Promise<MeasuredQuality['scores']> {
-  if (!options.evaluate) return [];
-  const sessionOptions = options.threads === undefined ? {} : { threads: options.threads };
-  const before = await createSession(model, sessionOptions);
-  const after = await createSession(writeChoices(model, plan.choice), sessionOptions);
-  try {
-    return (
-      await compareScores(options.evaluate, before, after, options.signal ? { signal: options.signal } : {})
-    ).scores;
-  } finally {
-    await before.release();
-    await after.release();
+/** Whether a plan's file holds the bounds on the held-out inputs. The evaluation runs only where it can still decide. */
+async function keeps(
+  plan: Plan,
+  bounds: readonly QualityBound[],
+  { job, evaluator }: SearchInput,
+): Promise<boolean> {
+  const model = writeChoices(job.model, plan.choice);
+  const onScores = bounds.filter(({ measure }) => measure === 'score');
+  const onOutputs = bounds.filter(({ measure }) => measure !== 'score');
+  if (onOutputs.length > 0) {
+    const outputs = await evaluator.outputs(model);
+    if (!onOutputs.every(bound => holds(bound, { outputs, scores: [] }))) return false;
   }
+  if (onScores.length === 0) return true;
+  const { scores } = await evaluator.scores(model);
+  return onScores.every(bound => holds(bound, { outputs: [], scores }));
 }

@@ -6,14 +6,17 @@ const megabytes = (bytes: number): string =>
 
 /** The outcome in one sentence: bytes, and the quality that speaks most plainly. */
 export function verdictFor(
-  report: Pick<CompressReport, 'bytes' | 'scores' | 'unchanged' | 'verification' | 'model'>,
+  report: Pick<CompressReport, 'bytes' | 'budget' | 'scores' | 'unchanged' | 'verification' | 'model'>,
 ): string {
   const { before, after } = report.bytes;
+  const missed = report.budget.filter(({ held }) => !held).map(({ bound }) => bound);
+  const budget = missed.length > 0 ? ` The budget does not hold: ${missed.join(', ')}.` : '';
   if (report.unchanged) {
-    return `${report.model.name} stays as it is, ${megabytes(before)}: nothing made it smaller within the error rule.`;
+    const reason = missed.length > 0 ? '' : ': nothing made it smaller and kept what was asked for';
+    return `${report.model.name} stays as it is, ${megabytes(before)}${reason}.${budget}`;
   }
   const size = `${report.model.name} takes ${megabytes(after)} instead of ${megabytes(before)} (${((100 * after) / before).toFixed(1)}%)`;
-  return `${size}; ${quality(report)}.`;
+  return `${size}; ${quality(report)}.${budget}`;
 }
 
 function quality({ scores, verification }: Pick<CompressReport, 'scores' | 'verification'>): string {

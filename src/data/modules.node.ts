@@ -9,7 +9,7 @@ import { type InputSource, indexedSource, type Sample, type Signature } from './
 export const MODULE_EXTENSIONS: readonly string[] = ['.ts', '.mts', '.js', '.mjs'];
 
 /** Runs a user's own TypeScript or JavaScript file and returns one of its exports, the first that is there. */
-async function importFrom(file: string, names: readonly string[]): Promise<unknown> {
+export async function importFrom(file: string, names: readonly string[]): Promise<unknown> {
   let exports: Record<string, unknown>;
   try {
     exports = await createJiti(import.meta.url, { interopDefault: false }).import(

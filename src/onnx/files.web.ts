@@ -13,5 +13,7 @@ export async function load(source: string | Uint8Array | ArrayBuffer): Promise<M
 }
 
 export async function save(): Promise<never> {
-  throw new WhittleError('a browser cannot write files', { hint: 'Take bytes() and offer them as a download' });
+  throw new WhittleError('a browser cannot write files', {
+    hint: 'Take bytes() and offer them as a download',
+  });
 }

@@ -28,16 +28,18 @@ function shuffled(random: Random, rank: number): number[] {
   return perm;
 }
 
-const binary = (op: string): Draw => random => {
-  const shape = sizes(random, random.integer(0, 3));
-  const symbolic = random.uniform() < 0.5;
-  const both = [broadcastable(random, shape), broadcastable(random, shape)];
-  return {
-    variables: both.map(dims => ({ dims, symbolic, from: [0.4, 2] as const })),
-    build: (b, xs) => b.op(op, xs),
-    truth: 'float64',
+const binary =
+  (op: string): Draw =>
+  random => {
+    const shape = sizes(random, random.integer(0, 3));
+    const symbolic = random.uniform() < 0.5;
+    const both = [broadcastable(random, shape), broadcastable(random, shape)];
+    return {
+      variables: both.map(dims => ({ dims, symbolic, from: [0.4, 2] as const })),
+      build: (b, xs) => b.op(op, xs),
+      truth: 'float64',
+    };
   };
-};
 
 const where: Draw = random => {
   const shape = sizes(random, random.integer(1, 3));
@@ -68,28 +70,34 @@ const matMul: Draw = random => {
   };
 };
 
-const reduction = (op: string): Draw => random => {
-  const dims = sizes(random, random.integer(1, 3)).map(size => Math.max(1, size));
-  const axes = subset(random, dims.length);
-  const keepdims = random.integer(0, 1);
-  return {
-    variables: [{ dims, from: [0.4, 2], symbolic: random.uniform() < 0.5 }],
-    build: (b, [x]) => b.op(op, axes.length > 0 ? [x!, b.ints(axes)] : [x!], { keepdims }),
-    truth: 'float64',
+const reduction =
+  (op: string): Draw =>
+  random => {
+    const dims = sizes(random, random.integer(1, 3)).map(size => Math.max(1, size));
+    const axes = subset(random, dims.length);
+    const keepdims = random.integer(0, 1);
+    return {
+      variables: [{ dims, from: [0.4, 2], symbolic: random.uniform() < 0.5 }],
+      build: (b, [x]) => b.op(op, axes.length > 0 ? [x!, b.ints(axes)] : [x!], { keepdims }),
+      truth: 'float64',
+    };
   };
-};
 
-const normalized = (op: string): Draw => random => {
-  const dims = random.shape(random.integer(1, 3), 3);
-  return {
-    variables: [{ dims }],
-    build: (b, xs) => b.op(op, xs, { axis: random.integer(-dims.length, dims.length - 1) }),
-    truth: 'float64',
+const normalized =
+  (op: string): Draw =>
+  random => {
+    const dims = random.shape(random.integer(1, 3), 3);
+    return {
+      variables: [{ dims }],
+      build: (b, xs) => b.op(op, xs, { axis: random.integer(-dims.length, dims.length - 1) }),
+      truth: 'float64',
+    };
   };
-};
 
 const layerNorm: Draw = random => {
-  const dims = random.shape(random.integer(1, 3), 3).map((size, i, all) => (i === all.length - 1 ? size + 1 : size));
+  const dims = random
+    .shape(random.integer(1, 3), 3)
+    .map((size, i, all) => (i === all.length - 1 ? size + 1 : size));
   const axis = random.integer(0, dims.length - 1);
   const affine = dims.slice(axis);
   return {
@@ -169,7 +177,10 @@ const tileAndExpand: Draw = random => {
 };
 
 /** A window that fits an axis, with stride, dilation and pads. */
-function windowOf(random: Random, rank: number): Record<'kernel' | 'strides' | 'dilations' | 'pads' | 'size', number[]> {
+function windowOf(
+  random: Random,
+  rank: number,
+): Record<'kernel' | 'strides' | 'dilations' | 'pads' | 'size', number[]> {
   const of = (low: number, high: number, count = rank): number[] =>
     Array.from({ length: count }, () => random.integer(low, high));
   const [kernel, strides, dilations] = [of(1, 3), of(1, 3), of(1, 2)];
@@ -230,7 +241,8 @@ const pool =
     const dims = [random.integer(1, 2), random.integer(1, 2), ...size.map((s, i) => Math.max(s, kernel[i]!))];
     return {
       variables: [{ dims }],
-      build: (b, xs) => b.op(op, xs, { kernel_shape: kernel, strides, pads, ceil_mode: random.integer(0, 1) }),
+      build: (b, xs) =>
+        b.op(op, xs, { kernel_shape: kernel, strides, pads, ceil_mode: random.integer(0, 1) }),
       truth: op === 'MaxPool' ? 'float64' : 'multilinear',
     };
   };

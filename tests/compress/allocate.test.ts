@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allocateBytes, allocateCost, paretoFront } from '../../src/compress/allocate.js';
+import { allocateBytes, allocateCost, allocationFront } from '../../src/compress/allocate.js';
 
 const option = fc.record({ bytes: fc.integer({ min: 0, max: 50 }), cost: fc.integer({ min: 0, max: 50 }) });
 const sites = fc.array(fc.array(option, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 4 });
@@ -18,7 +18,7 @@ describe('allocation', () => {
     fc.assert(
       fc.property(sites, options => {
         const all = everyAllocation(options);
-        for (const point of paretoFront(options)) {
+        for (const point of allocationFront(options)) {
           expect(all.some(a => a.bytes <= point.bytes && a.cost < point.cost)).toBe(false);
           expect(all.some(a => a.bytes < point.bytes && a.cost <= point.cost)).toBe(false);
         }
@@ -30,7 +30,7 @@ describe('allocation', () => {
     fc.assert(
       fc.property(sites, options => {
         const all = everyAllocation(options);
-        const front = paretoFront(options);
+        const front = allocationFront(options);
         expect(front[0]!.bytes).toBe(Math.min(...all.map(a => a.bytes)));
         expect(front.at(-1)!.cost).toBe(Math.min(...all.map(a => a.cost)));
       }),

@@ -114,6 +114,7 @@ export function exampleReport(changes: Partial<CompressReport> = {}): CompressRe
     verdict: `${(before / 1e6).toFixed(1)} MB became ${(after / 1e6).toFixed(2)} MB, ${((100 * after) / before).toFixed(0)}% of the original, and exact match went from 71.5% to 71.0%.`,
     unchanged: false,
     bytes: { before, after },
+    budget: [],
     parameters: { before: 2_690_417, after: 2_512_360 },
     time: { beforeMs: 12.84, afterMs: 14.21, runs: 40, provider: 'cpu' },
     calibration: { source: '64 images of lines', samples: 64, generated: false },

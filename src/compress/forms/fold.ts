@@ -83,7 +83,7 @@ function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
 }
 
 /** Scales as float16 where that is safe and saves more than its Cast costs. */
-function foldScales(graph: Graph, scales: Float32Array, dims: readonly number[]): Value {
+export function foldScales(graph: Graph, scales: Float32Array, dims: readonly number[]): Value {
   if (!storesScalesAsHalf(scales)) return graph.constant(Tensor.float32(dims, scales), 's');
   return castTo(graph, graph.constant(Tensor.fromNumbers('float16', dims, scales), 's'), 'float32');
 }

@@ -25,6 +25,8 @@ function matrixGradients(b: Builder, g: Value, x: Value, y: Value): [Value, Valu
     const [rows, left] = [flattened(b, g), flattened(b, x)];
     return [b.reshapeLike(b.gemm(rows, y, { transB: true }), x), b.gemm(left, rows, { transA: true })];
   }
+  // ONNX Runtime leaves garbage where a fused product sums over nothing.
+  if (g.shape?.includes(0)) return [b.zerosLike(x), b.zerosLike(y)];
   return [b.reduceLike(b.matmul(g, swapped(b, y, n)), x), b.reduceLike(b.matmul(swapped(b, x, m), g), y)];
 }
 

@@ -31,7 +31,9 @@ function slicedDim(dim: Dim, start: Dim, end: Dim, step: Dim): Dim {
     (typeof end === 'number' && end < 0) ||
     relative(to, dim) ||
     (typeof dim === 'number' && typeof to === 'string');
-  return inside ? ceilDiv(subDims(to, from), step) : null;
+  if (!inside) return null;
+  const count = ceilDiv(subDims(to, from), step);
+  return typeof count === 'number' ? Math.max(0, count) : count;
 }
 
 /** A bound counted from the front. */

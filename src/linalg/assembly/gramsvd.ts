@@ -36,11 +36,23 @@ const NEGLIGIBLE: f64 = 10 * EPSILON;
 export function gramSvd(m: i32, n: i32, A: usize, sigma: usize, UT: usize, VT: usize, count: i32): i32 {
   const start = mark();
   const G = take(n * n);
-  const values = take(n);
   syrk(n, m, 1, A, 1, n, false, G, n);
-  const rows = syevd(n, G, values, VT, count, TRUSTED * TRUSTED);
+  const rows = gramVectors(n, G, VT, count);
   release(start);
   gemm(rows, m, n, 1, VT, n, 1, A, 1, n, false, UT, m);
+  return repair(m, n, rows, UT, VT, sigma);
+}
+
+/** Eigenvectors of a Gram matrix G (lower triangle; destroyed), as many as `gramSvd` needs; returns how many. */
+export function gramVectors(n: i32, G: usize, VT: usize, count: i32): i32 {
+  const start = mark();
+  const rows = syevd(n, G, take(n), VT, count, TRUSTED * TRUSTED);
+  release(start);
+  return rows;
+}
+
+/** Both repairs on UT = V Aᵀ (rows × m); returns `rows`, or 0 without convergence. */
+export function repair(m: i32, n: i32, rows: i32, UT: usize, VT: usize, sigma: usize): i32 {
   let top = measure(0, rows, m, UT, sigma);
   const negligible = NEGLIGIBLE * top;
 

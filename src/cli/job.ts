@@ -1,0 +1,85 @@
+import { type Command, Option } from 'commander';
+import { signatureOf } from '../compress/inputs.js';
+import type { CompressOptions } from '../compress/options.js';
+import type { ImageOptions } from '../data/image-spec.js';
+import type { Model } from '../graph/model.js';
+import { nonNegativeInteger, positiveInteger, repeated } from './arguments.js';
+import { loadEvaluation } from './evaluation.js';
+
+/** Options of every verb that runs a model on inputs. */
+export interface JobFlags {
+  calibration?: string;
+  tokenizer?: string;
+  maxLength?: number;
+  image?: string;
+  shape?: string[];
+  samples?: number;
+  eval?: string;
+  include?: string[];
+  exclude?: string[];
+  seed: number;
+  threads?: number;
+}
+
+export const withInputOptions = (command: Command): Command =>
+  command
+    .option(
+      '--calibration <path>',
+      'inputs: a folder or file of .npy, .npz, images or text lines, or a .ts module (default: made up)',
+    )
+    .option('--tokenizer <file>', 'tokenizer.json for text inputs')
+    .option('--max-length <tokens>', 'cut longer texts to so many tokens', positiveInteger)
+    .option(
+      '--image <key=value,…>',
+      'how images become inputs, such as channels=bgr,mean=0.5,std=0.5,height=48,fit=pad',
+    )
+    .option(
+      '--shape <name=sizes>',
+      'sizes of an input with open dimensions, such as x=1,3,48,320; repeatable',
+      repeated,
+    )
+    .option(
+      '--samples <count>',
+      'how many inputs to calibrate with, and how many others to verify with, at most',
+      positiveInteger,
+    );
+
+export const withSelectionOptions = (command: Command): Command =>
+  command
+    .option('--include <pattern>', 'only layers of this name (* stands for anything); repeatable', repeated)
+    .option('--exclude <pattern>', 'not the layers of this name; repeatable', repeated)
+    .addOption(
+      new Option('--seed <integer>', 'seed of everything random').argParser(nonNegativeInteger).default(0),
+    )
+    .option('--threads <count>', 'threads of ONNX Runtime', positiveInteger);
+
+/** What the flags mean to the engine; opens the inputs and loads the evaluation. */
+export async function jobOptions(model: Model, flags: JobFlags): Promise<CompressOptions> {
+  const { openInputs, parseImageOptions, parseShapes, vocabularySize } = await import(
+    '../data/index.node.js'
+  );
+  const signature = signatureOf(model);
+  const { samples } = flags;
+  const image: ImageOptions | undefined =
+    flags.image === undefined ? undefined : parseImageOptions(flags.image);
+  const inputs = await openInputs(flags.calibration, signature, {
+    ...(flags.tokenizer !== undefined && { tokenizer: flags.tokenizer }),
+    ...(flags.maxLength !== undefined && { maxLength: flags.maxLength }),
+    ...(image !== undefined && { image }),
+    generated: {
+      ...parseShapes(flags.shape ?? [], signature),
+      seed: flags.seed,
+      ...(samples !== undefined && { count: 2 * samples }),
+      vocabulary: Object.fromEntries(signature.map(({ name }) => [name, vocabularySize(model.graph, name)])),
+    },
+  });
+  return {
+    inputs,
+    seed: flags.seed,
+    ...(samples !== undefined && { samples: { calibration: samples, verification: samples } }),
+    ...(flags.threads !== undefined && { threads: flags.threads }),
+    ...(flags.include !== undefined && { include: flags.include }),
+    ...(flags.exclude !== undefined && { exclude: flags.exclude }),
+    ...(flags.eval !== undefined && { evaluate: await loadEvaluation(flags.eval) }),
+  };
+}

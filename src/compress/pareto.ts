@@ -1,0 +1,160 @@
+import type { Model } from '../graph/model.js';
+import { modelByteLength } from '../onnx/index.js';
+import { Evaluator } from './evaluator.js';
+import type { CompressOptions } from './options.js';
+import { type LayerStudy, type Plan, Planner } from './plan.js';
+import { type Job, openJob, study, withStudies } from './prepare.js';
+import type { OutputAgreement, ParetoPoint, ParetoReport } from './report.js';
+import { writeChoices } from './write.js';
+
+/** A point of the front with the means to write it. */
+export interface WritablePoint extends ParetoPoint {
+  readonly plan: Plan;
+  /** The compressed model of this point. */
+  readonly model: () => Model;
+}
+
+export interface MeasuredFront {
+  /** From the smallest file to the best. */
+  readonly points: readonly WritablePoint[];
+  readonly report: ParetoReport;
+  /** Where quality begins to fall faster than bytes do. */
+  readonly knee: WritablePoint;
+}
+
+/** Sizes at which the front is measured, and at which each method's own curve is. */
+const POINTS = 10;
+const POINTS_PER_METHOD = 6;
+
+/**
+ * The whole front of a model in one run: at about ten sizes the best mix of all methods, each written and measured in
+ * ONNX Runtime on inputs that took no part, and behind it what each method reaches alone.
+ * @throws WhittleError as `compress` does
+ */
+export async function paretoFront(original: Model, options: CompressOptions = {}): Promise<MeasuredFront> {
+  const job = await openJob(original, { ...options, pareto: true });
+  const findings = await study(job);
+  return withStudies(job, findings, async studies => {
+    const evaluator = await Evaluator.create(job.original, job.inputs.heldOut, job.options);
+    try {
+      return await measureFront(job, studies, evaluator);
+    } finally {
+      await evaluator.release();
+    }
+  });
+}
+
+/** Measures the front of a job whose layers are studied. */
+export async function measureFront(
+  job: Job,
+  studies: readonly LayerStudy[],
+  evaluator: Evaluator,
+): Promise<MeasuredFront> {
+  const methods = [...new Set(studies.flatMap(({ scored }) => scored.map(s => s.candidate.method)))];
+  const alone = methods.length > 1 ? methods : [];
+  const bytes = modelByteLength(job.model);
+  const frame = bytes - studies.reduce((sum, { bytesBefore }) => sum + bytesBefore, 0);
+  const measured = job.clock.start('front', POINTS + alone.length * POINTS_PER_METHOD);
+  let done = 0;
+  const curve = async (some: readonly LayerStudy[], count: number, scored: boolean, name: string) => {
+    const points: WritablePoint[] = [];
+    for (const plan of spreadPlans(new Planner(some).front(), count, frame)) {
+      measured(done++, name);
+      points.push(await measure(plan, scored));
+    }
+    return points.sort((a, b) => a.bytes - b.bytes);
+  };
+  const measure = async (plan: Plan, scored: boolean): Promise<WritablePoint> => {
+    const model = () => writeChoices(job.model, plan.choice);
+    const written = model();
+    const outputs = await evaluator.outputs(written);
+    return {
+      bytes: modelByteLength(written),
+      cosine: worstCosine(outputs),
+      outputs,
+      scores: scored ? (await evaluator.scores(written)).scores : [],
+      choices: choicesOf(plan),
+      plan,
+      model,
+    };
+  };
+  const points = await curve(studies, POINTS, true, 'all methods');
+  const behind: ParetoReport['methods'] = [];
+  for (const method of alone) {
+    const only = studies.map(s => ({ ...s, scored: s.scored.filter(c => c.candidate.method === method) }));
+    behind.push({ method, points: (await curve(only, POINTS_PER_METHOD, false, method)).map(plain) });
+  }
+  return { points, knee: kneeOf(points, bytes), report: { points: points.map(plain), methods: behind } };
+}
+
+const plain = ({ bytes, cosine, outputs, scores, choices }: WritablePoint): ParetoPoint => ({
+  bytes,
+  cosine,
+  outputs,
+  scores,
+  choices,
+});
+
+/** How many layers have which form, the commonest first. */
+function choicesOf({ choice }: Plan): ParetoPoint['choices'] {
+  const counts = new Map<string, number>();
+  for (const scored of choice.values()) {
+    const label = scored?.candidate.label ?? 'unchanged';
+    counts.set(label, (counts.get(label) ?? 0) + 1);
+  }
+  return [...counts].map(([label, layers]) => ({ label, layers })).sort((a, b) => b.layers - a.layers);
+}
+
+const worstCosine = (outputs: readonly OutputAgreement[]): number =>
+  Math.min(1, ...outputs.map(({ cosine }) => cosine));
+
+/** A predicted distortion beyond this means that nothing of the outputs is left. */
+const RUINED = 1;
+/** Below this one plan's outputs cannot be told from another's. */
+const FLAWLESS = 1e-7;
+
+/**
+ * Plans spread evenly along the front as it looks on a plot of log distortion over log bytes, the smallest that is of
+ * any use and the best that still saves something among them.
+ * @param frame bytes of the file that are not in the layers
+ */
+export function spreadPlans(front: readonly Plan[], count: number, frame: number): Plan[] {
+  const useful = front.filter(({ distortion }) => distortion > 0 && distortion <= RUINED);
+  // Without any useful plan the nearest to use says at least how bad it is.
+  const plans = useful.length > 0 ? useful : front.filter(({ distortion }) => distortion > 0).slice(-1);
+  if (plans.length <= count) return plans;
+  const x = normalized(plans.map(({ layerBytes }) => Math.log(layerBytes + frame)));
+  const y = normalized(plans.map(({ distortion }) => Math.log(Math.max(distortion, FLAWLESS))));
+  const along = [0];
+  for (let i = 1; i < plans.length; i++) {
+    along.push(along[i - 1]! + Math.hypot(x[i]! - x[i - 1]!, y[i]! - y[i - 1]!));
+  }
+  const chosen = new Set<Plan>();
+  for (let k = 0; k < count; k++) {
+    const wanted = (k / (count - 1)) * along.at(-1)!;
+    const at = along.findIndex(length => length >= wanted - 1e-12);
+    chosen.add(plans[at < 0 ? plans.length - 1 : at]!);
+  }
+  return [...chosen];
+}
+
+function normalized(values: readonly number[]): number[] {
+  const low = Math.min(...values);
+  const range = Math.max(...values) - low || 1;
+  return values.map(value => (value - low) / range);
+}
+
+/**
+ * The point that lies farthest above the straight line from the smallest to the original (Satopää, Albrecht, Irwin,
+ * Raghavan, "Finding a Kneedle in a Haystack", 2011).
+ */
+export function kneeOf<T extends { readonly bytes: number; readonly cosine: number }>(
+  points: readonly T[],
+  originalBytes: number,
+): T {
+  const first = points[0]!;
+  const width = originalBytes - first.bytes || 1;
+  const height = 1 - first.cosine || 1;
+  const above = ({ bytes, cosine }: T) => (cosine - first.cosine) / height - (bytes - first.bytes) / width;
+  return points.reduce((best, point) => (above(point) > above(best) ? point : best));
+}

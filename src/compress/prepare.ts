@@ -1,0 +1,82 @@
+import { cloneModel } from '../graph/clone.js';
+import { inferShapes } from '../graph/infer/index.js';
+import type { Model } from '../graph/model.js';
+import { initLinalg } from '../linalg/index.js';
+import { modelByteLength } from '../onnx/index.js';
+import { EndToEnd } from './end-to-end.js';
+import { type CompressInputs, readInputs } from './inputs.js';
+import { type CompressOptions, readOptions, type Settings, selects } from './options.js';
+import { PhaseClock } from './phases.js';
+import type { LayerStudy } from './plan.js';
+import { refuseNonFinite } from './refuse.js';
+import { probeSensitivity } from './sensitivity.js';
+import { findSites, type Site } from './sites.js';
+import { type LayerFindings, studyLayers } from './study.js';
+
+/** A model opened for compression: what every job on it starts from. */
+export interface Job {
+  readonly options: CompressOptions;
+  readonly settings: Settings;
+  readonly clock: PhaseClock;
+  readonly original: Model;
+  /** A copy with shapes inferred, which may be read but not changed. */
+  readonly model: Model;
+  readonly inputs: CompressInputs;
+  /** Every site of the model, and those that the user selected. */
+  readonly sites: readonly Site[];
+  readonly selected: readonly Site[];
+}
+
+/** Reads the options and the inputs, and finds the layers. */
+export async function openJob(original: Model, options: CompressOptions): Promise<Job> {
+  const settings = readOptions(options);
+  const clock = new PhaseClock(options);
+  await initLinalg();
+  clock.start('inputs', 1);
+  const model = cloneModel(original);
+  inferShapes(model);
+  const inputs = await readInputs(model, options, settings);
+  const sites = findSites(model);
+  const selected = sites.filter(site =>
+    selects([site.value.name, ...site.uses.map(({ node }) => node.name)], options),
+  );
+  refuseNonFinite(model, selected);
+  return { options, settings, clock, original, model, inputs, sites, selected };
+}
+
+/** Scores what the methods make of each selected layer. */
+export const study = ({ model, selected, inputs, settings, options, clock }: Job): Promise<LayerFindings[]> =>
+  studyLayers(model, selected, inputs.calibration, {
+    methods: settings.methods,
+    settings,
+    threads: options.threads,
+    clock,
+  });
+
+/** Layers of at least this share of the model are probed at more than one level. */
+const LARGE = 0.004;
+
+/** Measures what an error in each layer does to the outputs, then hands on what is known of the layers. */
+export async function withStudies<T>(
+  job: Job,
+  findings: readonly LayerFindings[],
+  use: (studies: readonly LayerStudy[], endToEnd: EndToEnd) => Promise<T>,
+): Promise<T> {
+  const { model, inputs, options, clock } = job;
+  const sites = findings.map(({ site }) => site);
+  const endToEnd = await EndToEnd.create(model, sites, inputs.probes, options.threads);
+  try {
+    const total = modelByteLength(model);
+    const probed = clock.start('probe', findings.length);
+    const studies: LayerStudy[] = [];
+    for (const [i, { site, bytesBefore, scored }] of findings.entries()) {
+      probed(i, site.value.name);
+      const levels = bytesBefore >= LARGE * total ? 2 : 1;
+      const sensitivity = await probeSensitivity(site, scored, endToEnd, levels);
+      studies.push({ site, bytesBefore, scored, sensitivity });
+    }
+    return await use(studies, endToEnd);
+  } finally {
+    await endToEnd.release();
+  }
+}
