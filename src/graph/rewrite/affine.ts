@@ -33,7 +33,8 @@ interface Conv {
 function readConv(node: Node): Conv | undefined {
   const weight = Graph.constantOf(node.inputs[1]);
   const bias = Graph.constantOf(node.inputs[2]);
-  if (weight?.dtype !== 'float32' || node.inputs[1]!.uses.size > 1 || (node.inputs[2] && !bias)) return undefined;
+  if (weight?.dtype !== 'float32' || node.inputs[1]!.uses.size > 1 || (node.inputs[2] && !bias))
+    return undefined;
   const channels = weight.dims[0]!;
   return {
     node,
@@ -44,7 +45,8 @@ function readConv(node: Node): Conv | undefined {
 }
 
 function writeConv(graph: Graph, { node, dims, weight, bias }: Conv): void {
-  const put = (index: number, tensor: Tensor, name: string) => node.setInput(index, graph.constant(tensor, name));
+  const put = (index: number, tensor: Tensor, name: string) =>
+    node.setInput(index, graph.constant(tensor, name));
   const { name } = node.inputs[1]!;
   put(1, Tensor.float32(dims, Float32Array.from(weight)), name);
   put(2, Tensor.float32([bias.length], Float32Array.from(bias)), node.inputs[2]?.name ?? `${name}.bias`);
@@ -103,7 +105,10 @@ function moveFactorOut(graph: Graph, conv: Conv, add: Node, scaled: Value): bool
   // A tiny factor would blow the shift up, and rounding with it.
   if (!(Math.abs(a) > 1e-3)) return false;
   for (let i = 0; i < conv.weight.length; i++) conv.weight[i]! *= a;
-  const sum = graph.op('Add', [variableInput(mul)!, graph.constant(Tensor.float32(shift.dims, [b]), 'shift')]);
+  const sum = graph.op('Add', [
+    variableInput(mul)!,
+    graph.constant(Tensor.float32(shift.dims, [b]), 'shift'),
+  ]);
   conv.node.setInput(0, sum);
   graph.remove(add);
   graph.remove(mul);
@@ -144,7 +149,11 @@ function variableInput(node: Node): Value | undefined {
 function affineOf(node: Node, x: Value, channels: number, rank: number): Affine | undefined {
   if (node.opType === 'BatchNormalization') return normalization(node, x, channels);
   if (node.inputs.length !== 2) return undefined;
-  const at = perChannel(node.inputs.find(input => input !== x), channels, rank);
+  const at = perChannel(
+    node.inputs.find(input => input !== x),
+    channels,
+    rank,
+  );
   if (!at) return undefined;
   const first = node.inputs[0] === x;
   const zero = () => 0;
