@@ -52,6 +52,20 @@ export interface Kernels {
     b: Pointer,
     ldb: number,
   ): void;
+  trtri(n: number, t: Pointer, x: Pointer): void;
+  gptq(
+    rows: number,
+    cols: number,
+    bits: number,
+    block: number,
+    half: boolean,
+    w: Pointer,
+    u: Pointer,
+    errors: Pointer,
+    importance: Pointer,
+    q: Pointer,
+    scales: Pointer,
+  ): void;
   qr(m: number, n: number, a: Pointer, q: Pointer, r: Pointer, pivots: Pointer): void;
   syev(n: number, a: Pointer, values: Pointer): number;
   syevd(n: number, a: Pointer, values: Pointer, vectors: Pointer, count: number, share: number): number;

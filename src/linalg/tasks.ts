@@ -9,6 +9,7 @@ import {
   singularValuesBytes,
   svdBytes,
 } from './forecast.js';
+import { inverseFactor, roundWithFeedback } from './gptq.js';
 import { gram } from './gram.js';
 import { nearestKronecker } from './kronecker.js';
 import { matmul } from './matmul.js';
@@ -32,6 +33,7 @@ export const TASKS = {
   gram,
   gramStrip,
   gramVectors,
+  inverseFactor,
   lstsq,
   matmul,
   nearestKronecker,
@@ -40,6 +42,7 @@ export const TASKS = {
   qr,
   qrPivoted,
   randomizedSvd,
+  roundWithFeedback,
   singularValues,
   solveTriangular,
   svd,
@@ -80,6 +83,7 @@ const BYTES: { [Name in TaskName]: (...args: Parameters<Tasks[Name]>) => number 
   gramStrip: (a, _exponent, _first, count) =>
     matmulBytes(a.rows, a.cols, 1) + 8 * count * Math.min(a.rows, a.cols),
   gramVectors: g => eighBytes(g.rows),
+  inverseFactor: s => 16 * s.rows ** 2,
   lstsq: (a, b) => qrBytes(a.rows, a.cols) + matmulBytes(a.cols, a.rows, b.cols),
   matmul: (a, b) => matmulBytes(a.rows, a.cols, b.rows) + matmulBytes(a.cols, b.cols, 1),
   nearestKronecker: (a, [m, n], terms) =>
@@ -90,6 +94,7 @@ const BYTES: { [Name in TaskName]: (...args: Parameters<Tasks[Name]>) => number 
   qrPivoted: a => qrBytes(a.rows, a.cols),
   randomizedSvd: (a, rank, options) =>
     randomizedSvdBytes(a.rows, a.cols, rank + (options?.oversampling ?? 10)),
+  roundWithFeedback: (w, u) => 8 * u.rows ** 2 + 8192 * w.cols,
   singularValues: a => singularValuesBytes(a.rows, a.cols),
   solveTriangular: (t, b) => matmulBytes(t.rows, t.cols, b.cols),
   svd: (a, options) => svdBytes(a.rows, a.cols, options),

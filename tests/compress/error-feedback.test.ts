@@ -1,9 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { quantizeWithFeedback } from '../../src/compress/error-feedback.js';
-import { feedbackFactor } from '../../src/compress/layer.js';
+import { feedbackFactor, quantizeWithFeedback } from '../../src/compress/error-feedback.js';
 import type { WeightMatrix } from '../../src/compress/matrix.js';
-import { bestScale, dequantizeRows, type IntegerFormat, quantizeRows } from '../../src/compress/quantizer.js';
+import {
+  bestScale,
+  dequantizeRows,
+  type IntegerFormat,
+  quantizeForStorage,
+  quantizeRows,
+} from '../../src/compress/quantizer.js';
 import { matmul, matrix, pinv } from '../../src/linalg/index.js';
 import { Random } from '../../src/random/random.js';
 import { numbers } from './one-layer.js';
@@ -11,8 +16,8 @@ import { numbers } from './one-layer.js';
 interface Problem {
   readonly weight: WeightMatrix;
   /** Σ x xᵀ of correlated inputs. */
-  readonly second: Float64Array;
-  readonly damped: Float64Array;
+  readonly second: Float64Array<ArrayBuffer>;
+  readonly damped: Float64Array<ArrayBuffer>;
 }
 
 function problem(seed: number, rows: number, cols: number): Problem {
@@ -91,7 +96,7 @@ describe('quantizeWithFeedback', () => {
         (seed, rows, cols, f) => {
           const made = problem(seed, rows, cols);
           const factor = feedbackFactor(made.second, cols);
-          const ours = dequantizeRows(quantizeWithFeedback(made.weight, f, factor));
+          const ours = dequantizeRows(quantizeWithFeedback(made.weight, f, [factor]));
           const expected = reference(made, f);
           // A value in the middle between two integers may go either way by rounding; then errors must be alike.
           const [a, b] = [outputError(made, ours), outputError(made, expected)];
@@ -108,7 +113,7 @@ describe('quantizeWithFeedback', () => {
       const made = problem(bits, 24, 64);
       const f = { bits, block };
       const factor = feedbackFactor(made.second, 64);
-      const fed = outputError(made, dequantizeRows(quantizeWithFeedback(made.weight, f, factor)));
+      const fed = outputError(made, dequantizeRows(quantizeWithFeedback(made.weight, f, [factor])));
       const nearest = outputError(made, dequantizeRows(quantizeRows(made.weight, f)));
       expect(fed).toBeLessThan(0.6 * nearest);
     }
@@ -119,8 +124,8 @@ describe('quantizeWithFeedback', () => {
     const identity = new Float64Array(32 * 32);
     for (let i = 0; i < 32; i++) identity[i * 33] = 1;
     const f = { bits: 4, block: 16 };
-    const fed = quantizeWithFeedback(weight, f, feedbackFactor(identity, 32));
-    const nearest = quantizeRows(weight, f);
+    const fed = quantizeWithFeedback(weight, f, [feedbackFactor(identity, 32)]);
+    const nearest = quantizeForStorage(weight, f);
     expect(fed.q).toEqual(nearest.q);
     expect(fed.scales).toEqual(nearest.scales);
   });
@@ -131,11 +136,9 @@ describe('quantizeWithFeedback', () => {
     for (let i = 0; i < 8; i++) second[i * cols + i] = 1;
     const data = new Float32Array(2 * cols);
     for (let i = 0; i < cols; i++) data[i] = i - 7;
-    const result = quantizeWithFeedback(
-      { data, rows: 2, cols },
-      { bits: 4, block: 0 },
+    const result = quantizeWithFeedback({ data, rows: 2, cols }, { bits: 4, block: 0 }, [
       feedbackFactor(second, cols),
-    );
+    ]);
     const restored = dequantizeRows(result);
     expect(restored.every(Number.isFinite)).toBe(true);
     expect(restored.subarray(cols).every(v => v === 0)).toBe(true);

@@ -9,13 +9,12 @@ import { inferShapes } from '../../src/graph/infer/index.js';
 import { matmul, matrix } from '../../src/linalg/index.js';
 import { LAYER_NAMES, type OneLayer, oneLayer } from './one-layer.js';
 
-async function layersOf({ model, samples }: OneLayer): Promise<{ site: Site; layer: Layer }[]> {
+async function firstLayer({ model, samples }: OneLayer): Promise<{ site: Site; layer: Layer }> {
   inferShapes(model);
-  const layers: { site: Site; layer: Layer }[] = [];
   for await (const group of observe(model, findSites(model), samples, { threads: 1 })) {
-    for (const [site, observation] of group) layers.push({ site, layer: new Layer(site, observation) });
+    for (const [site, observation] of group) return { site, layer: new Layer(site, observation) };
   }
-  return layers;
+  throw new Error('the model has no sites');
 }
 
 const OBSERVED = LAYER_NAMES.filter(name => /^(MatMul|Gemm|Conv \d|Conv 1|a weight)/.test(name));
@@ -25,7 +24,7 @@ describe('Layer', () => {
     'error is what a forward pass of the layer measures: %s',
     async name => {
       const made = oneLayer(name);
-      const [{ site, layer }] = (await layersOf(made)) as [{ site: Site; layer: Layer }];
+      const { site, layer } = await firstLayer(made);
       const runs = await captureInputs(made.model, [site], made.samples, { threads: 1 });
       const probe = new LayerProbe(site, made.model, runs.get(site)!, 1);
       for (const bits of [2, 4, 8]) {
@@ -39,7 +38,7 @@ describe('Layer', () => {
   );
 
   it('weighs the rows of a table by how often they are used', async () => {
-    const { layer } = (await layersOf(oneLayer('Gather')))[0]!;
+    const { layer } = await firstLayer(oneLayer('Gather'));
     const { data, rows, cols } = layer.matrix;
     const withoutRow = (row: number) => data.map((v, i) => (Math.floor(i / cols) === row ? 0 : v));
     const made = oneLayer('Gather').samples.flatMap(({ x }) => x!.toNumbers());
@@ -52,7 +51,7 @@ describe('Layer', () => {
   it.each(['MatMul x · W', 'Conv 2-D in groups'])(
     'whitening and feedback are factors of S: %s',
     async name => {
-      const { layer } = (await layersOf(oneLayer(name)))[0]!;
+      const { layer } = await firstLayer(oneLayer(name));
       const moment = layer.moment!;
       for (let g = 0; g < moment.groups; g++) {
         const { width } = moment;
@@ -65,7 +64,7 @@ describe('Layer', () => {
           expect(Math.abs(again.data[i]! - s[i]!)).toBeLessThan(1e-5 * mean);
         }
         // (S + damping) Uᵀ U = 1
-        const { u } = layer.feedback()![g]!;
+        const u = layer.feedback()![g]!.data as Float64Array<ArrayBuffer>;
         const damped = Float64Array.from(s);
         for (let i = 0; i < width; i++) damped[i * width + i]! += 0.01 * mean;
         const inverse = matmul(matrix(u, width, width), matrix(u, width, width), { transposeA: true });

@@ -2,6 +2,7 @@
 export { axpy, dot, maxAbs, scale } from './blas1';
 export { gemm, gemmLower, syrk } from './gemm';
 export { finishSvd, gesdd } from './gesdd';
+export { gptq } from './gptq';
 export { gramVectors } from './gramsvd';
 export { gramValues } from './gramvalues';
 export { potrf } from './potrf';
@@ -10,4 +11,5 @@ export { signRows } from './signs';
 export { syev, syevd } from './syevd';
 export { transpose } from './transpose';
 export { trsm } from './trsm';
+export { trtri } from './trtri';
 export { mark, peakBytes, release, reserve, take } from './workspace';
