@@ -31,7 +31,7 @@ const threads = argv.includes('--threads')
   ? Number(argv[argv.indexOf('--threads') + 1])
   : availableParallelism();
 const clock = argv.includes('--cpu') ? processorTime : time;
-const ROUND_MS = 500;
+const ROUND_MS = 100;
 
 let peer: Promise<Torch | undefined> | undefined;
 

@@ -39,6 +39,8 @@ export interface Candidate {
    * (`LayerProbe`) to know it.
    */
   readonly roundsActivations?: boolean;
+  /** Bits of one stored number, scales left out; absent where they differ. */
+  readonly bits?: number;
   /** The weight that it stands for, in matrix order (rows, cols). Made when it is asked for. */
   weight(): Float32Array;
   /** Rewrites the target; called any number of times, each time with another target. */

@@ -111,7 +111,7 @@ const worstCosine = (outputs: readonly OutputAgreement[]): number =>
 /** A predicted distortion beyond this means that nothing of the outputs is left. */
 const RUINED = 1;
 /** Below this one plan's outputs cannot be told from another's. */
-const FLAWLESS = 1e-7;
+const FLAWLESS = 1e-5;
 
 /**
  * Plans spread evenly along the front as it looks on a plot of log distortion over log bytes, the smallest that is of
@@ -119,7 +119,10 @@ const FLAWLESS = 1e-7;
  * @param frame bytes of the file that are not in the layers
  */
 export function spreadPlans(front: readonly Plan[], count: number, frame: number): Plan[] {
-  const useful = front.filter(({ distortion }) => distortion > 0 && distortion <= RUINED);
+  const flawless = front.findIndex(({ distortion }) => distortion <= FLAWLESS);
+  const useful = front
+    .slice(0, flawless < 0 ? undefined : flawless + 1)
+    .filter(({ distortion }) => distortion > 0 && distortion <= RUINED);
   // Without any useful plan the nearest to use says at least how bad it is.
   const plans = useful.length > 0 ? useful : front.filter(({ distortion }) => distortion > 0).slice(-1);
   if (plans.length <= count) return plans;

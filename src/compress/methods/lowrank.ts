@@ -79,6 +79,7 @@ function lowrankCandidate(
     method,
     label: format === 'float32' ? method : `${method} ${formatLabel(format)}`,
     rank,
+    bits: bitsOfFormat(format),
     weight() {
       const { inner, outer } = pair();
       return product(outer.restored(), inner.restored(), rank, rows, cols, groups);

@@ -50,6 +50,7 @@ export function float16Candidate({ site, matrix }: Layer): Candidate | undefined
   return {
     method: 'quantize',
     label: 'float16',
+    bits: 16,
     weight: () => matrix.data.map(toFloat16),
     apply({ graph, value, opset }) {
       const data = fromMatrix(matrix.data, tensor.dims, layout);
@@ -67,6 +68,7 @@ export function quantizeCandidate(layer: Layer, format: IntegerFormat): Candidat
   return {
     method: 'quantize',
     label: formatLabel(format),
+    bits: format.bits,
     weight: () => dequantizeRows(quantized()),
     apply({ graph, value, opset }) {
       const target = { dims: tensor.dims, dtype: tensor.dtype, layout, opset };

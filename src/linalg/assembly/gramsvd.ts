@@ -111,6 +111,8 @@ function orthogonalize(from: i32, to: i32, m: i32, UT: usize, sigma: usize, top:
   while (first < to && get(sigma, first) >= ORTHOGONAL * top) first++;
   const count = to - first;
   if (count == 0) return;
+  // Long and short vectors are orthogonal enough to each other: what matters is the product of their lengths.
+  while (from < first && get(sigma, from) >= 0.5 * top) from++;
   const start = mark();
   const width = to - from;
   const L = take(count * width);

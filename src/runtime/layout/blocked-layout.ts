@@ -23,7 +23,9 @@ export function blockedLayout(model: Model, { block }: LayoutOptions): number {
   const convolutions = [...graph.nodes].filter(node => node.opType === 'Conv' && node.domain === '');
   if (convolutions.every(node => node.inputs[1]?.initializer)) return 0;
   graph.sort();
-  const layout = new Layout(typedBuilder(model), block);
+  const builder = typedBuilder(model);
+  builder.scope = 'layout/';
+  const layout = new Layout(builder, block);
   let count = 0;
   for (const node of [...graph.nodes]) {
     if (node.domain === '' && RULES.get(node.opType)?.(node, layout)) count++;

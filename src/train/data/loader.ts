@@ -19,6 +19,9 @@ export interface LoaderState {
   readonly order: OrderState;
   /** Batches given so far. */
   readonly batch: number;
+  /** Of the data set and of a batch: with others the order would be another. */
+  readonly length: number;
+  readonly batchSize: number;
 }
 
 interface Pending {
@@ -47,7 +50,7 @@ export class Loader {
     this.transforms = transforms;
     this.seed = options.seed ?? 0;
     this.ahead = prefetch;
-    this.current = { order: this.order.state, batch: 0 };
+    this.current = this.stateNow();
   }
 
   get batchesPerEpoch(): number {
@@ -65,6 +68,13 @@ export class Loader {
 
   /** @throws WhittleError for a state of another data set */
   restore(state: LoaderState): void {
+    const { length, batchSize } = this.order;
+    if (state.length !== length || state.batchSize !== batchSize) {
+      throw new WhittleError(
+        `the training began with ${state.length} examples in batches of ${state.batchSize}; now it is ${length} in batches of ${batchSize}`,
+        { hint: 'Resume with the same data and batch size' },
+      );
+    }
     this.queue.length = 0;
     this.order.restore(state.order);
     this.drawn = state.batch;
@@ -90,6 +100,11 @@ export class Loader {
       .then(drawn => this.transforms.reduce((result, transform) => transform(result, random), drawn));
     // Somebody else's turn to fail: the error belongs to the call that takes this batch.
     batch.catch(() => {});
-    return { batch, epoch, after: { order: this.order.state, batch: this.drawn } };
+    return { batch, epoch, after: this.stateNow() };
+  }
+
+  private stateNow(): LoaderState {
+    const { state, length, batchSize } = this.order;
+    return { order: state, batch: this.drawn, length, batchSize };
   }
 }
