@@ -49,16 +49,11 @@ export function scanVerb(terminal: Terminal): Command {
     .addHelpText(
       'after',
       examples([
-        [
-          'How far each layer may be off:',
-          'whittle scan model.onnx --calibration images --html scan.html',
-        ],
+        ['How far each layer may be off:', 'whittle scan model.onnx --calibration images --html scan.html'],
         ['How many bits it takes:', 'whittle scan model.onnx --vary bits --values 3,4,5,6,8'],
       ]),
     )
-    .action((path: string, flags: ScanFlags) =>
-      scanModel(path, flags, terminal, command.parent?.args ?? []),
-    );
+    .action((path: string, flags: ScanFlags) => scanModel(path, flags, terminal, command.parent?.args ?? []));
 }
 
 async function scanModel(
