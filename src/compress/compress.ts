@@ -85,6 +85,7 @@ export async function compress(original: Model, options: CompressOptions = {}): 
       asked,
       { ...verified, outputs: verified.verification.outputs },
       bytes.after,
+      latencyOutcome(settings.maxLatency, verified.time),
     ),
     parameters: { before: countParameters(original.graph), after: countParameters(result.graph) },
     ...(cost && { flops: cost }),
@@ -104,6 +105,9 @@ export async function compress(original: Model, options: CompressOptions = {}): 
   };
 }
 
+const latencyOutcome = (limit: number | undefined, time: CompressReport['time']) =>
+  limit === undefined || !time ? undefined : { limit, measured: time.afterMs / time.beforeMs };
+
 /** The choice for every layer: by the rule alone where nothing else is asked for, else by measurement. */
 async function choose(
   job: Job,
@@ -111,14 +115,15 @@ async function choose(
   limit: number | undefined,
 ): Promise<{ choice: Plan['choice']; warnings: readonly string[]; front?: MeasuredFront }> {
   const { settings, inputs, options } = job;
-  if (settings.quality.length === 0 && limit === undefined) {
+  if (!settings.hasBudget) {
     return { choice: new Map(findings.map(({ site, byRule }) => [site, byRule])), warnings: [] };
   }
   return withStudies(job, findings, async (studies, endToEnd) => {
     const evaluator = await Evaluator.create(job.original, inputs.heldOut, options);
     try {
       const front = settings.pareto ? await measureFront(job, studies, evaluator) : undefined;
-      const byKnee = front && settings.quality.length === 0 && options.maxSize === undefined;
+      const byKnee =
+        front && settings.quality.length === 0 && options.maxSize === undefined && !settings.maxLatency;
       const found = byKnee
         ? { plan: front.knee.plan, warnings: [] }
         : await search({ job, studies, endToEnd, evaluator, limit });

@@ -2,7 +2,7 @@ import type { EvalFunction } from '../data/evaluation.js';
 import type { InputSource } from '../data/sample.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Provider } from '../runtime/index.js';
-import { type Budget, parseQuality, type QualityBound } from './budget.js';
+import { type Budget, parseQuality, parseShare, type QualityBound } from './budget.js';
 import type { Method } from './method.js';
 import { METHODS, type MethodName } from './methods/index.js';
 import type { Progress } from './report.js';
@@ -64,12 +64,16 @@ export interface Settings {
   readonly methods: readonly Method[];
   readonly goal: Goal;
   readonly pareto: boolean;
+  /** Whether the mix is chosen by measuring whole models, rather than by the rule in each layer alone. */
+  readonly hasBudget: boolean;
   readonly error: number | undefined;
   readonly rankSearch: 'closed' | 'forward';
   readonly calibration: number;
   readonly verification: number;
   readonly seed: number;
   readonly maxSize: string | number | undefined;
+  /** As a share of the original's time. */
+  readonly maxLatency: number | undefined;
   readonly quality: readonly QualityBound[];
 }
 
@@ -83,22 +87,26 @@ export const DEFAULT_ERROR = 0.05;
 
 /** Fills in the defaults. @throws WhittleError for values out of range */
 export function readOptions(options: CompressOptions): Settings {
-  const { method = 'auto', seed = 0, rankSearch = 'closed', goal = 'size', pareto = false } = options;
+  const { method = 'auto', seed = 0, rankSearch = 'closed', pareto = false } = options;
   if (!(method in METHODS)) {
     throw new WhittleError(`there is no method "${method}"`, {
       hint: `Take one of ${Object.keys(METHODS).join(', ')}`,
     });
   }
-  if (goal !== 'size' || options.maxLatency !== undefined) {
-    throw new WhittleError(
-      options.maxLatency === undefined
-        ? `weights cannot be written for ${goal} yet`
-        : 'a bound on latency needs forms of the weights that run faster, which do not exist yet',
-      { hint: 'Compress for size, and read in the report what that does to the time' },
-    );
+  const maxLatency = readLatency(options.maxLatency);
+  const goal = options.goal ?? (maxLatency === undefined ? 'size' : 'speed');
+  if (goal !== 'speed' && maxLatency !== undefined) {
+    throw new WhittleError(`a bound on latency contradicts the goal "${goal}"`, {
+      hint: 'Leave --goal out, or give --goal speed',
+    });
+  }
+  if (goal === 'speed' && options.maxSize !== undefined) {
+    throw new WhittleError('a size cannot be held while speed is the goal', {
+      hint: 'Give a bound on quality or on latency, or compress for size',
+    });
   }
   const bounds = typeof options.minQuality === 'string' ? [options.minQuality] : (options.minQuality ?? []);
-  const hasBudget = options.maxSize !== undefined || bounds.length > 0;
+  const hasBudget = options.maxSize !== undefined || maxLatency !== undefined || bounds.length > 0;
   const error = options.error ?? (hasBudget || pareto ? undefined : DEFAULT_ERROR);
   if (error !== undefined && !(error > 0 && error < 1)) {
     throw new WhittleError(`the error must lie between 0 and 1, not ${error}`, {
@@ -122,6 +130,7 @@ export function readOptions(options: CompressOptions): Settings {
   }
   return {
     method,
+    hasBudget: hasBudget || pareto || guarded,
     methods: methodsOf(method, options.onlyMethods),
     goal,
     pareto,
@@ -132,8 +141,18 @@ export function readOptions(options: CompressOptions): Settings {
     seed,
     // A front needs every candidate, as a budget does: this one holds whatever is chosen.
     maxSize: options.maxSize ?? (pareto && bounds.length === 0 ? '100%' : undefined),
+    maxLatency,
     quality,
   };
+}
+
+function readLatency(latency: string | number | undefined): number | undefined {
+  if (latency === undefined) return undefined;
+  const share = typeof latency === 'number' ? latency : parseShare(latency.trim());
+  if (share !== undefined && share > 0 && share < 1) return share;
+  throw new WhittleError(`"${latency}" is no bound on latency`, {
+    hint: 'Write it as a share of the original time, like 0.6x or 60%',
+  });
 }
 
 function methodsOf(method: MethodName, only: readonly string[] | undefined): readonly Method[] {

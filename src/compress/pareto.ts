@@ -126,7 +126,7 @@ export function spreadPlans(front: readonly Plan[], count: number, frame: number
   // Without any useful plan the nearest to use says at least how bad it is.
   const plans = useful.length > 0 ? useful : front.filter(({ distortion }) => distortion > 0).slice(-1);
   if (plans.length <= count) return plans;
-  const x = normalized(plans.map(({ layerBytes }) => Math.log(layerBytes + frame)));
+  const x = normalized(plans.map(({ price }) => Math.log(price + frame)));
   const y = normalized(plans.map(({ distortion }) => Math.log(Math.max(distortion, FLAWLESS))));
   const along = [0];
   for (let i = 1; i < plans.length; i++) {

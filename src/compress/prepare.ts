@@ -5,6 +5,8 @@ import { initLinalg } from '../linalg/index.js';
 import { modelByteLength } from '../onnx/index.js';
 import { EndToEnd } from './end-to-end.js';
 import { type CompressInputs, readInputs } from './inputs.js';
+import { methodsFor } from './methods/index.js';
+import { observeStaticRanges } from './methods/int8-static.js';
 import { type CompressOptions, readOptions, type Settings, selects } from './options.js';
 import { PhaseClock } from './phases.js';
 import type { LayerStudy } from './plan.js';
@@ -45,13 +47,22 @@ export async function openJob(original: Model, options: CompressOptions): Promis
 }
 
 /** Scores what the methods make of each selected layer. */
-export const study = ({ model, selected, inputs, settings, options, clock }: Job): Promise<LayerFindings[]> =>
-  studyLayers(model, selected, inputs.calibration, {
-    methods: settings.methods,
-    settings,
-    threads: options.threads,
-    clock,
-  });
+export async function study(job: Job): Promise<LayerFindings[]> {
+  const { model, selected, inputs, settings, options, clock } = job;
+  const { threads } = options;
+  let { methods } = settings;
+  if (settings.goal !== 'size') {
+    const ranges =
+      settings.goal === 'speed'
+        ? await observeStaticRanges(model, selected, inputs.calibration, { threads })
+        : undefined;
+    const only = options.onlyMethods;
+    methods = methodsFor(settings.method, settings.goal, { ranges }).filter(
+      ({ name }) => only === undefined || only.includes(name),
+    );
+  }
+  return studyLayers(model, selected, inputs.calibration, { methods, settings, threads, clock });
+}
 
 /** Layers of at least this share of the model are probed at more than one level. */
 const LARGE = 0.004;
@@ -69,11 +80,17 @@ export async function withStudies<T>(
     const total = modelByteLength(model);
     const probed = clock.start('probe', findings.length);
     const studies: LayerStudy[] = [];
-    for (const [i, { site, bytesBefore, scored }] of findings.entries()) {
+    for (const [i, { site, bytesBefore, msBefore, scored }] of findings.entries()) {
       probed(i, site.value.name);
       const levels = bytesBefore >= LARGE * total ? 2 : 1;
       const sensitivity = await probeSensitivity(site, scored, endToEnd, levels);
-      studies.push({ site, bytesBefore, scored, sensitivity });
+      studies.push({
+        site,
+        bytesBefore,
+        scored,
+        sensitivity,
+        ...(msBefore !== undefined && { msBefore }),
+      });
     }
     return await use(studies, endToEnd);
   } finally {

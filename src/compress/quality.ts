@@ -53,8 +53,12 @@ export function budgetOutcomes(
   size: { readonly text: string; readonly limit: number } | undefined,
   quality: MeasuredQuality,
   bytes: number,
+  latency?: { readonly limit: number; readonly measured: number },
 ): BudgetOutcome[] {
   return [
+    ...(latency
+      ? [{ bound: `latency ≤ ${latency.limit}x`, ...latency, held: latency.measured <= latency.limit }]
+      : []),
     ...(size ? [{ bound: size.text, limit: size.limit, measured: bytes, held: bytes <= size.limit }] : []),
     ...bounds.map(bound => {
       const { value, limit } = measureOf(bound, quality);

@@ -1,4 +1,5 @@
 import { modelByteLength } from '../onnx/index.js';
+import { compareSessions, createSession } from '../runtime/index.js';
 import type { QualityBound } from './budget.js';
 import type { EndToEnd } from './end-to-end.js';
 import type { Evaluator } from './evaluator.js';
@@ -31,7 +32,9 @@ export interface SearchResult {
  */
 export async function search(input: SearchInput): Promise<SearchResult> {
   const { limit, job } = input;
-  const planner = new Planner(input.studies);
+  const { goal, maxLatency } = job.settings;
+  const planner = new Planner(input.studies, goal === 'speed' ? 'ms' : 'bytes');
+  if (maxLatency !== undefined) return searchForLatency(planner, input, maxLatency);
   if (limit === undefined) {
     const plan = await smallestHolding(planner, input);
     if (plan) return { plan, warnings: [] };
@@ -72,8 +75,9 @@ export async function search(input: SearchInput): Promise<SearchResult> {
  */
 async function smallestHolding(planner: Planner, input: SearchInput): Promise<Plan | undefined> {
   const { job, endToEnd } = input;
-  const { settings, clock, model } = job;
-  const front = thinFront(planner.front(), modelByteLength(model) / 200);
+  const { settings, clock } = job;
+  const all = planner.front();
+  const front = thinFront(all, (all.at(-1)!.price - all[0]!.price) / 200);
   const onProbes = settings.quality.filter(({ measure }) => measure !== 'score');
   if (onProbes.length === 0) {
     // An evaluation brings inputs of its own: there is nothing quicker to ask first.
@@ -122,6 +126,49 @@ async function nearestPassing(
   }
 }
 
+/** The best plan whose model runs in at most a share of the original's time, by measuring the whole model. */
+async function searchForLatency(planner: Planner, input: SearchInput, share: number): Promise<SearchResult> {
+  const { job, studies } = input;
+  const fastest = planner.front()[0]!;
+  let room = share * studies.reduce((sum, { msBefore = 0 }) => sum + msBefore, 0);
+  let plan = planner.within(room) ?? fastest;
+  let ratio = await latencyOf(plan, job);
+  // The layers' own times leave out the rest of the model: the room shrinks by as much as the whole is too slow.
+  for (let tries = 0; ratio > share && plan !== fastest && tries < MAX_TRIES; tries++) {
+    room = Math.min(room, plan.price) * Math.min(0.95, share / ratio);
+    plan = planner.within(room) ?? fastest;
+    ratio = await latencyOf(plan, job);
+  }
+  if (ratio > share) {
+    return {
+      plan,
+      warnings: [`${share}x of the time cannot be reached: the fastest found takes ${ratio.toFixed(2)}x.`],
+    };
+  }
+  const bounds = job.settings.quality;
+  if (bounds.length === 0 || (await keeps(plan, bounds, input))) return { plan, warnings: [] };
+  const texts = bounds.map(({ text }) => text).join(', ');
+  return { plan, warnings: [`The best model within ${share}x of the time does not hold ${texts}.`] };
+}
+
+const MAX_TRIES = 6;
+
+/** Time of one run against the original's, both in turns on one held-out input. */
+async function latencyOf(plan: Plan, { model, original, inputs, options }: Job): Promise<number> {
+  const sessionOptions = {
+    ...(options.threads !== undefined && { threads: options.threads }),
+    ...(options.provider !== undefined && { provider: options.provider }),
+  };
+  const before = await createSession(original, sessionOptions);
+  const after = await createSession(writeChoices(model, plan.choice), sessionOptions);
+  try {
+    return (await compareSessions(before, after, inputs.heldOut[0]!)).ratio;
+  } finally {
+    await before.release();
+    await after.release();
+  }
+}
+
 /** The best plan whose written file fits: what lies around the layers is measured, not assumed. */
 function fitToSize(planner: Planner, { job, studies }: SearchInput, limit: number): Plan | undefined {
   const { model } = job;
@@ -132,7 +179,7 @@ function fitToSize(planner: Planner, { job, studies }: SearchInput, limit: numbe
     if (!plan) return undefined;
     const excess = modelByteLength(writeChoices(model, plan.choice)) - limit;
     if (excess <= 0) return plan;
-    room = plan.layerBytes - excess;
+    room = plan.price - excess;
   }
 }
 
