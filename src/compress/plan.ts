@@ -55,6 +55,20 @@ export class Planner {
   }
 }
 
+/**
+ * A planner for the mix of all methods, and where there are several one for each method alone. Predictions are not
+ * exact: what a mix should reach and does not, a single method sometimes does, so both are measured.
+ */
+export function plannersOf(studies: readonly LayerStudy[]): { name: string; planner: Planner }[] {
+  const methods = [...new Set(studies.flatMap(({ scored }) => scored.map(s => s.candidate.method)))];
+  const alone = (method: string) =>
+    studies.map(s => ({ ...s, scored: s.scored.filter(({ candidate }) => candidate.method === method) }));
+  return [
+    { name: 'all methods', planner: new Planner(studies) },
+    ...(methods.length > 1 ? methods.map(name => ({ name, planner: new Planner(alone(name)) })) : []),
+  ];
+}
+
 /** Points of a front at least `step` bytes apart, the first and the last among them. */
 export function thinFront(front: readonly Plan[], step: number): Plan[] {
   const kept: Plan[] = [];

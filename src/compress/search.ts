@@ -2,7 +2,7 @@ import { modelByteLength } from '../onnx/index.js';
 import type { QualityBound } from './budget.js';
 import type { EndToEnd } from './end-to-end.js';
 import type { Evaluator } from './evaluator.js';
-import { type LayerStudy, type Plan, Planner, smallestPassing, thinFront } from './plan.js';
+import { type LayerStudy, type Plan, type Planner, plannersOf, smallestPassing, thinFront } from './plan.js';
 import type { Job } from './prepare.js';
 import { holds } from './quality.js';
 import { writeChoices } from './write.js';
@@ -31,74 +31,99 @@ export interface SearchResult {
  */
 export async function search(input: SearchInput): Promise<SearchResult> {
   const { limit, job } = input;
-  const planner = new Planner(input.studies);
+  const planners = plannersOf(input.studies).map(({ planner }) => planner);
+  const bounds = job.settings.quality;
+  const texts = bounds.map(({ text }) => text).join(', ');
   if (limit === undefined) {
-    const plan = await smallestHolding(planner, input);
+    const plan = await smallestHolding(planners, input);
     if (plan) return { plan, warnings: [] };
-    const bounds = job.settings.quality.map(({ text }) => text).join(', ');
     return {
-      plan: planner.front().at(-1)!,
-      warnings: [`The original itself does not hold ${bounds}: its weights are left as they are.`],
+      plan: planners[0]!.front().at(-1)!,
+      warnings: [`The original itself does not hold ${texts}: its weights are left as they are.`],
     };
   }
-  const plan = fitToSize(planner, input, limit);
+  const size = (plan: Plan) => modelByteLength(writeChoices(job.model, plan.choice)).toLocaleString('en');
+  const plan = await bestWithin(planners, input, limit);
   if (!plan) {
-    const smallest = planner.front()[0]!;
-    const bytes = modelByteLength(writeChoices(job.model, smallest.choice)).toLocaleString('en');
+    const smallest = planners[0]!.front()[0]!;
     return {
       plan: smallest,
       warnings: [
-        `The methods at hand cannot reach ${limit.toLocaleString('en')} bytes: their smallest file takes ${bytes}.`,
+        `The methods at hand cannot reach ${limit.toLocaleString('en')} bytes: their smallest file takes ${size(smallest)}.`,
       ],
     };
   }
-  const bounds = job.settings.quality;
   if (bounds.length === 0 || (await keeps(plan, bounds, input))) return { plan, warnings: [] };
-  const larger = await smallestHolding(planner, input);
-  const texts = bounds.map(({ text }) => text).join(', ');
+  const larger = await smallestHolding(planners, input);
   return {
     plan,
     warnings: [
       larger
-        ? `The best file of at most ${limit.toLocaleString('en')} bytes does not hold ${texts}: that takes ${modelByteLength(writeChoices(job.model, larger.choice)).toLocaleString('en')} bytes.`
+        ? `The best file of at most ${limit.toLocaleString('en')} bytes does not hold ${texts}: that takes ${size(larger)} bytes.`
         : `The original itself does not hold ${texts}.`,
     ],
   };
+}
+
+/** Of the plans that fit into a size, one a planner, the one that measures best on the probes. */
+async function bestWithin(
+  planners: readonly Planner[],
+  input: SearchInput,
+  limit: number,
+): Promise<Plan | undefined> {
+  const plans = planners.flatMap(planner => fitToSize(planner, input, limit) ?? []);
+  if (plans.length < 2) return plans[0];
+  const compared = input.job.clock.start('search', plans.length);
+  let best: { plan: Plan; distortion: number } | undefined;
+  for (const [i, plan] of plans.entries()) {
+    compared(i);
+    const distortion = await input.endToEnd.measure(replacementsOf(plan, input.endToEnd));
+    if (!best || distortion < best.distortion) best = { plan, distortion };
+  }
+  return best?.plan;
 }
 
 /**
  * The smallest plan that holds the quality bounds: found on the probes, then confirmed and where needed corrected on
  * the held-out inputs.
  */
-async function smallestHolding(planner: Planner, input: SearchInput): Promise<Plan | undefined> {
+async function smallestHolding(planners: readonly Planner[], input: SearchInput): Promise<Plan | undefined> {
   const { job, endToEnd } = input;
   const { settings, clock, model } = job;
-  const front = thinFront(planner.front(), modelByteLength(model) / 200);
   const onProbes = settings.quality.filter(({ measure }) => measure !== 'score');
+  const fronts = planners.map(planner => thinFront(planner.front(), modelByteLength(model) / 200));
   if (onProbes.length === 0) {
     // An evaluation brings inputs of its own: there is nothing quicker to ask first.
-    const evaluated = clock.start('search', Math.ceil(Math.log2(front.length + 1)));
+    const evaluated = clock.start('search', bisections(fronts.slice(0, 1)));
     let evaluations = 0;
-    return smallestPassing(front, plan => {
+    return smallestPassing(fronts[0]!, plan => {
       evaluated(evaluations++);
       return keeps(plan, settings.quality, input);
     });
   }
-  const steps = clock.start('search', Math.ceil(Math.log2(front.length + 1)));
-  let done = 0;
-  const found = await smallestPassing(front, async plan => {
-    steps(done++);
-    const outputs = await endToEnd.agreement(replacementsOf(plan, endToEnd));
-    return onProbes.every(bound => holds(bound, { outputs, scores: [] }));
-  });
+  const tried = clock.start('search', bisections(fronts));
+  let tries = 0;
+  let found: { plan: Plan; front: readonly Plan[] } | undefined;
+  for (const front of fronts) {
+    const plan = await smallestPassing(front, async candidate => {
+      tried(tries++);
+      const outputs = await endToEnd.agreement(replacementsOf(candidate, endToEnd));
+      return onProbes.every(bound => holds(bound, { outputs, scores: [] }));
+    });
+    if (plan && (!found || plan.layerBytes < found.plan.layerBytes)) found = { plan, front };
+  }
   if (!found) return undefined;
+  const { plan, front } = found;
   const confirmed = clock.start('confirm', 1);
   let confirmations = 0;
-  return nearestPassing(front, front.indexOf(found), plan => {
+  return nearestPassing(front, front.indexOf(plan), candidate => {
     confirmed(confirmations++);
-    return keeps(plan, settings.quality, input);
+    return keeps(candidate, settings.quality, input);
   });
 }
+
+const bisections = (fronts: readonly (readonly Plan[])[]): number =>
+  fronts.reduce((sum, { length }) => sum + Math.ceil(Math.log2(length + 1)), 0);
 
 /**
  * The first plan that passes from `start` on, where that one mostly does: steps of doubling size find one, bisection
