@@ -147,18 +147,27 @@ async function nearestPassing(
   }
 }
 
+/** Room that is left in a file and not worth another try, as a share of the limit. */
+const SLACK = 0.002;
+/** Corrections of what layers take together: they share constants, so that the file is smaller than their sum. */
+const CORRECTIONS = 6;
+
 /** The best plan whose written file fits: what lies around the layers is measured, not assumed. */
 function fitToSize(planner: Planner, { job, studies }: SearchInput, limit: number): Plan | undefined {
   const { model } = job;
   let room =
     limit - (modelByteLength(model) - studies.reduce((sum, { bytesBefore }) => sum + bytesBefore, 0));
-  for (;;) {
+  let best: Plan | undefined;
+  for (let i = 0; i < CORRECTIONS || !best; i++) {
     const plan = planner.within(room);
-    if (!plan) return undefined;
-    const excess = modelByteLength(writeChoices(model, plan.choice)) - limit;
-    if (excess <= 0) return plan;
-    room = plan.layerBytes - excess;
+    if (!plan) return best;
+    const left = limit - modelByteLength(writeChoices(model, plan.choice));
+    if (left >= 0 && (!best || plan.distortion <= best.distortion)) best = plan;
+    if (left >= 0 && left <= SLACK * limit) break;
+    // Beyond the limit the next plan must be smaller than this one, or nothing would change.
+    room = left < 0 ? Math.min(room, plan.layerBytes) + left : room + left;
   }
+  return best;
 }
 
 const replacementsOf = ({ choice }: Plan, endToEnd: EndToEnd) =>
