@@ -3,11 +3,12 @@
  *
  *   npm run bench:linalg                                  all cases, a table
  *   npm run bench:linalg -- --only svd-768 --json         one case
+ *   npm run bench:linalg -- --cpu                         on a busy machine
  *
  * One matrix is decomposed on one thread and compared with LAPACK on one thread. The set `bert-base` runs on two
  * workers against LAPACK on two threads.
  */
-import { createPool, type DenseMatrix, eigh, matrix, svd } from '../src/linalg/index.js';
+import { createPool, type DenseMatrix, eigh, matrix, singularValues, svd } from '../src/linalg/index.js';
 import {
   type Case,
   inTurns,
@@ -17,7 +18,7 @@ import {
   runBenchmark,
   time,
 } from './harness.js';
-import { Numpy } from './peers/numpy.js';
+import { Numpy, type Operation } from './peers/numpy.js';
 
 type Shape = readonly [rows: number, cols: number];
 
@@ -64,7 +65,7 @@ function numpy(threads: number): Promise<Numpy | undefined> {
 
 /** Our function against LAPACK's, with the peak of resident memory of both processes. */
 async function againstLapack(
-  op: 'svd' | 'eigh',
+  op: Operation,
   shapes: readonly Shape[],
   threads: number,
   ours: () => Promise<number>,
@@ -101,6 +102,16 @@ const svdCases = SHAPES.map(
   }),
 );
 
+const valuesCases = [256, 768].map(
+  (n): Case => ({
+    name: `values-${n}`,
+    run: () => {
+      const a = gaussian([n, n]);
+      return againstLapack('values', [[n, n]], 1, () => time(() => singularValues(a)));
+    },
+  }),
+);
+
 /** Other JavaScript libraries, at the size the aim names. */
 const libraryCases: Case[] = [
   {
@@ -120,7 +131,7 @@ const libraryCases: Case[] = [
     name: 'svd-512-jax-js',
     run: async () => {
       const { init, numpy: np } = await import('@jax-js/jax');
-      await init();
+      await init('wasm'); // Node has no WebGPU
       const a = gaussian([512, 512]);
       const times = await inTurns(
         () => time(() => svd(a)),
@@ -158,5 +169,5 @@ const bertCase: Case = {
   },
 };
 
-await runBenchmark([...eighCases, ...svdCases, ...libraryCases, bertCase]);
+await runBenchmark([...eighCases, ...svdCases, ...valuesCases, ...libraryCases, bertCase]);
 for (const peer of peers.values()) (await peer)?.stop();

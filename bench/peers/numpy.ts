@@ -2,6 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { countsCpu } from '../harness.js';
+
+/** What bench/peers/linalg.py knows. */
+export type Operation = 'svd' | 'values' | 'eigh';
 
 /** LAPACK (OpenBLAS) in a Python process with a fixed number of threads. */
 export class Numpy {
@@ -42,11 +46,12 @@ export class Numpy {
   }
 
   /** Milliseconds for one operation on each shape in turn. */
-  async time(op: 'svd' | 'eigh', shapes: readonly (readonly [number, number])[]): Promise<number> {
+  async time(op: Operation, shapes: readonly (readonly [number, number])[]): Promise<number> {
     this.child.stdin!.write(`${JSON.stringify({ op, shapes })}\n`);
     const answer = await this.lines.next();
     if (answer.done) throw new Error('the numpy process ended');
-    return (JSON.parse(answer.value) as { ms: number }).ms;
+    const { ms, cpuMs } = JSON.parse(answer.value) as { ms: number; cpuMs: number };
+    return countsCpu ? cpuMs : ms;
   }
 
   stop(): void {

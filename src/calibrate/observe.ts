@@ -15,7 +15,7 @@ export interface Moment {
   /** How many vectors, per group. */
   count: number;
   /** Σ x xᵀ, (width, width) row-major, for each group. */
-  readonly second: readonly Float64Array[];
+  readonly second: readonly Float64Array<ArrayBuffer>[];
   /** Σ x, for each group. */
   readonly first: readonly Float64Array[];
 }

@@ -2,6 +2,9 @@ import { WhittleError } from '../graph/errors.js';
 import { printable } from '../report/format.js';
 import type { Colours } from '../report/terminal/text.js';
 
+/** Ctrl-C, by a verb that has kept what it had. */
+export class Stopped extends Error {}
+
 /**
  * What to print of an error. A WhittleError speaks for itself; anything else is a bug of ours and says so. Stack
  * traces only when asked for.

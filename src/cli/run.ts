@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.js';
-import { explainError } from './errors.js';
+import { explainError, Stopped } from './errors.js';
 import { BudgetMissed, EXIT } from './exit.js';
 import type { Terminal } from './terminal.js';
 import { VERBS } from './verbs.js';
@@ -20,7 +20,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (error instanceof BudgetMissed) return EXIT.budgetMissed;
     if (terminal.signal.aborted) {
-      terminal.err('Stopped. Nothing was written.\n');
+      terminal.err(error instanceof Stopped ? `${error.message}\n` : 'Stopped. Nothing was written.\n');
       return EXIT.interrupted;
     }
     terminal.err(explainError(error, { verbose, colours: terminal.errorColours }));

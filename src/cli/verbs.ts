@@ -4,9 +4,10 @@ import { inspectVerb } from './inspect.js';
 import { scanVerb } from './scan.js';
 import { sensitivityVerb } from './sensitivity.js';
 import type { Terminal } from './terminal.js';
+import { trainVerb } from './train.js';
 
 /** Makes a verb's command, which writes to this terminal. */
 export type Verb = (terminal: Terminal) => Command;
 
 /** All verbs, in the order of the help. A new one is a file and a line here. */
-export const VERBS: readonly Verb[] = [inspectVerb, compressVerb, sensitivityVerb, scanVerb];
+export const VERBS: readonly Verb[] = [inspectVerb, compressVerb, sensitivityVerb, scanVerb, trainVerb];

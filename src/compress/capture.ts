@@ -36,15 +36,18 @@ export async function captureInputs(
     .filter(value => !inputs.has(value) && !model.graph.isOutput(value))
     .map(v => v.name);
   const fetches = [...wanted].filter(value => !inputs.has(value)).map(value => value.name);
-  const session = await createSession(model, { expose, ...(threads !== undefined && { threads }) });
+  const session =
+    fetches.length === 0
+      ? undefined
+      : await createSession(model, { expose, ...(threads !== undefined && { threads }) });
   try {
     for (const [i, sample] of samples.entries()) {
-      const values = { ...sample, ...(await session.run(sample, fetches)) };
+      const values = { ...sample, ...(await session?.run(sample, fetches)) };
       for (const capture of captured.values()) capture.add(values);
       onSample?.(i + 1);
     }
   } finally {
-    await session.release();
+    await session?.release();
   }
   return new Map(sites.map(site => [site, captured.get(site)?.runs ?? []]));
 }

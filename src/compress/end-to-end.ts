@@ -1,39 +1,66 @@
-import { cloneModel } from '../graph/clone.js';
 import type { Model } from '../graph/model.js';
-import { removeDead } from '../graph/rewrite/index.js';
 import { Tensor } from '../graph/tensor.js';
-import { tensorType, type Value } from '../graph/value.js';
+import type { Value } from '../graph/value.js';
 import { createSession, type Session, type Tensors } from '../runtime/index.js';
 import { Agreement } from './agreement.js';
 import { Distortion } from './distortion.js';
 import { fromMatrix } from './matrix.js';
 import type { OutputAgreement } from './report.js';
 import type { Site } from './sites.js';
+import { openWeights, type Reach, reachOf } from './suffix.js';
+
+/** Consecutive layers, what a change of them can reach, and what that reads from before, sample by sample. */
+interface Segment {
+  readonly sites: readonly Site[];
+  readonly reach: Reach;
+  readonly before: ReadonlyMap<Value, Tensor>[];
+}
+
+/** A session in which weights are inputs. */
+interface Open {
+  readonly segment: Segment | undefined;
+  readonly session: Session;
+  readonly names: ReadonlyMap<Site, string>;
+  /** Weights as they are, by the name of their input. */
+  readonly weights: Readonly<Record<string, Tensor>>;
+  /** What lies before the segment, for each sample. */
+  readonly feeds: readonly Tensors[];
+}
+
+/** Layers are probed in so many parts at most; each part runs the model from its first layer on. */
+const SEGMENTS = 8;
+
+/** Bytes that the activations between the parts may take. */
+const BOUNDARY_BYTES = 256e6;
 
 /**
  * The whole model with its weights as inputs, so that the effect of any replacement on the outputs is one run away,
- * with no session to make anew.
+ * with no session to make anew. Where only neighbouring layers change, what comes before them is not run again: ask for
+ * layers in the order of the graph, since one part is kept open at a time.
  */
 export class EndToEnd {
-  private readonly session: Session;
+  private readonly model: Model;
+  private readonly sites: readonly Site[];
   private readonly samples: readonly Tensors[];
-  private readonly names: ReadonlyMap<Site, string>;
-  private readonly weights: Record<string, Tensor>;
+  private readonly threads: number | undefined;
   private readonly reference: readonly Tensors[];
+  private readonly segments: readonly Segment[];
   private readonly distortion: Distortion;
+  private open: Open | undefined;
 
   private constructor(
-    session: Session,
+    model: Model,
+    sites: readonly Site[],
     samples: readonly Tensors[],
-    names: ReadonlyMap<Site, string>,
-    weights: Record<string, Tensor>,
-    reference: readonly Tensors[],
+    threads: number | undefined,
+    { reference, segments }: { reference: readonly Tensors[]; segments: readonly Segment[] },
   ) {
-    this.session = session;
+    this.model = model;
+    this.sites = sites;
     this.samples = samples;
-    this.names = names;
-    this.weights = weights;
+    this.threads = threads;
     this.reference = reference;
+    this.segments = segments;
     this.distortion = new Distortion(reference);
   }
 
@@ -44,29 +71,14 @@ export class EndToEnd {
     samples: readonly Tensors[],
     threads?: number,
   ): Promise<EndToEnd> {
-    const values = new Map<Value, Value>();
-    const copy = cloneModel(model, values);
-    const names = new Map<Site, string>();
-    const weights: Record<string, Tensor> = {};
-    for (const site of sites) {
-      if (site.nested) continue;
-      const value = values.get(site.value)!;
-      const input = copy.graph.addInput('weight', tensorType(site.tensor.dtype, site.tensor.dims));
-      copy.graph.replaceUses(value, input);
-      names.set(site, input.name);
-      // Read once: a tensor on disk is read anew at every use.
-      weights[input.name] = new Tensor(site.tensor.dtype, site.tensor.dims, site.tensor.bytes());
-    }
-    removeDead(copy.graph);
-    const session = await createSession(copy, threads === undefined ? {} : { threads });
-    const reference: Tensors[] = [];
-    for (const sample of samples) reference.push(await session.run({ ...sample, ...weights }));
-    return new EndToEnd(session, samples, names, weights, reference);
+    const reachable = sites.filter(({ nested }) => !nested);
+    const runs = await referenceRuns(model, reachable, samples, threads);
+    return new EndToEnd(model, reachable, samples, threads, runs);
   }
 
   /** Whether the site can be probed: its weight is not hidden in a subgraph. */
   reaches(site: Site): boolean {
-    return this.names.has(site);
+    return this.sites.includes(site);
   }
 
   /**
@@ -94,17 +106,96 @@ export class EndToEnd {
   }
 
   private async *runs(replacements: ReadonlyMap<Site, Float32Array>): AsyncGenerator<[number, Tensors]> {
-    const feeds = { ...this.weights };
+    const changed = [...replacements.keys()];
+    const segment = this.segments.find(({ sites }) => changed.every(site => sites.includes(site)));
+    if (this.open === undefined || this.open.segment !== segment) {
+      await this.release();
+      this.open = await openSession(this.model, segment, this.sites, this.samples, this.threads);
+    }
+    const { session, names, weights, feeds } = this.open;
+    const given = { ...weights };
     for (const [site, matrix] of replacements) {
       const { dims, dtype } = site.tensor;
-      feeds[this.names.get(site)!] = Tensor.fromNumbers(dtype, dims, fromMatrix(matrix, dims, site.layout));
+      given[names.get(site)!] = Tensor.fromNumbers(dtype, dims, fromMatrix(matrix, dims, site.layout));
     }
-    for (const [i, sample] of this.samples.entries()) {
-      yield [i, await this.session.run({ ...sample, ...feeds })];
+    for (const i of this.samples.keys()) {
+      yield [i, { ...this.reference[i]!, ...(await session.run({ ...feeds[i]!, ...given })) }];
     }
   }
 
-  release(): Promise<void> {
-    return this.session.release();
+  async release(): Promise<void> {
+    await this.open?.session.release();
+    this.open = undefined;
   }
+}
+
+/** Runs the model as it is: its outputs, and what lies between the segments. */
+async function referenceRuns(
+  model: Model,
+  sites: readonly Site[],
+  samples: readonly Tensors[],
+  threads: number | undefined,
+): Promise<{ reference: Tensors[]; segments: Segment[] }> {
+  const size = Math.ceil(sites.length / SEGMENTS);
+  let segments: Segment[] = [];
+  for (let first = 0; first < sites.length; first += size) {
+    const members = sites.slice(first, first + size);
+    const reach = reachOf(model, members);
+    const passes = reach.boundary.every(({ type }) => type?.kind === 'tensor' && type.dtype !== undefined);
+    if (passes && reach.outputs.length > 0) segments.push({ sites: members, reach, before: [] });
+  }
+  const outputs = new Set(model.graph.outputs.map(({ name }) => name));
+  const exposed = new Set(segments.flatMap(({ reach }) => reach.boundary.map(({ name }) => name)));
+  const session = await createSession(model, {
+    expose: [...exposed],
+    ...(threads !== undefined && { threads }),
+  });
+  const reference: Tensors[] = [];
+  try {
+    for (const sample of samples) {
+      const fetched = await session.run(sample, [...new Set([...outputs, ...exposed])]);
+      reference.push(Object.fromEntries([...outputs].map(name => [name, fetched[name]!])));
+      for (const { reach, before } of segments) {
+        before.push(new Map(reach.boundary.map(value => [value, fetched[value.name]!])));
+      }
+      if (reference.length > 1) continue;
+      segments = thinToFit(segments, samples.length);
+      const kept = new Set(segments.flatMap(({ reach }) => reach.boundary.map(({ name }) => name)));
+      for (const name of exposed) if (!kept.has(name)) exposed.delete(name);
+    }
+  } finally {
+    await session.release();
+  }
+  return { reference, segments };
+}
+
+/** Leaves out segments whose boundary takes more than its share; their layers are probed in the whole model. */
+function thinToFit(segments: readonly Segment[], samples: number): Segment[] {
+  const share = BOUNDARY_BYTES / samples / SEGMENTS;
+  const bytes = ({ before }: Segment) =>
+    [...before[0]!.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
+  return segments.filter(segment => bytes(segment) <= share);
+}
+
+async function openSession(
+  model: Model,
+  segment: Segment | undefined,
+  all: readonly Site[],
+  samples: readonly Tensors[],
+  threads: number | undefined,
+): Promise<Open> {
+  const sites = segment?.sites ?? all;
+  const opened = openWeights(model, sites, segment?.reach);
+  const session = await createSession(opened.model, threads === undefined ? {} : { threads });
+  const weights: Record<string, Tensor> = {};
+  for (const site of sites) {
+    const { dtype, dims } = site.tensor;
+    // Read once: a tensor on disk is read anew at every use.
+    weights[opened.weights.get(site)!] = new Tensor(dtype, dims, site.tensor.bytes());
+  }
+  const feeds = samples.map((sample, i) => {
+    const before = segment?.before[i] ?? new Map<Value, Tensor>();
+    return { ...sample, ...Object.fromEntries([...before].map(([v, t]) => [opened.boundary.get(v)!, t])) };
+  });
+  return { segment, session, names: opened.weights, weights, feeds };
 }

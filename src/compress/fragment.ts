@@ -62,6 +62,7 @@ export function cutOut(site: Site, model: Model, feeds?: Tensors): Fragment {
       value: copies.get(site.value)!,
       uses: site.uses.map(({ node, index }) => ({ node: nodes.get(node)!, index })),
       opset: model.opset,
+      opsets: fragment.opsets,
     },
     sources,
   };

@@ -13,4 +13,5 @@ export type {
   Progress,
   ScoreRow,
 } from './report.js';
+export { asRunner, compareScores } from './scores.js';
 export { findSites, type Site, type SiteKind } from './sites.js';

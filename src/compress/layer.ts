@@ -1,6 +1,6 @@
 import type { Moment, Observation } from '../calibrate/observe.js';
-import { cholesky, type DenseMatrix, matmul, matrix, solveTriangular } from '../linalg/index.js';
-import type { FeedbackFactor } from './error-feedback.js';
+import { cholesky, type DenseMatrix, matmul, matrix } from '../linalg/index.js';
+import { feedbackFactor } from './error-feedback.js';
 import { toMatrix, type WeightMatrix } from './matrix.js';
 import type { Site } from './sites.js';
 
@@ -96,7 +96,7 @@ export class Layer {
   }
 
   /** What error feedback needs, for each group; `undefined` without calibration. */
-  feedback(): readonly FeedbackFactor[] | undefined {
+  feedback(): readonly DenseMatrix[] | undefined {
     const { moment } = this;
     if (!moment) return undefined;
     const known = FACTORS.get(moment);
@@ -108,7 +108,7 @@ export class Layer {
 }
 
 /** Layers that read the same vectors share the factors. */
-const FACTORS = new WeakMap<Moment, FeedbackFactor[]>();
+const FACTORS = new WeakMap<Moment, DenseMatrix[]>();
 
 /** tr(D S Dᵀ). */
 function quadraticForm(d: Float64Array<ArrayBuffer>, rows: number, width: number, s: Float64Array): number {
@@ -156,21 +156,3 @@ function factorOf(second: Float64Array, width: number, share: number): DenseMatr
     }
   }
 }
-
-/** Damping of GPTQ, as a share of the mean diagonal. */
-const DAMPING = 0.01;
-
-/**
- * U, upper triangular, with (S + damping)⁻¹ = Uᵀ U. Reversing rows and columns turns the Cholesky factor of S into an
- * upper one, S = V Vᵀ, and U = V⁻¹.
- */
-function feedbackFactor(second: Float64Array, width: number): FeedbackFactor {
-  const v = matrix(reverse(factorOf(reverse(second), width, DAMPING).data), width, width);
-  const identity = new Float64Array(width * width);
-  for (let i = 0; i < width; i++) identity[i * width + i] = 1;
-  const u = solveTriangular(v, matrix(identity, width, width), { upper: true });
-  return { width, u: u.data };
-}
-
-/** A square matrix with its rows and columns in reverse order: its elements backwards. */
-const reverse = (data: Float64Array): Float64Array<ArrayBuffer> => Float64Array.from(data).reverse();

@@ -11,7 +11,19 @@ export interface RewriteTarget {
   readonly uses: readonly SiteUse[];
   /** The model's version of ONNX's operators. */
   readonly opset: number;
+  /** The model's operator sets; a form that writes operators of another domain declares it here. */
+  readonly opsets: Map<string, number>;
 }
+
+/** What the file is to be good at: few bytes, little memory once it is loaded, or short runs. */
+export type Goal = 'size' | 'memory' | 'speed';
+
+/**
+ * How a weight is written: `fold`, an expression that is folded to floats when the model is loaded; `integers`, kept as
+ * integers in memory and used as floats; `dynamic` and `static`, multiplied as integers with activations whose range is
+ * taken at each run, or was calibrated.
+ */
+export type Form = 'fold' | 'integers' | 'dynamic' | 'static';
 
 /** One way to store one layer. */
 export interface Candidate {
@@ -20,6 +32,13 @@ export interface Candidate {
   /** What a table shows, e.g. `int4 b32` or `svd int8`. */
   readonly label: string;
   readonly rank?: number;
+  /** Default `fold`. */
+  readonly form?: Form;
+  /**
+   * Activations are rounded as well, so that the error of `weight()` is less than the candidate's: run the layer
+   * (`LayerProbe`) to know it.
+   */
+  readonly roundsActivations?: boolean;
   /** Bits of one stored number, scales left out; absent where they differ. */
   readonly bits?: number;
   /** The weight that it stands for, in matrix order (rows, cols). Made when it is asked for. */

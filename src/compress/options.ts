@@ -52,6 +52,8 @@ export interface CompressOptions extends Budget {
   threads?: number;
   /** Where verification and timing run; layers are always studied on the processor. */
   provider?: Provider;
+  /** Whether to time both models, about a second each; default true. */
+  timing?: boolean;
   onProgress?: (progress: Progress) => void;
   /** Stops the work at the next layer or sample. */
   signal?: AbortSignal;

@@ -8,6 +8,7 @@ import { type CompressInputs, readInputs } from './inputs.js';
 import { type CompressOptions, readOptions, type Settings, selects } from './options.js';
 import { PhaseClock } from './phases.js';
 import type { LayerStudy } from './plan.js';
+import { refuseNonFinite } from './refuse.js';
 import { probeSensitivity } from './sensitivity.js';
 import { findSites, type Site } from './sites.js';
 import { type LayerFindings, studyLayers } from './study.js';
@@ -39,6 +40,7 @@ export async function openJob(original: Model, options: CompressOptions): Promis
   const selected = sites.filter(site =>
     selects([site.value.name, ...site.uses.map(({ node }) => node.name)], options),
   );
+  refuseNonFinite(model, selected);
   return { options, settings, clock, original, model, inputs, sites, selected };
 }
 

@@ -31,8 +31,7 @@ export class LayerProbe {
     candidate.apply(target);
     removeDead(model.graph);
     this.reference ??= this.run(cutOut(this.site, this.model, this.runs[0]).model);
-    const axis = this.site.kind.startsWith('conv') ? 1 : -1;
-    return compareRuns(await this.reference, await this.run(model), axis);
+    return compareRuns(await this.reference, await this.run(model), this.site);
   }
 
   private async run(model: Model): Promise<Tensor[][]> {
@@ -46,25 +45,35 @@ export class LayerProbe {
     }
   }
 }
+
 /**
  * ‖y − ŷ‖ / ‖y − ȳ‖ over all runs, ȳ the mean of each output channel. Most of a layer's output can be a constant that
- * carries no information; against the plain norm, losing everything else would pass as a small error.
+ * carries no information; against the plain norm, losing everything else would pass as a small error. Uses of a shared
+ * weight count as one layer.
  */
-function compareRuns(reference: readonly Tensor[][], results: readonly Tensor[][], axis: number): number {
+function compareRuns(reference: readonly Tensor[][], results: readonly Tensor[][], site: Site): number {
+  const axis = channelAxis(site);
+  const shared = new ChannelSpread();
+  const spreads = reference[0]!.map(() =>
+    site.uses.length > 1 && !site.mixed ? shared : new ChannelSpread(),
+  );
   let difference = 0;
-  let spread = 0;
-  for (const output of reference[0]!.keys()) {
-    const channels = new ChannelSpread();
-    for (const [run, outputs] of reference.entries()) {
-      const y = outputs[output]!;
+  for (const [run, outputs] of reference.entries()) {
+    for (const [output, y] of outputs.entries()) {
       const expected = y.toFloat32();
       const actual = results[run]![output]!.toFloat32();
       for (let i = 0; i < expected.length; i++) difference += (expected[i]! - actual[i]!) ** 2;
-      channels.add(expected, y.dims, axis);
+      spreads[output]!.add(expected, y.dims, axis);
     }
-    spread += channels.total;
   }
+  const spread = [...new Set(spreads)].reduce((sum, { total }) => sum + total, 0);
   return difference === 0 ? 0 : Math.sqrt(difference / spread);
+}
+
+/** Where the output has a layer's channels: after the batch, last for x · W, last but one for W · x. */
+function channelAxis({ kind, uses }: Site): number {
+  if (kind.startsWith('conv')) return 1;
+  return kind === 'linear' && uses[0]!.index === 0 ? -2 : -1;
 }
 
 /** Σ (y − ȳ)², ȳ being the mean of each channel. */

@@ -141,9 +141,12 @@ export const FLOAT16_MAX = 65504;
 /** Bytes that a Cast node with its names takes in a file. */
 const CAST_BYTES = 40;
 
+/** Whether so many numbers save more as float16 than the Cast costs. */
+export const paysAsHalf = (count: number): boolean => count * 2 > CAST_BYTES;
+
 /** Whether scales are stored as float16: where it holds them all, and saves more than its Cast costs. */
 export function storesScalesAsHalf(scales: ArrayLike<number>): boolean {
-  if (scales.length * 2 <= CAST_BYTES) return false;
+  if (!paysAsHalf(scales.length)) return false;
   for (let i = 0; i < scales.length; i++) {
     const size = Math.abs(scales[i]!);
     if (size !== 0 && (size < FLOAT16_MIN || size > FLOAT16_MAX)) return false;
@@ -151,14 +154,11 @@ export function storesScalesAsHalf(scales: ArrayLike<number>): boolean {
   return true;
 }
 
-/** Rounds to nearest with the scales as they will be stored. */
-export const quantizeForStorage = (matrix: WeightMatrix, format: IntegerFormat): QuantizedMatrix =>
-  withStoredScales(roundScale => quantizeRows(matrix, format, roundScale));
-
-/** Quantizes with float16 scales, and again with float32 ones where float16 does not hold them all or does not pay. */
-export function withStoredScales(
-  run: (roundScale: (scale: number) => number) => QuantizedMatrix,
-): QuantizedMatrix {
-  const rounded = run(toFloat16);
-  return storesScalesAsHalf(rounded.scales) ? rounded : run(Math.fround);
+/**
+ * Rounds to nearest with the scales as they will be stored: float16, and again float32 where that does not hold them
+ * all or does not pay.
+ */
+export function quantizeForStorage(matrix: WeightMatrix, format: IntegerFormat): QuantizedMatrix {
+  const rounded = quantizeRows(matrix, format, toFloat16);
+  return storesScalesAsHalf(rounded.scales) ? rounded : quantizeRows(matrix, format);
 }

@@ -17,6 +17,7 @@ export function writeChoices(model: Model, choices: ReadonlyMap<Site, Scored | u
       value: values.get(site.value)!,
       uses: site.uses.map(({ node, index }) => ({ node: nodeOf(node), index })),
       opset: model.opset,
+      opsets: copy.opsets,
     });
   }
   removeDead(copy.graph);

@@ -52,9 +52,52 @@ export interface Kernels {
     b: Pointer,
     ldb: number,
   ): void;
+  trtri(n: number, t: Pointer, x: Pointer): void;
+  gptq(
+    rows: number,
+    cols: number,
+    bits: number,
+    block: number,
+    half: boolean,
+    w: Pointer,
+    u: Pointer,
+    errors: Pointer,
+    importance: Pointer,
+    q: Pointer,
+    scales: Pointer,
+  ): void;
   qr(m: number, n: number, a: Pointer, q: Pointer, r: Pointer, pivots: Pointer): void;
   syev(n: number, a: Pointer, values: Pointer): number;
   syevd(n: number, a: Pointer, values: Pointer, vectors: Pointer, count: number, share: number): number;
+  gemmLower(
+    m: number,
+    n: number,
+    k: number,
+    alpha: number,
+    a: Pointer,
+    rowStepA: number,
+    colStepA: number,
+    b: Pointer,
+    rowStepB: number,
+    colStepB: number,
+    accumulate: boolean,
+    c: Pointer,
+    ldc: number,
+    shift: number,
+  ): void;
+  gramVectors(n: number, g: Pointer, vt: Pointer, count: number): number;
+  finishSvd(
+    m: number,
+    n: number,
+    rows: number,
+    count: number,
+    ut: Pointer,
+    vt: Pointer,
+    sigma: Pointer,
+    u: Pointer,
+    v: Pointer,
+    signByV: boolean,
+  ): number;
   gramValues(m: number, n: number, a: Pointer, sigma: Pointer): number;
   gesdd(
     m: number,

@@ -31,6 +31,11 @@ if ('WorkerGlobalScope' in globalThis) {
   scope.addEventListener('message', event => answer(event.data, post));
   post({ ready: true }, []);
 } else {
+  void serveThread();
+}
+
+/** A worker thread of Node. No top-level await: bundlers make classic scripts of web workers, which have none. */
+async function serveThread(): Promise<void> {
   // A variable keeps bundlers for the browser from looking for Node's module.
   const threads = 'node:worker_threads';
   const { parentPort } = (await import(/* @vite-ignore */ threads)) as typeof import('node:worker_threads');

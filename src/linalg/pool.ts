@@ -2,6 +2,7 @@ import { WhittleError } from '../graph/errors.js';
 import { initLinalg, kernelModule } from './kernels.js';
 import type { Matrix } from './matrix.js';
 import { deferred, type Job, withoutSlack } from './pool-job.js';
+import { splitSvd, worthSplitting } from './split-svd.js';
 import type { Svd, SvdOptions } from './svd.js';
 import { bytesOf, describeTask, type TaskName, type Tasks, workOf } from './tasks.js';
 import { type SpawnWorker, type WorkerPort, workerPlatform } from './worker-port.js';
@@ -73,9 +74,24 @@ export class Pool {
     this.memoryLimit = memoryLimit;
   }
 
-  /** `svd` in a worker. */
+  /**
+   * `svd` in a worker. The products of a large matrix with one long side are shared by all workers; `transfer` does
+   * not apply to it then.
+   */
   svd(a: Matrix, options: SvdOptions = {}, job: JobOptions = {}): Promise<Svd> {
-    return this.run('svd', [a, options], job);
+    if (this.workers === 1 || options.full || !worthSplitting(a)) return this.run('svd', [a, options], job);
+    const { signal } = job;
+    const stage =
+      <Name extends TaskName>(task: Name) =>
+      (...args: Parameters<Tasks[Name]>) =>
+        this.run(task, args, { signal, transfer: false });
+    return splitSvd(a, options.rank ?? Math.min(a.rows, a.cols), {
+      workers: this.workers,
+      gramStrip: stage('gramStrip'),
+      gramVectors: stage('gramVectors'),
+      productStrip: stage('productStrip'),
+      finishSvd: stage('finishSvd'),
+    });
   }
 
   /**

@@ -9,6 +9,7 @@ import {
   singularValuesBytes,
   svdBytes,
 } from './forecast.js';
+import { inverseFactor, roundWithFeedback } from './gptq.js';
 import { gram } from './gram.js';
 import { nearestKronecker } from './kronecker.js';
 import { matmul } from './matmul.js';
@@ -16,6 +17,7 @@ import { assertMatrix, type Matrix } from './matrix.js';
 import { qr, qrPivoted } from './qr.js';
 import { randomizedSvd } from './randomized-svd.js';
 import { lstsq, pinv, solveTriangular } from './solve.js';
+import { finishSvd, gramStrip, gramVectors, productStrip } from './split-svd.js';
 import { singularValues, svd } from './svd.js';
 import { symmetricInverseSqrt, symmetricSqrt } from './symmetric-sqrt.js';
 import { tucker2 } from './tucker2.js';
@@ -27,14 +29,20 @@ export const TASKS = {
   cp,
   eigenvalues,
   eigh,
+  finishSvd,
   gram,
+  gramStrip,
+  gramVectors,
+  inverseFactor,
   lstsq,
   matmul,
   nearestKronecker,
   pinv,
+  productStrip,
   qr,
   qrPivoted,
   randomizedSvd,
+  roundWithFeedback,
   singularValues,
   solveTriangular,
   svd,
@@ -70,16 +78,23 @@ const BYTES: { [Name in TaskName]: (...args: Parameters<Tasks[Name]>) => number 
   cp: tensor => unfoldingBytes(tensor),
   eigenvalues: a => eighBytes(a.rows),
   eigh: (a, options) => eighBytes(a.rows, options?.rank),
+  finishSvd: (ut, vt) => svdBytes(ut.cols, vt.cols),
   gram: a => matmulBytes(a.cols, 512, a.cols),
+  gramStrip: (a, _exponent, _first, count) =>
+    matmulBytes(a.rows, a.cols, 1) + 8 * count * Math.min(a.rows, a.cols),
+  gramVectors: g => eighBytes(g.rows),
+  inverseFactor: s => 16 * s.rows ** 2,
   lstsq: (a, b) => qrBytes(a.rows, a.cols) + matmulBytes(a.cols, a.rows, b.cols),
   matmul: (a, b) => matmulBytes(a.rows, a.cols, b.rows) + matmulBytes(a.cols, b.cols, 1),
   nearestKronecker: (a, [m, n], terms) =>
     svdBytes(m * n, Math.ceil((a.rows * a.cols) / (m * n)), { rank: terms ?? 1 }),
   pinv: a => svdBytes(a.rows, a.cols),
+  productStrip: (vt, part) => matmulBytes(vt.rows, vt.cols, (part.rows * part.cols) / vt.cols),
   qr: a => qrBytes(a.rows, a.cols),
   qrPivoted: a => qrBytes(a.rows, a.cols),
   randomizedSvd: (a, rank, options) =>
     randomizedSvdBytes(a.rows, a.cols, rank + (options?.oversampling ?? 10)),
+  roundWithFeedback: (w, u) => 8 * u.rows ** 2 + 8192 * w.cols,
   singularValues: a => singularValuesBytes(a.rows, a.cols),
   solveTriangular: (t, b) => matmulBytes(t.rows, t.cols, b.cols),
   svd: (a, options) => svdBytes(a.rows, a.cols, options),

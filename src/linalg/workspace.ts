@@ -72,12 +72,21 @@ export function read(kernels: Kernels, p: Pointer, count: number): Float64Array<
  * @returns exponent x: the elements were divided by 2^x
  */
 export function normalize(kernels: Kernels, count: number, p: Pointer): number {
-  const largest = kernels.maxAbs(count, p);
-  if (largest === 0) return 0;
-  let exponent = Math.floor(Math.log2(largest)) + 1;
-  if (largest < 2 ** -1000) exponent = Math.floor(Math.log2(largest * 2 ** 100)) - 99;
-  for (const factor of powers(-exponent)) kernels.scale(count, factor, p);
+  const exponent = exponentOf(kernels.maxAbs(count, p));
+  divide(kernels, count, p, exponent);
   return exponent;
+}
+
+/** x with 2^(x − 1) ≤ magnitude < 2^x; 0 for 0. */
+export function exponentOf(magnitude: number): number {
+  if (magnitude === 0) return 0;
+  if (magnitude < 2 ** -1000) return Math.floor(Math.log2(magnitude * 2 ** 100)) - 99;
+  return Math.floor(Math.log2(magnitude)) + 1;
+}
+
+/** Divides `count` elements by 2^exponent. */
+export function divide(kernels: Kernels, count: number, p: Pointer, exponent: number): void {
+  for (const factor of powers(-exponent)) kernels.scale(count, factor, p);
 }
 
 /** Multiplies by 2^exponent in place. */

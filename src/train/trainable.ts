@@ -5,7 +5,7 @@ import { Graph } from '../graph/graph.js';
 import { inferShapes } from '../graph/infer/index.js';
 import type { Model } from '../graph/model.js';
 import type { Node } from '../graph/node.js';
-import { liftConstants } from '../graph/rewrite/index.js';
+import { inlineFunctions, liftConstants } from '../graph/rewrite/index.js';
 import { Tensor } from '../graph/tensor.js';
 import { tensorType, type Value } from '../graph/value.js';
 import { upgradeOpset } from '../onnx/index.js';
@@ -79,6 +79,7 @@ export function trainable(
   { batchNormalization = 'frozen', opset = 17 }: TrainableOptions = {},
 ): Trainable {
   const copy = cloneModel(model);
+  inlineFunctions(copy);
   // With ranks known, operators whose axes changed their meaning stay single nodes.
   inferShapes(copy);
   upgradeOpset(copy, opset);

@@ -101,9 +101,11 @@ function attentionBlock(inputs: Inputs): Value {
 
 describe("PyTorch's gradients", () => {
   it.each([
-    ['convNet', convNet],
-    ['attentionBlock', attentionBlock],
-  ] as const)('%s', async (name, build) => {
+    ['convNet', convNet, 'cpu'],
+    ['attentionBlock', attentionBlock, 'cpu'],
+    ['convNet', convNet, 'wasm'],
+    ['attentionBlock', attentionBlock, 'wasm'],
+  ] as const)('%s', async (name, build, provider) => {
     const inputs = new Inputs();
     const loss = build(inputs);
     const { graph } = inputs.model;
@@ -111,7 +113,7 @@ describe("PyTorch's gradients", () => {
     const found = gradients(inputs.model, loss, [...inputs.values.values()]);
     graph.addOutput(loss, 'loss');
     found.forEach((g, i) => graph.addOutput(inputs.b.op('Identity', [g]), `grad.${names[i]}`));
-    const session = await createSession(encodeToBytes(inputs.model), { threads: 1 });
+    const session = await createSession(encodeToBytes(inputs.model), { threads: 1, provider });
     const out = await session.run(inputs.feeds);
     await session.release();
     const { loss: expectedLoss, gradients: expected } = golden[name]!;

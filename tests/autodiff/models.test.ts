@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { gradients, Tensor, tensorType, typedBuilder, type Value } from '../../src/graph/index.js';
+import {
+  type Builder,
+  gradients,
+  type Model,
+  type Shape,
+  Tensor,
+  tensorType,
+  typedBuilder,
+  type Value,
+} from '../../src/graph/index.js';
 import { bert, cifarResNet, gpt2, mlp, type Network, phi, resNet, vgg, vit } from '../../src/nn/index.js';
 import { encodeToBytes } from '../../src/onnx/index.js';
 import { createSession, type Session } from '../../src/runtime/index.js';
@@ -8,6 +17,7 @@ import { Random } from './random.js';
 
 const NETWORKS: Record<string, () => Network> = {
   mlp: () => mlp({ widths: [6, 5, 3], training: true }),
+  'mlp, tanh': () => mlp({ widths: [6, 5, 3], activation: 'tanh', training: true }),
   resnet8: () => cifarResNet({ depth: 8, width: 0.25, classes: 3, imageSize: 8, training: true }),
   'resnet18, narrow': () => resNet({ depth: 18, width: 1 / 16, classes: 3, imageSize: 96, training: true }),
   'vgg11, narrow': () =>
@@ -40,22 +50,37 @@ const NETWORKS: Record<string, () => Network> = {
 
 const SIZES: Readonly<Record<string, number>> = { batch: 2, sequence: 5, tokens: 5, length: 5 };
 
-/** Every parameter as an input, the gradients and the loss as outputs. */
-async function gradientCheck(network: Network): Promise<void> {
+interface Training {
+  readonly model: Model;
+  readonly b: Builder;
+  readonly parameters: readonly Value[];
+  readonly loss: Value;
+  /** Values of all inputs, parameters included. */
+  readonly feeds: Readonly<Record<string, Tensor>>;
+}
+
+const fixed = (shape: Shape): number[] =>
+  shape.map(dim => (typeof dim === 'number' ? dim : (SIZES[dim!] ?? 2)));
+const sizeOf = (dims: readonly number[]): number => dims.reduce((p, d) => p * d, 1);
+
+/** A network with its loss, and every parameter as an input. */
+function training(network: Network): Training {
   const model = network.toModel();
   const { graph } = model;
   const random = new Random(1);
   const feeds: Record<string, Tensor> = {};
+  const integers = (dims: number[], high: number): Tensor =>
+    Tensor.int64(
+      Array.from({ length: sizeOf(dims) }, () => random.integer(0, high)),
+      dims,
+    );
   for (const input of graph.inputs) {
-    const dims = input.shape!.map(dim => (typeof dim === 'number' ? dim : (SIZES[dim!] ?? 2)));
-    const size = dims.reduce((p, d) => p * d, 1);
-    feeds[input.name] =
-      input.dtype === 'int64'
-        ? Tensor.int64(
-            Array.from({ length: size }, () => (/mask/.test(input.name) ? 1 : random.integer(0, 1))),
-            dims,
-          )
-        : Tensor.fromNumbers(input.dtype!, dims, random.normals(size));
+    const dims = fixed(input.shape!);
+    if (input.dtype !== 'int64')
+      feeds[input.name] = Tensor.fromNumbers(input.dtype!, dims, random.normals(sizeOf(dims)));
+    else if (input.name.includes('mask'))
+      feeds[input.name] = Tensor.int64(new Array<number>(sizeOf(dims)).fill(1), dims);
+    else feeds[input.name] = integers(dims, 1);
   }
   const parameters: Value[] = [];
   for (const { value, trainable } of network.parameters.values()) {
@@ -71,19 +96,24 @@ async function gradientCheck(network: Network): Promise<void> {
   const b = typedBuilder(model);
   const logits = graph.outputs[0]!;
   const labels = graph.addInput('labels', tensorType('int64', logits.shape!.slice(0, -1)));
-  const shape = labels.shape!.map(dim => (typeof dim === 'number' ? dim : (SIZES[dim!] ?? 2)));
-  feeds.labels = Tensor.int64(
-    Array.from({ length: shape.reduce((p, d) => p * d, 1) }, () => random.integer(0, 2)),
-    shape,
-  );
+  feeds.labels = integers(fixed(labels.shape!), 2);
   const loss = crossEntropy(b, logits, labels, { labelSmoothing: 0.1 });
-  const found = gradients(model, loss, parameters);
   graph.outputs.length = 0;
   graph.addOutput(loss, 'loss');
-  found.forEach((g, i) => graph.addOutput(b.op('Identity', [g]), `grad${i}`));
+  return { model, b, parameters, loss, feeds };
+}
+
+function addOutputs({ model, b }: Training, values: readonly Value[], prefix: string): void {
+  values.forEach((value, i) => model.graph.addOutput(b.op('Identity', [value]), `${prefix}${i}`));
+}
+
+/** The slope of the loss along the gradient, where it changes most, so that float32 can measure it. */
+async function checkAlongGradient(network: Network): Promise<void> {
+  const setup = training(network);
+  const { model, parameters, loss, feeds } = setup;
+  addOutputs(setup, gradients(model, loss, parameters), 'grad');
   const session = await createSession(encodeToBytes(model), { threads: 1 });
   const out = await session.run(feeds);
-  // Along the gradient itself the loss changes most, so that float32 can measure it.
   let square = 0;
   parameters.forEach((value, i) => {
     const g = out[`grad${i}`]!;
@@ -99,6 +129,52 @@ async function gradientCheck(network: Network): Promise<void> {
   expect(square).toBeGreaterThan(0);
   // What the curvature, the kinks of ReLU and float32 leave.
   expect(limit / square).toBeCloseTo(1, 2);
+}
+
+/** The Hessian times a vector, against the difference of two gradients. */
+async function checkHessian(network: Network): Promise<void> {
+  const setup = training(network);
+  const { model, b, parameters, loss, feeds } = setup;
+  const first = gradients(model, loss, parameters);
+  const random = new Random(2);
+  const directions = parameters.map(({ name }) => {
+    const { dims } = feeds[name]!;
+    return Tensor.fromNumbers('float32', dims, random.normals(sizeOf(dims)));
+  });
+  const product = b.total(
+    first.map((g, i) => b.op('ReduceSum', [b.mul(g, b.constant(directions[i]!))], { keepdims: 0 })),
+  );
+  const second = gradients(model, product, parameters);
+  addOutputs(setup, first, 'grad');
+  addOutputs(setup, second, 'hessian');
+  const session = await createSession(encodeToBytes(model), { threads: 1 });
+  const out = await session.run(feeds);
+  const step = 3e-4;
+  const moved = (sign: number): Record<string, Tensor> => ({
+    ...feeds,
+    ...Object.fromEntries(
+      parameters.map(({ name }, i) => {
+        const d = directions[i]!.toFloat32();
+        const shifted = feeds[name]!.toFloat32().map((v, j) => v + sign * step * d[j]!);
+        return [name, Tensor.float32(feeds[name]!.dims, shifted)];
+      }),
+    ),
+  });
+  const [ahead, behind] = [await session.run(moved(1)), await session.run(moved(-1))];
+  await session.release();
+  let [error, square] = [0, 0];
+  parameters.forEach((_, i) => {
+    const [h, plus, minus] = [out[`hessian${i}`]!, ahead[`grad${i}`]!, behind[`grad${i}`]!].map(t =>
+      t.toFloat32(),
+    );
+    h!.forEach((v, j) => {
+      const difference = (plus![j]! - minus![j]!) / (2 * step);
+      error += (v - difference) ** 2;
+      square += difference ** 2;
+    });
+  });
+  expect(square).toBeGreaterThan(0);
+  expect(Math.sqrt(error / square)).toBeLessThan(0.01);
 }
 
 /** The loss with every parameter moved by `step` times its gradient. */
@@ -121,6 +197,10 @@ async function lossAlong(
 
 describe('whole networks with a batch of unknown size', () => {
   it.each(Object.entries(NETWORKS))('%s', async (_, make) => {
-    await gradientCheck(make());
+    await checkAlongGradient(make());
+  });
+
+  it.each(['mlp, tanh', 'vit', 'gpt2', 'phi'])('%s, twice', async name => {
+    await checkHessian(NETWORKS[name]!());
   });
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WhittleError } from '../../src/graph/errors.js';
 import { createPool, gram, matrix, type Pool, svd } from '../../src/linalg/index.js';
+import { worthSplitting } from '../../src/linalg/split-svd.js';
 import type { SpawnWorker, WorkerEvents } from '../../src/linalg/worker-port.js';
 import { gaussian } from './matrices.js';
 
@@ -15,6 +16,14 @@ describe('a pool of real workers', () => {
     const matrices = [gaussian(20, 30, 1), gaussian(90, 80, 2), gaussian(5, 1, 3), gaussian(64, 64, 4)];
     const results = await pool.svdAll(matrices);
     expect(results).toEqual(matrices.map(a => svd(a)));
+  });
+
+  it('shares the products of one large matrix, to the same bits', async () => {
+    const tall = gaussian(42_000, 100, 1);
+    expect(worthSplitting(tall)).toBe(true);
+    expect(await pool.svd(tall, { rank: 1 })).toEqual(svd(tall, { rank: 1 }));
+    tall.data[77] = Number.NaN;
+    await expect(pool.svd(tall)).rejects.toThrow('element (0, 77) is NaN');
   });
 
   it('reports progress up to one', async () => {

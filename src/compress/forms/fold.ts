@@ -74,16 +74,29 @@ function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
     weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, paddedCols])], {}, { outputs: ['w'] });
     weight = firstAlong(graph, weight, 1, cols, opset);
   }
-  const shaped = permutedDims(dims, layout);
-  weight = graph.op('Reshape', [weight, sharedShape(graph, shaped)], {}, { outputs: ['w'] });
-  if (!isIdentity(layout.perm)) {
-    weight = graph.op('Transpose', [weight], { perm: inversePermutation(layout.perm) }, { outputs: ['w'] });
-  }
+  weight = shapeMatrix(graph, weight, { dims, layout });
   return castTo(graph, weight, dtype);
 }
 
+/** A matrix in the shape of the weight that it stands for. */
+function shapeMatrix(graph: Graph, rows: Value, { dims, layout }: Pick<Target, 'dims' | 'layout'>): Value {
+  const shape = sharedShape(graph, permutedDims(dims, layout));
+  const weight = graph.op('Reshape', [rows, shape], {}, { outputs: ['w'] });
+  if (isIdentity(layout.perm)) return weight;
+  return graph.op('Transpose', [weight], { perm: inversePermutation(layout.perm) }, { outputs: ['w'] });
+}
+
+/**
+ * Adds a matrix to a float32 weight.
+ * @param rows in matrix order, (rows, cols)
+ */
+export function foldSum(graph: Graph, weight: Value, rows: Value, target: Target): Value {
+  const sum = graph.op('Add', [weight, shapeMatrix(graph, rows, target)], {}, { outputs: ['w'] });
+  return castTo(graph, sum, target.dtype);
+}
+
 /** Scales as float16 where that is safe and saves more than its Cast costs. */
-function foldScales(graph: Graph, scales: Float32Array, dims: readonly number[]): Value {
+export function foldScales(graph: Graph, scales: Float32Array, dims: readonly number[]): Value {
   if (!storesScalesAsHalf(scales)) return graph.constant(Tensor.float32(dims, scales), 's');
   return castTo(graph, graph.constant(Tensor.fromNumbers('float16', dims, scales), 's'), 'float32');
 }

@@ -29,8 +29,8 @@ export const factorElements = (factors: Factors, rank: number): number =>
  * The SVD of the weight: U and Σ Vᵀ, the nearest matrix of each rank in the Frobenius norm (Eckart–Young).
  * @throws WhittleError for NaN and infinite weights
  */
-export function plainFactors(layer: Layer): Factors {
-  const parts = groupMatrices(layer).map(w => {
+export function plainFactors(layer: Layer, data: Float32Array = layer.matrix.data): Factors {
+  const parts = groupMatrices(layer, data).map(w => {
     const { u, s, v } = svd(w);
     return { u, s, inner: (rank: number) => scaledRows(v, s, rank) };
   });
@@ -41,10 +41,11 @@ export function plainFactors(layer: Layer): Factors {
  * The SVD of W L with S = L Lᵀ: the nearest layer of each rank, measured by the outputs on the calibration inputs.
  * (SVD-LLM: Wang et al., "Truncation-aware Singular Value Decomposition for Large Language Model Compression", 2024.)
  * The inner factor is Σ Vᵀ L⁻¹. Without calibration it is the plain SVD.
+ * @param data another matrix on the same inputs, in the place of the weight
  */
-export function whitenedFactors(layer: Layer): Factors {
-  if (!layer.moment) return plainFactors(layer);
-  const parts = groupMatrices(layer).map((w, g) => {
+export function whitenedFactors(layer: Layer, data: Float32Array = layer.matrix.data): Factors {
+  if (!layer.moment) return plainFactors(layer, data);
+  const parts = groupMatrices(layer, data).map((w, g) => {
     const l = layer.whitening(g)!;
     const { u, s, v } = svd(matmul(w, l));
     // X L = Σ Vᵀ is Lᵀ Xᵀ = V Σ: one solve for all ranks.
@@ -64,7 +65,7 @@ interface Part {
   inner(rank: number): Float32Array;
 }
 
-function groupMatrices({ matrix: { data, rows, cols }, groups }: Layer) {
+function groupMatrices({ matrix: { rows, cols }, groups }: Layer, data: Float32Array) {
   const groupRows = rows / groups;
   return Array.from({ length: groups }, (_, g) =>
     matrix(data.subarray(g * groupRows * cols, (g + 1) * groupRows * cols), groupRows, cols),

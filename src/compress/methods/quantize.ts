@@ -11,7 +11,6 @@ import {
   type IntegerFormat,
   type QuantizedMatrix,
   quantizeForStorage,
-  withStoredScales,
 } from '../quantizer.js';
 
 export const INT8: IntegerFormat = { bits: 8, block: 0 };
@@ -84,27 +83,7 @@ const FINE = 8;
 /** Rounds a layer's weight, with error feedback where calibration allows, group by group. */
 export function quantizeLayer(layer: Layer, format: IntegerFormat): QuantizedMatrix {
   const factors = format.bits < FINE ? layer.feedback() : undefined;
-  if (!factors) return quantizeForStorage(layer.matrix, format);
-  return withStoredScales(roundScale => {
-    const { data, rows, cols } = layer.matrix;
-    const groupRows = rows / layer.groups;
-    const parts = factors.map((factor, g) => {
-      const part = data.subarray(g * groupRows * cols, (g + 1) * groupRows * cols);
-      return quantizeWithFeedback({ data: part, rows: groupRows, cols }, format, factor, roundScale);
-    });
-    return stack(parts);
-  });
-}
-
-/** Matrices of equal width one below the other. */
-function stack(parts: readonly QuantizedMatrix[]): QuantizedMatrix {
-  const first = parts[0]!;
-  if (parts.length === 1) return first;
-  const q = new Int8Array(parts.length * first.q.length);
-  const scales = new Float32Array(parts.length * first.scales.length);
-  for (const [i, part] of parts.entries()) {
-    q.set(part.q, i * first.q.length);
-    scales.set(part.scales, i * first.scales.length);
-  }
-  return { ...first, rows: parts.length * first.rows, q, scales };
+  return factors
+    ? quantizeWithFeedback(layer.matrix, format, factors)
+    : quantizeForStorage(layer.matrix, format);
 }

@@ -49,8 +49,13 @@ const batchNormalization: Vjp = context => {
   const scale = perChannel(b, input(1), rank);
   if (node.int('training_mode', 0) !== 0) {
     trainingIsSound(context);
-    const n = normalized(b, x, axes, epsilon);
-    return [throughStatistics(b, b.mul(g, scale), n, axes), b.sum(b.mul(g, n.normal), axes), b.sum(g, axes)];
+    const { normal, inverse } = normalized(b, x, axes, epsilon);
+    // The sums that scale and bias need serve the input too: scale is constant where the means are taken.
+    const [byBias, byScale] = [b.sum(g, axes), b.sum(b.mul(g, normal), axes)]; // (C)
+    const count = b.countRatio(x, byBias);
+    const mean = (total: Value): Value => perChannel(b, b.div(total, count), rank);
+    const inside = b.sub(b.sub(g, mean(byBias)), b.mul(normal, mean(byScale)));
+    return [b.mul(b.mul(scale, inverse), inside), byScale, byBias];
   }
   const inverse = b.op('Reciprocal', [b.sqrt(b.add(input(4), epsilon))]); // (C)
   const factor = b.mul(input(1), inverse); // (C)

@@ -19,7 +19,7 @@ function scatterBack(b: Builder, g: Value, x: Value, axis: number, pick: (positi
   return b.scatterAdd(g, pick(positions(b, x, axis)), axis, sizes);
 }
 
-/** Zero padding where steps are 1 or −1 and sizes are known, else by the indices that the slice picks. */
+/** Zeros around and between where sizes are known, else by the indices that the slice picks. */
 const slice: Vjp = context => {
   const { build: b, has, input, shape, numbers } = context;
   const rank = shape(0).length;
@@ -36,12 +36,13 @@ const slice: Vjp = context => {
   axes.forEach((axis, i) => {
     const dim = shape(0)[axis];
     const step = steps?.[i];
-    if (typeof dim === 'number' && starts && ends && (step === 1 || step === -1)) {
+    if (typeof dim === 'number' && starts && ends && step) {
       const { first, length } = extent(dim, starts[i]!, ends[i]!, step);
-      if (step === -1) g = b.reverse(g, [axis]);
-      const begin = step === 1 ? first : first - length + 1;
-      pads[axis] = length === 0 ? 0 : begin;
-      pads[axis + rank] = dim - length - pads[axis]!;
+      const stride = Math.abs(step);
+      if (step < 0) g = b.reverse(g, [axis]);
+      if (stride > 1 && length > 0) g = spaced(b, g, axis, length, stride);
+      pads[axis] = step > 0 || length === 0 ? first : first - (length - 1) * stride;
+      pads[axis + rank] = dim - length * stride - pads[axis]!;
       return;
     }
     const one = (list: number): Value => b.op('Slice', [input(list), b.ints([i]), b.ints([i + 1])]);
@@ -51,17 +52,24 @@ const slice: Vjp = context => {
   return [b.pad(g, pads)];
 };
 
-/** Which entries of an axis a slice of step ±1 takes. */
-function extent(dim: number, start: number, end: number, step: 1 | -1): { first: number; length: number } {
+/** The `length` entries along an axis with stride − 1 zeros after each. */
+function spaced(b: Builder, g: Value, axis: number, length: number, stride: number): Value {
+  const sizes = b.sizesOf(g);
+  const apart = b.unsqueeze(g, [axis + 1]);
+  const pads = new Array<number>(2 * sizes.length + 2).fill(0);
+  pads[pads.length / 2 + axis + 1] = stride - 1;
+  sizes[axis] = length * stride;
+  return b.reshape(b.pad(apart, pads), b.shapeFrom(sizes));
+}
+
+/** Which entries of an axis a slice takes. */
+function extent(dim: number, start: number, end: number, step: number): { first: number; length: number } {
   const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
   const from = start < 0 ? start + dim : start;
   const to = end < 0 ? end + dim : end;
-  if (step === 1) {
-    const first = clamp(from, 0, dim);
-    return { first, length: Math.max(0, clamp(to, 0, dim) - first) };
-  }
-  const first = clamp(from, 0, dim - 1);
-  return { first, length: Math.max(0, first - clamp(to, -1, dim - 1)) };
+  const first = step > 0 ? clamp(from, 0, dim) : clamp(from, 0, dim - 1);
+  const last = step > 0 ? clamp(to, 0, dim) : clamp(to, -1, dim - 1);
+  return { first, length: Math.max(0, Math.ceil((last - first) / step)) };
 }
 
 const split: Vjp = ({ build: b, node, outputGradients, output }) => {

@@ -22,7 +22,7 @@ import { mark, release, take } from './workspace';
 /** Share of the largest singular value down to which one Gram matrix is trusted. */
 const TRUSTED: f64 = 0.03125;
 /** Above this share vectors are orthogonal to a few ε without repair. */
-const ORTHOGONAL: f64 = 0.125;
+const ORTHOGONAL: f64 = 0.25;
 /** Share of the largest singular value below which columns of A V consist of rounding errors. */
 const NEGLIGIBLE: f64 = 10 * EPSILON;
 
@@ -36,11 +36,23 @@ const NEGLIGIBLE: f64 = 10 * EPSILON;
 export function gramSvd(m: i32, n: i32, A: usize, sigma: usize, UT: usize, VT: usize, count: i32): i32 {
   const start = mark();
   const G = take(n * n);
-  const values = take(n);
   syrk(n, m, 1, A, 1, n, false, G, n);
-  const rows = syevd(n, G, values, VT, count, TRUSTED * TRUSTED);
+  const rows = gramVectors(n, G, VT, count);
   release(start);
   gemm(rows, m, n, 1, VT, n, 1, A, 1, n, false, UT, m);
+  return repair(m, n, rows, UT, VT, sigma);
+}
+
+/** Eigenvectors of a Gram matrix G (lower triangle; destroyed), as many as `gramSvd` needs; returns how many. */
+export function gramVectors(n: i32, G: usize, VT: usize, count: i32): i32 {
+  const start = mark();
+  const rows = syevd(n, G, take(n), VT, count, TRUSTED * TRUSTED);
+  release(start);
+  return rows;
+}
+
+/** Both repairs on UT = V Aᵀ (rows × m); returns `rows`, or 0 without convergence. */
+export function repair(m: i32, n: i32, rows: i32, UT: usize, VT: usize, sigma: usize): i32 {
   let top = measure(0, rows, m, UT, sigma);
   const negligible = NEGLIGIBLE * top;
 

@@ -1,7 +1,9 @@
 /** What the compiled module offers to JavaScript. */
 export { axpy, dot, maxAbs, scale } from './blas1';
-export { gemm, syrk } from './gemm';
-export { gesdd } from './gesdd';
+export { gemm, gemmLower, syrk } from './gemm';
+export { finishSvd, gesdd } from './gesdd';
+export { gptq } from './gptq';
+export { gramVectors } from './gramsvd';
 export { gramValues } from './gramvalues';
 export { potrf } from './potrf';
 export { qr } from './qrfactors';
@@ -9,4 +11,5 @@ export { signRows } from './signs';
 export { syev, syevd } from './syevd';
 export { transpose } from './transpose';
 export { trsm } from './trsm';
+export { trtri } from './trtri';
 export { mark, peakBytes, release, reserve, take } from './workspace';

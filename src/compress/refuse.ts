@@ -1,0 +1,20 @@
+import { findNonFinite } from '../graph/checkFinite.js';
+import { WhittleError } from '../graph/errors.js';
+import type { Model } from '../graph/model.js';
+import type { Site } from './sites.js';
+
+/** @throws WhittleError naming the first weight of these sites with NaN or infinite elements */
+export function refuseNonFinite(model: Model, sites: readonly Site[]): void {
+  const names = new Map(sites.map(site => [site.value.name, site]));
+  for (const { value, nan, infinite, first } of findNonFinite(model)) {
+    const site = names.get(value);
+    if (!site) continue;
+    const what = nan > 0 ? `${nan} NaN` : `${infinite} infinite`;
+    throw new WhittleError(`a weight has ${what} elements, the first at position ${first}`, {
+      ...(model.path !== undefined && { file: model.path }),
+      node: site.uses[0]!.node.label,
+      value,
+      hint: `Such a layer gives no meaningful output. Export the model again, or leave the layer out with --exclude '${value}'`,
+    });
+  }
+}

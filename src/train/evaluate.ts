@@ -1,0 +1,153 @@
+import type { Dataset } from '../datasets/dataset.js';
+import { Order } from '../datasets/order.js';
+import { typedBuilder } from '../graph/autodiff/index.js';
+import { WhittleError } from '../graph/errors.js';
+import { removeDead } from '../graph/rewrite/dead.js';
+import { sizeOf, Tensor } from '../graph/tensor.js';
+import { toInference } from '../nn/inference.js';
+import { createSession } from '../runtime/create.js';
+import type { SessionOptions } from '../runtime/options.js';
+import type { Session } from '../runtime/session.js';
+import type { Measured, Objective } from './objective.js';
+import { addOutput, StepContext } from './step/context.js';
+import type { StateBuffers } from './step/state-buffers.js';
+import type { TrainingStep } from './step/step.js';
+import { attachUnits, type Unit } from './step/units.js';
+
+/** Means over a data set, by metric. */
+export type Evaluated = Readonly<Record<string, number>>;
+
+/**
+ * Measures the network of a training step in inference form. It reads the step's own parameters where they lie, so
+ * that nothing is copied or loaded anew between training and evaluation.
+ */
+export class Evaluator {
+  private readonly session: Session;
+  private readonly measured: Measured;
+  private readonly objective: Objective;
+  private readonly units: readonly Unit[];
+  private readonly batchInputs: readonly string[];
+  private readonly outputs: readonly string[];
+
+  private constructor(session: Session, plan: Plan) {
+    this.session = session;
+    this.measured = plan.measured;
+    this.objective = plan.objective;
+    this.units = plan.units;
+    this.batchInputs = plan.batchInputs;
+    this.outputs = plan.outputs;
+  }
+
+  static async create(step: TrainingStep, options: SessionOptions = {}): Promise<Evaluator> {
+    const { model, ...plan } = buildEvaluation(step);
+    return new Evaluator(await createSession(model, options), plan);
+  }
+
+  /**
+   * @param replacements parameters to use in the place of the present ones
+   * @returns the mean of each metric over all examples, and what the objective derives from the means
+   * @throws WhittleError for an empty data set, or one that lacks an input
+   */
+  async run(
+    dataset: Dataset,
+    states: StateBuffers,
+    { batchSize = 256, replacements, signal, onProgress }: EvaluateOptions = {},
+  ): Promise<Evaluated> {
+    if (dataset.length === 0) throw new WhittleError('the data set for evaluation is empty');
+    const parameters = this.parameters(states, replacements);
+    const order = new Order(dataset.length, { batchSize, shuffle: false, dropLast: false });
+    const sums = new Map<string, number>();
+    for (let seen = 0; seen < dataset.length; ) {
+      signal?.throwIfAborted();
+      const indices = order.next();
+      const batch = await dataset.batch(indices);
+      this.measured.check?.(batch);
+      const feeds: Record<string, Tensor> = { ...parameters };
+      for (const name of this.batchInputs) if (batch[name]) feeds[name] = batch[name];
+      const results = await this.session.run(feeds, this.outputs);
+      for (const name of this.outputs) {
+        const value = results[name]!.toFloat32()[0]!;
+        sums.set(name, (sums.get(name) ?? 0) + value * indices.length);
+      }
+      seen += indices.length;
+      onProgress?.(seen, dataset.length);
+    }
+    const means = Object.fromEntries([...sums].map(([name, sum]) => [name, sum / dataset.length]));
+    return { ...means, ...this.objective.derive?.(means) };
+  }
+
+  release(): Promise<void> {
+    return this.session.release();
+  }
+
+  private parameters(
+    states: StateBuffers,
+    replacements: ReadonlyMap<string, Tensor> | undefined,
+  ): Record<string, Tensor> {
+    const feeds: Record<string, Tensor> = {};
+    for (const unit of this.units) {
+      const present = states.unit(unit.name);
+      const replaced = unit.parameters.some(({ name }) => replacements?.has(name));
+      feeds[unit.name] = replaced
+        ? assemble(unit, name => replacements?.get(name) ?? states.read(name))
+        : present;
+    }
+    return feeds;
+  }
+}
+
+export interface EvaluateOptions {
+  /** Default 256. */
+  readonly batchSize?: number;
+  readonly replacements?: ReadonlyMap<string, Tensor> | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+interface Plan {
+  readonly measured: Measured;
+  readonly objective: Objective;
+  readonly units: readonly Unit[];
+  readonly batchInputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+function buildEvaluation(
+  step: TrainingStep,
+): Plan & { model: ReturnType<TrainingStep['network']['toModel']> } {
+  const { objective } = step.options;
+  const network = toInference(step.network);
+  const { graph } = network;
+  const attached = attachUnits(network, step.units);
+  const model = network.toModel();
+  const b = typedBuilder(model);
+  b.scope = 'loss/';
+  const context = new StepContext(b, network, false, attached, name => step.network.tensor(name));
+  const measured = objective.build(context);
+  graph.outputs.length = 0;
+  const outputs = Object.entries({ loss: measured.loss, ...measured.metrics }).map(([name, value]) =>
+    addOutput(context, value, name),
+  );
+  removeDead(graph);
+  const units = step.units.filter(unit => {
+    const input = attached.inputs.get(unit)!;
+    if (input.uses.size > 0) return true;
+    graph.inputs.splice(graph.inputs.indexOf(input), 1);
+    return false;
+  });
+  graph.sort();
+  const own = new Set(units.map(unit => unit.name));
+  const batchInputs = graph.inputs.map(({ name }) => name).filter(name => !own.has(name));
+  return { model, measured, objective, units, batchInputs, outputs };
+}
+
+function assemble(unit: Unit, tensorOf: (name: string) => Tensor): Tensor {
+  const data = new Float32Array(sizeOf(unit.dims));
+  let offset = 0;
+  for (const { name } of unit.parameters) {
+    const piece = tensorOf(name).toFloat32();
+    data.set(piece, offset);
+    offset += piece.length;
+  }
+  return Tensor.float32(unit.dims, data);
+}

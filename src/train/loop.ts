@@ -1,0 +1,281 @@
+import { WhittleError } from '../graph/errors.js';
+import type { Tensor } from '../graph/tensor.js';
+import { Loader } from './data/loader.js';
+import { BestSoFar, type Goal } from './early-stopping.js';
+import { type Evaluated, Evaluator } from './evaluate.js';
+import { checkMetrics, checkStates } from './non-finite.js';
+import type { TrainOptions, TrainResult } from './options.js';
+import { Run } from './run.js';
+import { SavedParts } from './saved-parts.js';
+import { type Moment, type Schedule, toSchedule } from './schedules/schedule.js';
+import { StepRunner } from './step/runner.js';
+import { trainingStep } from './step/step.js';
+
+const LOWEST_LOSS: Goal = { metric: 'loss', betterIs: 'lower' };
+
+/** One training from its first or next update to its end. Opened once, run once. */
+export class Loop {
+  private readonly options: TrainOptions;
+  private readonly loader: Loader;
+  private readonly runner: StepRunner;
+  private readonly evaluator: Evaluator | undefined;
+  private readonly runState: Run;
+  private readonly rate: Schedule;
+  private readonly decay: Schedule;
+  private readonly goal: Goal;
+  private readonly best: BestSoFar;
+  private readonly saved: SavedParts;
+  private readonly updates: number;
+  private readonly updatesPerEpoch: number;
+  private readonly evaluateEvery: number;
+  private readonly startedAt: number = performance.now();
+  private secondsBefore = 0;
+  private evaluation: Evaluated | undefined;
+  /** Kept for early stopping, which ends with them. */
+  private bestWeights: ReadonlyMap<string, Tensor> | undefined;
+  private place: string | undefined;
+
+  private constructor(
+    options: TrainOptions,
+    loader: Loader,
+    runner: StepRunner,
+    evaluator: Evaluator | undefined,
+  ) {
+    const { epochs, updates, evaluation = {}, accumulation = 1 } = options;
+    this.options = options;
+    this.loader = loader;
+    this.runner = runner;
+    this.evaluator = evaluator;
+    this.updatesPerEpoch = Math.max(1, Math.floor(loader.batchesPerEpoch / accumulation));
+    this.updates = updates ?? Math.max(1, Math.round(epochs! * this.updatesPerEpoch));
+    this.evaluateEvery = Math.max(1, Math.round((evaluation.every ?? 1) * this.updatesPerEpoch));
+    this.runState = new Run(runner, this.updates);
+    this.rate = toSchedule(options.learningRate);
+    this.decay = toSchedule(options.weightDecay ?? 0);
+    this.goal = evaluation.goal ?? LOWEST_LOSS;
+    this.best = new BestSoFar(this.goal, options.earlyStopping);
+    this.saved = new SavedParts({
+      learningRate: this.rate,
+      weightDecay: this.decay,
+      best: this.best,
+      ...Object.fromEntries((options.methods ?? []).map(method => [`method ${method.name}`, method])),
+    });
+  }
+
+  static async open(options: TrainOptions): Promise<Loop> {
+    const { data, batchSize, session = {}, seed = 0, sizes = {}, checkpoints } = options;
+    const loader = new Loader(data.train, { batchSize, seed, ...pick(options) });
+    const step = trainingStep(options.network, {
+      ...options,
+      weightDecay: options.weightDecay !== undefined && options.weightDecay !== 0,
+      sizes: { ...sizesOf(options), ...sizes },
+    });
+    const runner = await StepRunner.create(step, { ...session, seed });
+    const evaluator = data.test && (await Evaluator.create(step, session));
+    const loop = new Loop(options, loader, runner, evaluator);
+    try {
+      if (checkpoints?.resume) await loop.restore();
+      for (const log of options.logs ?? []) await log.open(runner.update);
+    } catch (error) {
+      await loop.close();
+      throw error;
+    }
+    return loop;
+  }
+
+  async run(): Promise<TrainResult> {
+    const { runner, runState, options } = this;
+    const { checkpoints, signal, logEvery = 1 } = options;
+    const checkpointEvery = checkpoints?.every ?? this.updatesPerEpoch;
+    await runState.tell('started');
+    let ended: TrainResult['ended'] = this.best.shouldStop ? 'early' : 'done';
+    while (runner.update < this.updates && ended === 'done') {
+      if (signal?.aborted) {
+        ended = 'aborted';
+        break;
+      }
+      const before = runner.update;
+      const { learningRate } = await this.stepOnce();
+      const { update } = runner;
+      // An update that overflowed under loss scaling was left out.
+      if (update === before) continue;
+      const last = update === this.updates;
+      if (update % logEvery === 0 || last) await this.logStep(learningRate);
+      if (this.evaluator && (update % this.evaluateEvery === 0 || last)) await this.evaluate();
+      if (this.best.shouldStop) ended = 'early';
+      if (checkpoints && (update % checkpointEvery === 0 || last || ended === 'early')) await this.save();
+    }
+    if (ended === 'aborted' && checkpoints) await this.save();
+    return this.result(ended);
+  }
+
+  async close(): Promise<void> {
+    const logs = this.options.logs ?? [];
+    const closings = [...logs.map(log => log.close()), this.runner.release(), this.evaluator?.release()];
+    const failed = (await Promise.allSettled(closings)).find(({ status }) => status === 'rejected');
+    if (failed) throw (failed as PromiseRejectedResult).reason;
+  }
+
+  /** One update, of one or several batches. */
+  private async stepOnce(): Promise<{ learningRate: number }> {
+    const { runner, runState } = this;
+    const { accumulation = 1 } = this.options;
+    const moment = this.moment();
+    const learningRate = this.rate.at(moment);
+    const weightDecay = this.decay.at(moment);
+    await runState.tell('beforeStep');
+    const sums: Record<string, number> = {};
+    do {
+      const metrics = await runner.run(await this.loader.next(), { learningRate, weightDecay });
+      checkMetrics(runner, metrics, this.place);
+      for (const name in metrics) sums[name] = (sums[name] ?? 0) + metrics[name]! / accumulation;
+    } while (runner.batch % accumulation !== 0);
+    runState.metrics = sums;
+    await runState.tell('afterStep');
+    this.options.onProgress?.({
+      phase: 'train',
+      done: runner.update,
+      total: this.updates,
+      detail: describe({ ...sums, ...prefixed('test ', this.evaluation) }),
+    });
+    return { learningRate };
+  }
+
+  private async logStep(learningRate: number): Promise<void> {
+    const { runState } = this;
+    const logged = Object.fromEntries(runState.logged);
+    runState.logged.clear();
+    await this.log('step', { ...runState.metrics, learning_rate: learningRate, ...logged });
+  }
+
+  private async evaluate(): Promise<void> {
+    const { evaluator, runner, options } = this;
+    const replacements = this.runState.replacements();
+    const evaluation = await evaluator!.run(options.data.test!, runner.states, {
+      ...(options.evaluation?.batchSize !== undefined && { batchSize: options.evaluation.batchSize }),
+      replacements,
+      onProgress: (done, total) =>
+        options.onProgress?.({ phase: 'evaluate', done, total, detail: describe(this.evaluation ?? {}) }),
+    });
+    this.evaluation = evaluation;
+    await this.log('evaluation', evaluation);
+    this.rate.observe?.(evaluation);
+    this.decay.observe?.(evaluation);
+    if (!this.best.observe(runner.update, evaluation)) return;
+    checkStates(runner, this.place);
+    const weights = this.runState.weights({ replaced: true });
+    if (options.earlyStopping) this.bestWeights = weights;
+    await options.checkpoints?.store.saveWeights('best', weights);
+  }
+
+  private async save(): Promise<void> {
+    const { runner, runState, options } = this;
+    const { store, settings } = options.checkpoints!;
+    checkStates(runner, this.place);
+    for (const log of options.logs ?? []) await log.flush();
+    this.place = await store.save({
+      model: runState.weights({ replaced: false }),
+      states: runState.states(),
+      progress: {
+        format: 1,
+        seed: options.seed ?? 0,
+        runner: runner.progress,
+        loader: this.loader.state,
+        seconds: this.seconds,
+        saved: { ...this.saved.save(), evaluation: this.evaluation ?? null },
+        ...(settings && { settings }),
+      },
+    });
+  }
+
+  private async restore(): Promise<void> {
+    const { store, settings } = this.options.checkpoints!;
+    const found = await store.load();
+    if (!found) return;
+    const { checkpoint, place } = found;
+    const { progress } = checkpoint;
+    if (settings) checkSettings(settings, progress.settings ?? {}, place);
+    if (progress.seed !== (this.options.seed ?? 0)) {
+      throw new WhittleError(`the training began with seed ${progress.seed}`, { file: place });
+    }
+    this.runState.restore(checkpoint.model, checkpoint.states, place);
+    this.runner.restore(progress.runner);
+    this.loader.restore(progress.loader);
+    this.saved.restore(progress.saved, place);
+    this.evaluation = (progress.saved.evaluation as Evaluated | null | undefined) ?? undefined;
+    this.secondsBefore = progress.seconds;
+    if (this.options.earlyStopping) this.bestWeights = await store.loadWeights('best');
+    this.place = place;
+  }
+
+  private async log(kind: 'step' | 'evaluation', values: Readonly<Record<string, number>>): Promise<void> {
+    const { update } = this.runner;
+    const epoch = update / this.updatesPerEpoch;
+    for (const log of this.options.logs ?? []) {
+      await log.write({ kind, update, epoch, seconds: this.seconds, values });
+    }
+  }
+
+  private result(ended: TrainResult['ended']): TrainResult {
+    const { best } = this.best;
+    return {
+      network: this.runState.networkWith(this.bestWeights ?? this.runState.weights({ replaced: true })),
+      updates: this.runner.update,
+      ended,
+      evaluation: this.evaluation,
+      best: best && { ...best, metric: this.goal.metric },
+      checkpoint: this.place,
+      seconds: this.seconds,
+    };
+  }
+
+  private moment(): Moment {
+    return { update: this.runner.update, updates: this.updates, updatesPerEpoch: this.updatesPerEpoch };
+  }
+
+  private get seconds(): number {
+    return this.secondsBefore + (performance.now() - this.startedAt) / 1000;
+  }
+}
+
+/** Options of the loader that were given. */
+const pick = ({ transforms, shuffle, prefetch }: TrainOptions) => ({
+  ...(transforms && { transforms }),
+  ...(shuffle !== undefined && { shuffle }),
+  ...(prefetch !== undefined && { prefetch }),
+});
+
+/** Sizes of the inputs' open dimensions, as the batches will have them. */
+function sizesOf({ network, data, batchSize }: TrainOptions): Record<string, number> {
+  const sizes: Record<string, number> = {};
+  for (const input of network.inputs) {
+    const dims = [batchSize, ...(data.train.fields[input.name]?.shape ?? [])];
+    input.shape?.forEach((dim, i) => {
+      if (typeof dim === 'string' && /^\w+$/.test(dim)) sizes[dim] = dims[i]!;
+    });
+  }
+  return sizes;
+}
+
+function checkSettings(
+  now: Readonly<Record<string, unknown>>,
+  then: Readonly<Record<string, unknown>>,
+  place: string,
+): void {
+  for (const name of new Set([...Object.keys(now), ...Object.keys(then)])) {
+    const [a, b] = [JSON.stringify(now[name]), JSON.stringify(then[name])];
+    if (a === b) continue;
+    throw new WhittleError(`the training began with ${name} = ${b}, and now it is ${a}`, {
+      file: place,
+      hint: 'Resume with the same settings, or start anew in another folder',
+    });
+  }
+}
+
+const describe = (values: Readonly<Record<string, number>>): string =>
+  Object.entries(values)
+    .map(([name, value]) => `${name} ${value.toPrecision(4)}`)
+    .join(', ');
+
+const prefixed = (prefix: string, values: Evaluated = {}): Record<string, number> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]));

@@ -1,0 +1,125 @@
+import type { Batch } from '../datasets/dataset.js';
+import { WhittleError } from '../graph/errors.js';
+import type { Builder } from '../graph/ops/builder.js';
+import type { Value } from '../graph/value.js';
+import { crossEntropy, meanSquaredError } from './losses.js';
+import type { StepContext } from './step/context.js';
+
+/** What is measured of a batch: the loss that training lowers, and further scalars to watch. */
+export interface Measured {
+  readonly loss: Value;
+  readonly metrics?: Readonly<Record<string, Value>>;
+  /**
+   * Looks at a batch before it is run, for what the graph would answer with an obscure error, or with none.
+   * @throws WhittleError
+   */
+  readonly check?: (batch: Batch) => void;
+}
+
+/** Builds the loss from a network's outputs and declares the inputs, such as labels, that it needs. */
+export interface Objective {
+  build(context: StepContext): Measured;
+  /** Figures that follow from means over batches, such as perplexity from the loss. */
+  derive?(means: Readonly<Record<string, number>>): Readonly<Record<string, number>>;
+}
+
+export interface ClassificationOptions {
+  /** The output with the scores of the classes; default `logits`. */
+  readonly logits?: string;
+  /** The input of the labels; default `labels`. */
+  readonly labels?: string;
+  /** In training only; default 0. */
+  readonly labelSmoothing?: number;
+  /** Training labels are probabilities of classes (batch, classes), as mixup makes them; default false. */
+  readonly soft?: boolean;
+}
+
+/** Softmax cross-entropy and accuracy: logits (batch, classes), labels (batch) int64. */
+export function classification(options: ClassificationOptions = {}): Objective {
+  const { logits: output = 'logits', labels = 'labels', labelSmoothing = 0, soft = false } = options;
+  return {
+    build(context) {
+      const { b, training } = context;
+      const logits = context.output(output);
+      const probabilities = soft && training;
+      const shape = logits.shape ?? ['batch', null];
+      const targets = probabilities
+        ? context.input(labels, 'float32', shape)
+        : context.input(labels, 'int64', shape.slice(0, -1));
+      const loss = crossEntropy(b, logits, targets, { labelSmoothing: training ? labelSmoothing : 0 });
+      const right = probabilities ? argMax(b, targets) : targets;
+      return {
+        loss,
+        metrics: { accuracy: hits(b, argMax(b, logits), right) },
+        ...(!probabilities && { check: batch => checkLabels(batch, labels, shape.at(-1)) }),
+      };
+    },
+  };
+}
+
+export interface LanguageModelOptions extends Omit<ClassificationOptions, 'soft'> {
+  /** Tokens of this label do not count, e.g. −100; default none. */
+  readonly ignoreIndex?: number;
+}
+
+/**
+ * Cross-entropy of every token: logits (batch, tokens, vocabulary), labels (batch, tokens) int64, which hold the token
+ * to be predicted at each place. Perplexity is e to the mean loss.
+ */
+export function languageModel(options: LanguageModelOptions = {}): Objective {
+  const { logits: output = 'logits', labels = 'labels', labelSmoothing = 0, ignoreIndex } = options;
+  return {
+    build(context) {
+      const logits = context.output(output);
+      const targets = context.input(
+        labels,
+        'int64',
+        (logits.shape ?? ['batch', 'tokens', null]).slice(0, -1),
+      );
+      const loss = crossEntropy(context.b, logits, targets, {
+        labelSmoothing: context.training ? labelSmoothing : 0,
+        ...(ignoreIndex !== undefined && { ignoreIndex }),
+      });
+      const check = (batch: Batch) => checkLabels(batch, labels, logits.shape?.at(-1), ignoreIndex);
+      return { loss, check };
+    },
+    derive: ({ loss }) => ({ perplexity: Math.exp(loss ?? Number.NaN) }),
+  };
+}
+
+export interface RegressionOptions {
+  readonly output: string;
+  /** The input that holds what the output should be; default `targets`. */
+  readonly targets?: string;
+}
+
+/** Mean squared error. */
+export function regression({ output, targets = 'targets' }: RegressionOptions): Objective {
+  return {
+    build(context) {
+      const prediction = context.output(output);
+      const target = context.input(targets, 'float32', prediction.shape ?? ['batch', null]);
+      return { loss: meanSquaredError(context.b, prediction, target) };
+    },
+  };
+}
+
+/** @throws WhittleError for a label that is no class: a GPU would read past the end without a word */
+function checkLabels(batch: Batch, name: string, classes: unknown, ignored?: number): void {
+  const tensor = batch[name];
+  if (typeof classes !== 'number' || tensor?.dtype !== 'int64') return;
+  const labels = tensor.data() as BigInt64Array;
+  for (let i = 0; i < labels.length; i++) {
+    const label = Number(labels[i]!);
+    if ((label >= 0 && label < classes) || label === ignored) continue;
+    throw new WhittleError(`label ${label} of example ${i} of the batch is not one of ${classes} classes`, {
+      value: name,
+      hint: `Labels count from 0 to ${classes - 1}. Does the network have as many outputs as there are classes?`,
+    });
+  }
+}
+
+const argMax = (b: Builder, x: Value): Value => b.op('ArgMax', [x], { axis: -1, keepdims: 0 });
+
+const hits = (b: Builder, found: Value, right: Value): Value =>
+  b.op('ReduceMean', [b.indicator(b.binary('Equal', found, right), 'float32')], { keepdims: 0 });

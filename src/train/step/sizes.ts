@@ -1,0 +1,39 @@
+import { substitute } from '../../graph/dims.js';
+import { WhittleError } from '../../graph/errors.js';
+import type { Graph } from '../../graph/graph.js';
+import { tensorType } from '../../graph/value.js';
+
+/**
+ * Fixes symbolic dimensions of a graph's inputs, such as `batch`, so that sizes are constants and passes can plan for
+ * them. What was inferred from them before is forgotten.
+ * @throws WhittleError for a name that no input has
+ */
+export function fixSizes(graph: Graph, sizes: Readonly<Record<string, number>>): void {
+  const table = new Map(Object.entries(sizes));
+  if (table.size === 0) return;
+  const found = new Set(graph.inputs.flatMap(input => input.shape ?? []));
+  for (const name of table.keys()) {
+    if (found.has(name)) continue;
+    const names = [...found].filter(dim => typeof dim === 'string');
+    throw new WhittleError(`no input has a dimension "${name}"`, {
+      hint: `There are ${names.length > 0 ? names.join(', ') : 'none that are open'}`,
+    });
+  }
+  for (const input of graph.inputs) {
+    if (input.shape)
+      input.type = tensorType(
+        input.dtype,
+        input.shape.map(dim => substitute(dim, table)),
+      );
+  }
+  for (const node of graph.allNodes()) {
+    for (const output of node.outputs) {
+      const shape = output?.shape;
+      if (shape)
+        output.type = tensorType(
+          output.dtype,
+          shape.map(dim => substitute(dim, table)),
+        );
+    }
+  }
+}

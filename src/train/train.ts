@@ -1,0 +1,53 @@
+import { WhittleError } from '../graph/errors.js';
+import { Loop } from './loop.js';
+import type { TrainOptions, TrainResult } from './options.js';
+
+/**
+ * Trains a network: steps, evaluations, checkpoints, logs. With `checkpoints.resume` it goes on where it was stopped or
+ * killed, and on the CPU computes the same losses, to the last digit, as if it had not been.
+ * @throws WhittleError for settings and data that make no sense, numbers that overflow, checkpoints that are damaged or
+ *   cannot be saved
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  check(options);
+  const loop = await Loop.open(options);
+  try {
+    return await loop.run();
+  } finally {
+    await loop.close();
+  }
+}
+
+function check({ batchSize, epochs, updates, data, network }: TrainOptions): void {
+  if ((epochs === undefined) === (updates === undefined)) {
+    throw new WhittleError('a training lasts either so many epochs or so many updates', {
+      hint: 'Give one of epochs and updates',
+    });
+  }
+  for (const [name, value] of Object.entries({ batchSize, epochs, updates })) {
+    if (value === undefined || (value > 0 && (name === 'epochs' || Number.isInteger(value)))) continue;
+    throw new WhittleError(`${name} must be positive${name === 'epochs' ? '' : ' and whole'}, not ${value}`);
+  }
+  for (const [split, dataset] of Object.entries(data)) {
+    if (dataset && dataset.length === 0) throw new WhittleError(`the data set "${split}" is empty`);
+  }
+  for (const input of network.inputs) {
+    const field = data.train.fields[input.name];
+    if (!field) {
+      throw new WhittleError('the data set has nothing for an input of the network', {
+        value: input.name,
+        hint: `It has ${Object.keys(data.train.fields).join(', ')}`,
+      });
+    }
+    const shape = input.shape?.slice(1);
+    const fits =
+      !shape ||
+      (shape.length === field.shape.length &&
+        shape.every((dim, i) => typeof dim !== 'number' || dim === field.shape[i]));
+    if (fits && field.dtype === input.dtype) continue;
+    throw new WhittleError(
+      `the network takes examples of ${input.dtype} [${shape?.join(', ')}], the data set has ${field.dtype} [${field.shape.join(', ')}]`,
+      { value: input.name },
+    );
+  }
+}

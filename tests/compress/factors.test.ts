@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { observe } from '../../src/calibrate/observe.js';
+import { captureInputs } from '../../src/compress/capture.js';
+import { Layer } from '../../src/compress/layer.js';
+import { type Factors, maxRank, plainFactors, whitenedFactors } from '../../src/compress/methods/factors.js';
+import { lowrank, svd } from '../../src/compress/methods/lowrank.js';
+import { LayerProbe } from '../../src/compress/probe.js';
+import { findSites, type Site } from '../../src/compress/sites.js';
+import { inferShapes } from '../../src/graph/infer/index.js';
+import { matmul, matrix } from '../../src/linalg/index.js';
+import { oneLayer } from './one-layer.js';
+
+async function layerOf(name: string) {
+  const made = oneLayer(name);
+  inferShapes(made.model);
+  for await (const group of observe(made.model, findSites(made.model), made.samples, { threads: 1 })) {
+    const [site, observation] = [...group][0]!;
+    return { ...made, site, layer: new Layer(site, observation) };
+  }
+  throw new Error('no site');
+}
+
+function restore({ rows, cols, groups, outer, inner }: Factors, rank: number): Float32Array {
+  const result = new Float32Array(rows * cols);
+  const groupRows = rows / groups;
+  const [u, v] = [outer(rank), inner(rank)];
+  for (let g = 0; g < groups; g++) {
+    const product = matmul(
+      matrix(u.subarray(g * groupRows * rank, (g + 1) * groupRows * rank), groupRows, rank),
+      matrix(v.subarray(g * rank * cols, (g + 1) * rank * cols), rank, cols),
+    );
+    result.set(product.data, g * groupRows * cols);
+  }
+  return result;
+}
+
+/** Energy of the singular values beyond a rank. */
+const tail = (spectra: readonly Float64Array[], rank: number): number =>
+  spectra.reduce((sum, s) => sum + s.subarray(rank).reduce((a, v) => a + v * v, 0), 0);
+
+const NAMES = [
+  'MatMul x · W',
+  'MatMul W · x',
+  'Gemm transA, transB, alpha, beta',
+  'Conv 2-D',
+  'Conv 2-D in groups',
+];
+
+describe('factors', () => {
+  it.each(NAMES)('the error of every rank is the tail of the spectrum (Eckart–Young): %s', async name => {
+    const { layer } = await layerOf(name);
+    const whitened = whitenedFactors(layer);
+    const plain = plainFactors(layer);
+    const zero = layer.error(new Float32Array(layer.matrix.data.length));
+    const whole = tail(whitened.spectra, 0);
+    for (let rank = 1; rank <= maxRank(whitened); rank++) {
+      // Both against the output's spread: error(0)² · tail(rank) / tail(0).
+      const expected = zero * Math.sqrt(tail(whitened.spectra, rank) / whole);
+      const measured = layer.error(restore(whitened, rank));
+      expect(measured).toBeCloseTo(expected, 4);
+      expect(measured).toBeLessThanOrEqual(layer.error(restore(plain, rank)) + 1e-6);
+    }
+  });
+
+  it.each(NAMES)('plain factors leave the least difference of weights: %s', async name => {
+    const { layer } = await layerOf(name);
+    const { data } = layer.matrix;
+    const plain = plainFactors(layer);
+    for (const rank of [1, 2, maxRank(plain)]) {
+      const restored = restore(plain, rank);
+      const difference = data.reduce((sum, v, i) => sum + (v - restored[i]!) ** 2, 0);
+      expect(difference).toBeCloseTo(tail(plain.spectra, rank), 3);
+    }
+  });
+
+  it.each([svd, lowrank])(
+    '$name: a search by forward passes finds the rank of the closed form',
+    async method => {
+      for (const name of ['MatMul x · W', 'Conv 2-D', 'Conv 2-D in groups']) {
+        const { layer, site, model, samples } = await layerOf(name);
+        const runs = await captureInputs(model, [site], samples, { threads: 1 });
+        const probe = new LayerProbe(site as Site, model, runs.get(site)!, 1);
+        for (const error of [0.1, 0.3, 0.6]) {
+          const bound = { error, bytes: 1e9 };
+          const closed = await method.search!(layer, {
+            ...bound,
+            measure: async candidate => layer.error(candidate.weight()),
+          });
+          const forward = await method.search!(layer, {
+            ...bound,
+            measure: candidate => probe.error(candidate),
+          });
+          expect(forward?.rank).toBe(closed?.rank);
+        }
+      }
+    },
+  );
+});

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { observe } from '../../src/calibrate/observe.js';
+import { captureInputs } from '../../src/compress/capture.js';
+import { Layer } from '../../src/compress/layer.js';
+import { quantizeCandidate } from '../../src/compress/methods/quantize.js';
+import { LayerProbe } from '../../src/compress/probe.js';
+import { findSites, type Site } from '../../src/compress/sites.js';
+import { inferShapes } from '../../src/graph/infer/index.js';
+import { matmul, matrix } from '../../src/linalg/index.js';
+import { LAYER_NAMES, type OneLayer, oneLayer } from './one-layer.js';
+
+async function firstLayer({ model, samples }: OneLayer): Promise<{ site: Site; layer: Layer }> {
+  inferShapes(model);
+  for await (const group of observe(model, findSites(model), samples, { threads: 1 })) {
+    for (const [site, observation] of group) return { site, layer: new Layer(site, observation) };
+  }
+  throw new Error('the model has no sites');
+}
+
+const OBSERVED = LAYER_NAMES.filter(name => /^(MatMul|Gemm|Conv \d|Conv 1|a weight)/.test(name));
+
+describe('Layer', () => {
+  it.each(OBSERVED.filter(name => name !== 'MatMul of a batch of weights'))(
+    'error is what a forward pass of the layer measures: %s',
+    async name => {
+      const made = oneLayer(name);
+      const { site, layer } = await firstLayer(made);
+      const runs = await captureInputs(made.model, [site], made.samples, { threads: 1 });
+      const probe = new LayerProbe(site, made.model, runs.get(site)!, 1);
+      for (const bits of [2, 4, 8]) {
+        const candidate = quantizeCandidate(layer, { bits, block: 0 });
+        const forward = await probe.error(candidate);
+        expect(layer.error(candidate.weight())).toBeCloseTo(forward, 4);
+        expect(forward).toBeGreaterThan(0);
+      }
+      expect(layer.error(layer.matrix.data)).toBe(0);
+    },
+  );
+
+  it('weighs the rows of a table by how often they are used', async () => {
+    const { layer } = await firstLayer(oneLayer('Gather'));
+    const { data, rows, cols } = layer.matrix;
+    const withoutRow = (row: number) => data.map((v, i) => (Math.floor(i / cols) === row ? 0 : v));
+    const made = oneLayer('Gather').samples.flatMap(({ x }) => x!.toNumbers());
+    const counts = Array.from({ length: rows }, (_, row) => made.filter(id => id === row).length);
+    const [most, least] = [counts.indexOf(Math.max(...counts)), counts.indexOf(0)];
+    expect(layer.error(withoutRow(most))).toBeGreaterThan(layer.error(withoutRow(least)));
+    expect(layer.error(withoutRow(least))).toBeGreaterThan(0);
+  });
+
+  it.each(['MatMul x · W', 'Conv 2-D in groups'])(
+    'whitening and feedback are factors of S: %s',
+    async name => {
+      const { layer } = await firstLayer(oneLayer(name));
+      const moment = layer.moment!;
+      for (let g = 0; g < moment.groups; g++) {
+        const { width } = moment;
+        const s = moment.second[g]!;
+        const mean =
+          Array.from({ length: width }, (_, i) => s[i * width + i]!).reduce((a, b) => a + b) / width;
+        const l = layer.whitening(g)!;
+        const again = matmul(l, l, { transposeB: true });
+        for (let i = 0; i < width * width; i++) {
+          expect(Math.abs(again.data[i]! - s[i]!)).toBeLessThan(1e-5 * mean);
+        }
+        // (S + damping) Uᵀ U = 1
+        const u = layer.feedback()![g]!.data as Float64Array<ArrayBuffer>;
+        const damped = Float64Array.from(s);
+        for (let i = 0; i < width; i++) damped[i * width + i]! += 0.01 * mean;
+        const inverse = matmul(matrix(u, width, width), matrix(u, width, width), { transposeA: true });
+        const identity = matmul(matrix(damped, width, width), inverse);
+        for (let i = 0; i < width; i++) {
+          for (let j = 0; j < width; j++) {
+            expect(Math.abs(identity.data[i * width + j]! - (i === j ? 1 : 0))).toBeLessThan(1e-8);
+            if (j < i) expect(u[i * width + j]).toBe(0);
+          }
+        }
+      }
+    },
+  );
+
+  it('without calibration counts every input alike', () => {
+    const site = findSites(oneLayer('MatMul x · W').model)[0]!;
+    const layer = new Layer(site);
+    const half = layer.matrix.data.map(v => v / 2);
+    expect(layer.error(half)).toBeCloseTo(0.5, 6);
+    expect(layer.feedback()).toBeUndefined();
+  });
+});
