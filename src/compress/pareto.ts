@@ -51,7 +51,8 @@ export async function measureFront(
   evaluator: Evaluator,
 ): Promise<MeasuredFront> {
   const bytes = modelByteLength(job.model);
-  const frame = bytes - studies.reduce((sum, { bytesBefore }) => sum + bytesBefore, 0);
+  const inLayers = studies.reduce((sum, { bytesBefore }) => sum + bytesBefore, 0);
+  const frame = job.settings.goal === 'speed' ? 0 : bytes - inLayers;
   const [mix, ...alone] = plannersOf(studies);
   const measured = job.clock.start('front', POINTS + alone.length * POINTS_PER_METHOD);
   let done = 0;
@@ -130,7 +131,7 @@ export function spreadPlans(front: readonly Plan[], count: number, frame: number
   // Without any useful plan the nearest to use says at least how bad it is.
   const plans = useful.length > 0 ? useful : front.filter(({ distortion }) => distortion > 0).slice(-1);
   if (plans.length <= count) return plans;
-  const x = normalized(plans.map(({ layerBytes }) => Math.log(layerBytes + frame)));
+  const x = normalized(plans.map(({ price }) => Math.log(price + frame)));
   const y = normalized(plans.map(({ distortion }) => Math.log(Math.max(distortion, FLAWLESS))));
   const along = [0];
   for (let i = 1; i < plans.length; i++) {

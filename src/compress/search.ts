@@ -31,9 +31,12 @@ export interface SearchResult {
  */
 export async function search(input: SearchInput): Promise<SearchResult> {
   const { limit, job } = input;
-  const planners = plannersOf(input.studies).map(({ planner }) => planner);
+  // A limit in bytes is met by counting bytes, whatever the goal.
+  const studies = limit === undefined ? input.studies : input.studies.map(({ times: _, ...rest }) => rest);
+  const planners = plannersOf(studies).map(({ planner }) => planner);
   const bounds = job.settings.quality;
   const texts = bounds.map(({ text }) => text).join(', ');
+  if (job.settings.maxLatency !== undefined) return withinLatency(planners[0]!, input);
   if (limit === undefined) {
     const plan = await smallestHolding(planners, input);
     if (plan) return { plan, warnings: [] };
@@ -65,6 +68,46 @@ export async function search(input: SearchInput): Promise<SearchResult> {
   };
 }
 
+/** Timing is noisy: a plan is taken where it is faster than asked for by this much. */
+const MARGIN = 0.97;
+
+/** The best plan that runs fast enough, by timing written models. */
+async function withinLatency(
+  planner: Planner,
+  { job, evaluator, limit }: SearchInput,
+): Promise<SearchResult> {
+  const { maxLatency, quality } = job.settings;
+  const slowestFirst = thinned(planner).reverse();
+  const timed = job.clock.start('search', bisections([slowestFirst]));
+  let runs = 0;
+  let ratio = 1;
+  const found = await smallestPassing(slowestFirst, async plan => {
+    timed(runs++);
+    ratio = await evaluator.timeRatio(writeChoices(job.model, plan.choice));
+    return ratio <= MARGIN * maxLatency!;
+  });
+  const plan = found ?? slowestFirst.at(-1)!;
+  if (!found) {
+    return {
+      plan,
+      warnings: [`The fastest that these methods make takes ${ratio.toFixed(2)}× the original's time.`],
+    };
+  }
+  const missed = [
+    limit !== undefined && modelByteLength(writeChoices(job.model, plan.choice)) > limit && 'the size',
+    quality.length > 0 &&
+      !(await keeps(plan, quality, { job, evaluator })) &&
+      quality.map(({ text }) => text).join(', '),
+  ].filter(Boolean);
+  return {
+    plan,
+    warnings:
+      missed.length > 0
+        ? [`The best file that runs in ${maxLatency}× the time does not hold ${missed.join(' and ')}.`]
+        : [],
+  };
+}
+
 /** Of the plans that fit into a size, one a planner, the one that measures best on the probes. */
 async function bestWithin(
   planners: readonly Planner[],
@@ -89,9 +132,9 @@ async function bestWithin(
  */
 async function smallestHolding(planners: readonly Planner[], input: SearchInput): Promise<Plan | undefined> {
   const { job, endToEnd } = input;
-  const { settings, clock, model } = job;
+  const { settings, clock } = job;
   const onProbes = settings.quality.filter(({ measure }) => measure !== 'score');
-  const fronts = planners.map(planner => thinFront(planner.front(), modelByteLength(model) / 200));
+  const fronts = planners.map(thinned);
   if (onProbes.length === 0) {
     // An evaluation brings inputs of its own: there is nothing quicker to ask first.
     const evaluated = clock.start('search', bisections(fronts.slice(0, 1)));
@@ -110,7 +153,7 @@ async function smallestHolding(planners: readonly Planner[], input: SearchInput)
       const outputs = await endToEnd.agreement(replacementsOf(candidate, endToEnd));
       return onProbes.every(bound => holds(bound, { outputs, scores: [] }));
     });
-    if (plan && (!found || plan.layerBytes < found.plan.layerBytes)) found = { plan, front };
+    if (plan && (!found || plan.price < found.plan.price)) found = { plan, front };
   }
   if (!found) return undefined;
   const { plan, front } = found;
@@ -120,6 +163,12 @@ async function smallestHolding(planners: readonly Planner[], input: SearchInput)
     confirmed(confirmations++);
     return keeps(candidate, settings.quality, input);
   });
+}
+
+/** A front without plans that hardly differ. */
+function thinned(planner: Planner): Plan[] {
+  const front = planner.front();
+  return thinFront(front, (front.at(-1)!.price - front[0]!.price) / 250);
 }
 
 const bisections = (fronts: readonly (readonly Plan[])[]): number =>
@@ -165,7 +214,7 @@ function fitToSize(planner: Planner, { job, studies }: SearchInput, limit: numbe
     if (left >= 0 && (!best || plan.distortion <= best.distortion)) best = plan;
     if (left >= 0 && left <= SLACK * limit) break;
     // Beyond the limit the next plan must be smaller than this one, or nothing would change.
-    room = left < 0 ? Math.min(room, plan.layerBytes) + left : room + left;
+    room = left < 0 ? Math.min(room, plan.price) + left : room + left;
   }
   return best;
 }
@@ -181,7 +230,7 @@ const replacementsOf = ({ choice }: Plan, endToEnd: EndToEnd) =>
 async function keeps(
   plan: Plan,
   bounds: readonly QualityBound[],
-  { job, evaluator }: SearchInput,
+  { job, evaluator }: Pick<SearchInput, 'job' | 'evaluator'>,
 ): Promise<boolean> {
   const model = writeChoices(job.model, plan.choice);
   const onScores = bounds.filter(({ measure }) => measure === 'score');
