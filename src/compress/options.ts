@@ -3,19 +3,17 @@ import type { InputSource } from '../data/sample.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Provider } from '../runtime/index.js';
 import { type Budget, parseQuality, parseShare, type QualityBound } from './budget.js';
-import type { Method } from './method.js';
-import { METHODS, type MethodName } from './methods/index.js';
+import type { Goal, Method } from './method.js';
+import { METHODS, type MethodName, methodsFor } from './methods/index.js';
+import type { StaticRanges } from './methods/int8-static.js';
 import type { Progress } from './report.js';
-
-/** What the result is for, which decides the form in which weights are written. */
-export type Goal = 'size' | 'memory' | 'speed';
 
 export interface CompressOptions extends Budget {
   /** Default `auto`: whatever mix of all methods is smallest. */
   method?: MethodName;
   /** Of the methods that `method` tries, only these, by name. */
   onlyMethods?: readonly string[];
-  /** Default `size`: the smallest download. */
+  /** Default `size`, the smallest download; `speed` where there is a bound on latency. */
   goal?: Goal;
   /**
    * Measure the whole front of sizes and qualities too. Without a budget the result is then its knee: from there on
@@ -61,19 +59,16 @@ export interface CompressOptions extends Budget {
 
 export interface Settings {
   readonly method: MethodName;
-  readonly methods: readonly Method[];
   readonly goal: Goal;
+  /** Longest time of a run, as a share of the original's. */
+  readonly maxLatency: number | undefined;
   readonly pareto: boolean;
-  /** Whether the mix is chosen by measuring whole models, rather than by the rule in each layer alone. */
-  readonly hasBudget: boolean;
   readonly error: number | undefined;
   readonly rankSearch: 'closed' | 'forward';
   readonly calibration: number;
   readonly verification: number;
   readonly seed: number;
   readonly maxSize: string | number | undefined;
-  /** As a share of the original's time. */
-  readonly maxLatency: number | undefined;
   readonly quality: readonly QualityBound[];
 }
 
@@ -93,18 +88,11 @@ export function readOptions(options: CompressOptions): Settings {
       hint: `Take one of ${Object.keys(METHODS).join(', ')}`,
     });
   }
-  const maxLatency = readLatency(options.maxLatency);
+  const maxLatency = options.maxLatency === undefined ? undefined : parseLatency(options.maxLatency);
+  if (maxLatency !== undefined && options.timing === false) {
+    throw new WhittleError('a bound on latency needs timing', { hint: 'Leave timing on' });
+  }
   const goal = options.goal ?? (maxLatency === undefined ? 'size' : 'speed');
-  if (goal !== 'speed' && maxLatency !== undefined) {
-    throw new WhittleError(`a bound on latency contradicts the goal "${goal}"`, {
-      hint: 'Leave --goal out, or give --goal speed',
-    });
-  }
-  if (goal === 'speed' && options.maxSize !== undefined) {
-    throw new WhittleError('a size cannot be held while speed is the goal', {
-      hint: 'Give a bound on quality or on latency, or compress for size',
-    });
-  }
   const bounds = typeof options.minQuality === 'string' ? [options.minQuality] : (options.minQuality ?? []);
   const hasBudget = options.maxSize !== undefined || maxLatency !== undefined || bounds.length > 0;
   const error = options.error ?? (hasBudget || pareto ? undefined : DEFAULT_ERROR);
@@ -130,33 +118,41 @@ export function readOptions(options: CompressOptions): Settings {
   }
   return {
     method,
-    hasBudget: hasBudget || pareto || guarded,
-    methods: methodsOf(method, options.onlyMethods),
     goal,
+    maxLatency,
     pareto,
     error,
     rankSearch,
     calibration,
     verification,
     seed,
-    // A front needs every candidate, as a budget does: this one holds whatever is chosen.
-    maxSize: options.maxSize ?? (pareto && bounds.length === 0 ? '100%' : undefined),
-    maxLatency,
+    // Every candidate is needed, as for a budget: this one holds whatever is chosen.
+    maxSize:
+      options.maxSize ?? ((pareto || maxLatency !== undefined) && bounds.length === 0 ? '100%' : undefined),
     quality,
   };
 }
 
-function readLatency(latency: string | number | undefined): number | undefined {
-  if (latency === undefined) return undefined;
-  const share = typeof latency === 'number' ? latency : parseShare(latency.trim());
-  if (share !== undefined && share > 0 && share < 1) return share;
-  throw new WhittleError(`"${latency}" is no bound on latency`, {
-    hint: 'Write it as a share of the original time, like 0.6x or 60%',
+/** @throws WhittleError where it is no share below 1 */
+function parseLatency(bound: string | number): number {
+  const share = typeof bound === 'number' ? bound : parseShare(bound.trim());
+  if (share !== undefined && share > 0 && share <= 1) return share;
+  throw new WhittleError(`"${bound}" is no bound on latency`, {
+    hint: 'Write it as a share of the original’s time, like 0.6x or 60%',
   });
 }
 
-function methodsOf(method: MethodName, only: readonly string[] | undefined): readonly Method[] {
-  const methods: readonly Method[] = METHODS[method];
+/**
+ * The methods to try, those that the user left.
+ * @param ranges of activations, where the goal is speed
+ * @throws WhittleError for names that are none of them
+ */
+export function methodsOf(
+  { method, goal }: Pick<Settings, 'method' | 'goal'>,
+  only: readonly string[] | undefined,
+  ranges?: StaticRanges,
+): readonly Method[] {
+  const methods = methodsFor(method, goal, { ranges });
   if (only === undefined) return methods;
   const unknown = only.find(name => !methods.some(m => m.name === name));
   if (unknown !== undefined || only.length === 0) {

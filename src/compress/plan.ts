@@ -7,10 +7,12 @@ import type { Site } from './sites.js';
 export interface LayerStudy {
   readonly site: Site;
   readonly bytesBefore: number;
-  /** Milliseconds of the layer as it is, where speed is the goal. */
-  readonly msBefore?: number;
   readonly scored: readonly Scored[];
   readonly sensitivity: Sensitivity;
+  /** Milliseconds that the layer takes in one run, as it is and in each form; measured where the goal is speed. */
+  readonly times?: { readonly before: number; readonly of: ReadonlyMap<Scored, number> };
+  /** Distortion of the outputs by candidates whose effect the layer's error does not tell. */
+  readonly measured?: ReadonlyMap<Scored, number>;
   /** Singular values of the weight in the norm of the outputs, largest first, where they were computed. */
   readonly spectrum?: readonly number[];
 }
@@ -18,45 +20,35 @@ export interface LayerStudy {
 /** A choice for every layer; `undefined` leaves one as it is. */
 export interface Plan {
   readonly choice: ReadonlyMap<Site, Scored | undefined>;
-  /** Of the layers together, by the sum of what each takes: bytes, or milliseconds where speed is the goal. */
+  /** Of the layers together, by the sum of what each takes: bytes, or milliseconds where the goal is speed. */
   readonly price: number;
   /** Predicted distortion of the outputs. */
   readonly distortion: number;
 }
 
-const BYTES_BESIDE_TIME = 0.1;
-
-/** What is to be small. */
-export type Price = 'bytes' | 'ms';
-
-/** Turns studies into plans. */
+/** Turns studies into plans: the least distortion for each price of the layers together. */
 export class Planner {
   private readonly studies: readonly LayerStudy[];
   private readonly options: readonly (readonly (Option & { scored: Scored | undefined })[])[];
 
-  constructor(studies: readonly LayerStudy[], price: Price = 'bytes') {
+  constructor(studies: readonly LayerStudy[]) {
     this.studies = studies;
-    const total = (key: 'bytesBefore' | 'msBefore') =>
-      studies.reduce((sum, study) => sum + (study[key] ?? 0), 0);
-    // Where time is the price, a file that is smaller by half still counts as much as a twentieth of the time.
-    const msPerByte = (BYTES_BESIDE_TIME * total('msBefore')) / Math.max(1, total('bytesBefore'));
-    const priceOf = (bytes: number, ms = 0) => (price === 'bytes' ? bytes : ms + bytes * msPerByte);
-    this.options = studies.map(({ bytesBefore, msBefore, scored, sensitivity }) => [
-      { bytes: priceOf(bytesBefore, msBefore), cost: 0, scored: undefined },
+    this.options = studies.map(({ bytesBefore, scored, sensitivity, times, measured }) => [
+      { bytes: times?.before ?? bytesBefore, cost: 0, scored: undefined },
       ...scored.map(s => ({
-        bytes: priceOf(s.bytes, s.ms),
-        cost: sensitivity.predict(s.error),
+        bytes: times ? (times.of.get(s) ?? times.before) : s.bytes,
+        cost: measured?.get(s) ?? sensitivity.predict(s.error),
         scored: s,
       })),
     ]);
   }
 
-  /** All plans that are best for some rate of quality against price, from the cheapest to the best. */
+  /** All plans that are best for some exchange rate, from the cheapest to the best. */
   front(): Plan[] {
     return allocationFront(this.options).map(allocation => this.plan(allocation));
   }
 
-  /** The best plan whose layers take at most so much; `undefined` where none does. */
+  /** The best plan whose layers cost at most so much together; `undefined` where none does. */
   within(price: number): Plan | undefined {
     const allocation = allocateBytes(this.options, price);
     return allocation && this.plan(allocation);
@@ -69,6 +61,20 @@ export class Planner {
       distortion: cost,
     };
   }
+}
+
+/**
+ * A planner for the mix of all methods, and where there are several one for each method alone. Predictions are not
+ * exact: what a mix should reach and does not, a single method sometimes does, so both are measured.
+ */
+export function plannersOf(studies: readonly LayerStudy[]): { name: string; planner: Planner }[] {
+  const methods = [...new Set(studies.flatMap(({ scored }) => scored.map(s => s.candidate.method)))];
+  const alone = (method: string) =>
+    studies.map(s => ({ ...s, scored: s.scored.filter(({ candidate }) => candidate.method === method) }));
+  return [
+    { name: 'all methods', planner: new Planner(studies) },
+    ...(methods.length > 1 ? methods.map(name => ({ name, planner: new Planner(alone(name)) })) : []),
+  ];
 }
 
 /** Points of a front at least `step` apart in price, the first and the last among them. */

@@ -5,9 +5,10 @@ import { initLinalg } from '../linalg/index.js';
 import { modelByteLength } from '../onnx/index.js';
 import { EndToEnd } from './end-to-end.js';
 import { type CompressInputs, readInputs } from './inputs.js';
-import { methodsFor } from './methods/index.js';
+import { measureForms } from './measure-forms.js';
+import type { Method } from './method.js';
 import { observeStaticRanges } from './methods/int8-static.js';
-import { type CompressOptions, readOptions, type Settings, selects } from './options.js';
+import { type CompressOptions, methodsOf, readOptions, type Settings, selects } from './options.js';
 import { PhaseClock } from './phases.js';
 import type { LayerStudy } from './plan.js';
 import { refuseNonFinite } from './refuse.js';
@@ -19,6 +20,8 @@ import { type LayerFindings, studyLayers } from './study.js';
 export interface Job {
   readonly options: CompressOptions;
   readonly settings: Settings;
+  /** What is tried for each layer. */
+  readonly methods: readonly Method[];
   readonly clock: PhaseClock;
   readonly original: Model;
   /** A copy with shapes inferred, which may be read but not changed. */
@@ -43,26 +46,30 @@ export async function openJob(original: Model, options: CompressOptions): Promis
     selects([site.value.name, ...site.uses.map(({ node }) => node.name)], options),
   );
   refuseNonFinite(model, selected);
-  return { options, settings, clock, original, model, inputs, sites, selected };
+  const ranges =
+    settings.goal === 'speed'
+      ? await observeStaticRanges(model, selected, inputs.calibration, { threads: options.threads })
+      : undefined;
+  const methods = methodsOf(settings, options.onlyMethods, ranges);
+  return { options, settings, methods, clock, original, model, inputs, sites, selected };
 }
 
 /** Scores what the methods make of each selected layer. */
-export async function study(job: Job): Promise<LayerFindings[]> {
-  const { model, selected, inputs, settings, options, clock } = job;
-  const { threads } = options;
-  let { methods } = settings;
-  if (settings.goal !== 'size') {
-    const ranges =
-      settings.goal === 'speed'
-        ? await observeStaticRanges(model, selected, inputs.calibration, { threads })
-        : undefined;
-    const only = options.onlyMethods;
-    methods = methodsFor(settings.method, settings.goal, { ranges }).filter(
-      ({ name }) => only === undefined || only.includes(name),
-    );
-  }
-  return studyLayers(model, selected, inputs.calibration, { methods, settings, threads, clock });
-}
+export const study = ({
+  model,
+  selected,
+  inputs,
+  settings,
+  methods,
+  options,
+  clock,
+}: Job): Promise<LayerFindings[]> =>
+  studyLayers(model, selected, inputs.calibration, {
+    methods,
+    settings,
+    threads: options.threads,
+    clock,
+  });
 
 /** Layers of at least this share of the model are probed at more than one level. */
 const LARGE = 0.004;
@@ -80,19 +87,14 @@ export async function withStudies<T>(
     const total = modelByteLength(model);
     const probed = clock.start('probe', findings.length);
     const studies: LayerStudy[] = [];
-    for (const [i, { site, bytesBefore, msBefore, scored }] of findings.entries()) {
+    for (const [i, { site, bytesBefore, scored }] of findings.entries()) {
       probed(i, site.value.name);
       const levels = bytesBefore >= LARGE * total ? 2 : 1;
       const sensitivity = await probeSensitivity(site, scored, endToEnd, levels);
-      studies.push({
-        site,
-        bytesBefore,
-        scored,
-        sensitivity,
-        ...(msBefore !== undefined && { msBefore }),
-      });
+      studies.push({ site, bytesBefore, scored, sensitivity });
     }
-    return await use(studies, endToEnd);
+    const refined = job.settings.goal === 'speed' ? await measureForms(job, studies) : studies;
+    return await use(refined, endToEnd);
   } finally {
     await endToEnd.release();
   }

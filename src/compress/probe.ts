@@ -1,7 +1,7 @@
 import type { Model } from '../graph/model.js';
 import { removeDead } from '../graph/rewrite/index.js';
 import { sizeOf, type Tensor } from '../graph/tensor.js';
-import { compareSessions, createSession, type Tensors } from '../runtime/index.js';
+import { createSession, type Tensors } from '../runtime/index.js';
 import { cutOut } from './fragment.js';
 import type { Candidate } from './method.js';
 import type { Site } from './sites.js';
@@ -32,27 +32,6 @@ export class LayerProbe {
     removeDead(model.graph);
     this.reference ??= this.run(cutOut(this.site, this.model, this.runs[0]).model);
     return compareRuns(await this.reference, await this.run(model), this.site);
-  }
-
-  /**
-   * Milliseconds of the layer with a candidate and as it is, in turns on the first captured input. What is folded into
-   * floats at load takes as long as the original.
-   */
-  async time(candidate: Candidate): Promise<{ ms: number; denseMs: number }> {
-    const feeds = this.runs[0]!;
-    const { model, target } = cutOut(this.site, this.model, feeds);
-    candidate.apply(target);
-    removeDead(model.graph);
-    const options = this.threads === undefined ? {} : { threads: this.threads };
-    const dense = await createSession(cutOut(this.site, this.model, feeds).model, options);
-    const other = await createSession(model, options);
-    try {
-      const { a, b } = await compareSessions(dense, other, feeds, { warmup: 2, seconds: 0.05 });
-      return { ms: b.medianMs, denseMs: a.medianMs };
-    } finally {
-      await dense.release();
-      await other.release();
-    }
   }
 
   private async run(model: Model): Promise<Tensor[][]> {

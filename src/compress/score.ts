@@ -13,8 +13,6 @@ export interface Scored {
   readonly bytes: number;
   /** ‖y − ŷ‖ / ‖y − ȳ‖ of the layer's output on the calibration inputs. */
   readonly error: number;
-  /** Milliseconds that the layer takes on a calibration input; measured where speed is the goal. */
-  readonly ms?: number;
 }
 
 /** Bytes that a site takes as it is, and with a candidate, by writing both. */

@@ -17,8 +17,6 @@ export interface LayerFindings {
   readonly site: Site;
   readonly bytesBefore: number;
   readonly scored: readonly Scored[];
-  /** Milliseconds of the layer as it is, where speed is the goal. */
-  readonly msBefore?: number;
   /** What the error rule alone would take; only looked for without a budget. */
   readonly byRule?: Scored | undefined;
 }
@@ -46,7 +44,7 @@ export async function studyLayers(
   const groups = observe(model, sites, samples, { threads, onSample: done => observed(done) });
   for await (const group of groups) {
     const runs =
-      settings.rankSearch === 'forward' || settings.goal === 'speed'
+      settings.rankSearch === 'forward'
         ? await captureInputs(model, [...group.keys()], samples, { threads })
         : undefined;
     const scored = clock.start('score', sites.length);
@@ -72,12 +70,9 @@ async function studyLayer(
 ): Promise<LayerFindings> {
   const { site } = layer;
   const { error } = settings;
-  const measure = (candidate: Candidate) =>
-    probe && (settings.rankSearch === 'forward' || candidate.roundsActivations)
-      ? probe.error(candidate)
-      : layer.error(candidate.weight());
+  const measure = (candidate: Candidate) => probe?.error(candidate) ?? layer.error(candidate.weight());
   try {
-    if (!settings.hasBudget) {
+    if (settings.quality.length === 0 && settings.maxSize === undefined) {
       const { chosen, tried } = await chooseByRule(layer, scale, methods, error ?? Infinity, measure);
       return { site, bytesBefore: scale.before, scored: tried, byRule: chosen };
     }
@@ -88,7 +83,6 @@ async function studyLayer(
         if (result.bytes < scale.before && result.error <= (error ?? Infinity)) scored.push(result);
       }
     }
-    if (settings.goal === 'speed' && probe) return await timed(site, scale.before, scored, probe);
     return { site, bytesBefore: scale.before, scored };
   } catch (cause) {
     if (!(cause instanceof WhittleError)) throw cause;
@@ -99,31 +93,4 @@ async function studyLayer(
       cause,
     });
   }
-}
-
-/** Adds the time of every candidate: run where it runs in another way than the original, else the original's. */
-async function timed(
-  site: Site,
-  bytesBefore: number,
-  scored: readonly Scored[],
-  probe: LayerProbe,
-): Promise<LayerFindings> {
-  let msBefore: number | undefined;
-  const times = new Map<Scored, number>();
-  for (const one of scored) {
-    const { form = 'fold', rank } = one.candidate;
-    if (form === 'fold' && rank === undefined) continue;
-    const { ms, denseMs } = await probe.time(one.candidate);
-    msBefore ??= denseMs;
-    // Each pair ran in turns: its ratio is more certain than its times.
-    times.set(one, (ms / denseMs) * msBefore);
-  }
-  if (msBefore === undefined) return { site, bytesBefore, scored };
-  const before = msBefore;
-  return {
-    site,
-    bytesBefore,
-    msBefore,
-    scored: scored.map(one => ({ ...one, ms: times.get(one) ?? before })),
-  };
 }
