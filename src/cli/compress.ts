@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
-import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY, type Goal } from '../compress/options.js';
+import type { Goal } from '../compress/method.js';
+import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY } from '../compress/options.js';
 import type { CompressReport } from '../compress/report.js';
 import { WhittleError } from '../graph/errors.js';
 import { compressPage } from '../report/pages/compress.js';
@@ -23,7 +24,7 @@ import { checkInput, checkTarget, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 import { type Decode, viewInputs } from './views.js';
 
-const METHODS = ['auto', 'svd', 'quantize', 'svd+quantize', 'lowrank'] as const;
+const METHODS = ['auto', 'svd', 'quantize', 'svd+quantize', 'lowrank', 'spatial', 'residual'] as const;
 const GOALS = ['size', 'memory', 'speed'] as const;
 const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const;
 

@@ -100,7 +100,7 @@ td details ul { list-style: none; padding: 4px 0 2px; margin: 0; font-size: 13px
 .past { text-decoration: line-through; text-decoration-thickness: 1px; }
 
 .range { display: block; color: var(--quiet); font-size: 13px; line-height: 1.4; }
-.mix { color: var(--quiet); font-size: 13px; }
+.mix { display: inline-block; min-width: 26ch; color: var(--quiet); font-size: 13px; }
 td img { display: block; margin: 2px 0; max-width: 240px; max-height: 96px; background: #fff; }
 .answer { white-space: pre-wrap; overflow-wrap: anywhere; }
 figure { margin: 0 0 24px; }

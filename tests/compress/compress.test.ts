@@ -194,3 +194,34 @@ function smallVectors(width: number) {
     length: 12,
   };
 }
+
+describe('compress for speed and memory', () => {
+  it('writes integer products where speed is the goal, within the quality', async () => {
+    const { report, bytes } = await compress(smallModel(), {
+      ...settings,
+      goal: 'speed',
+      minQuality: 'cosine=0.99',
+    });
+    expect(distance(await scoresOf(smallModel()), await scoresOf(bytes()))).toBeLessThan(0.2);
+    expect(report.budget?.every(({ held }) => held)).toBe(true);
+  });
+
+  it('keeps weights as integers where memory is the goal', async () => {
+    const { report, bytes } = await compress(smallModel(), {
+      ...settings,
+      goal: 'memory',
+      minQuality: 'cosine=0.99',
+    });
+    expect(report.bytes.after).toBeLessThan(report.bytes.before / 2);
+    expect(distance(await scoresOf(smallModel()), await scoresOf(bytes()))).toBeLessThan(0.2);
+  });
+
+  it('refuses budgets that contradict each other', async () => {
+    await expect(compress(smallModel(), { ...settings, goal: 'size', maxLatency: '0.5x' })).rejects.toThrow(
+      /contradicts the goal/,
+    );
+    await expect(compress(smallModel(), { ...settings, goal: 'speed', maxSize: '20%' })).rejects.toThrow(
+      /while speed is the goal/,
+    );
+  });
+});

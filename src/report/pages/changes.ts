@@ -24,7 +24,7 @@ export function changes(report: CompressReport): Markup {
       },
       { heading: 'Before', number: true, cell: ({ before }) => before },
       { heading: 'After', number: true, cell: ({ after }) => after },
-      { heading: 'Change', number: true, cell: ({ change }) => change },
+      { heading: 'Against before', number: true, cell: ({ change }) => change },
     ],
     undefined,
     true,

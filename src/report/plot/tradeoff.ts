@@ -38,7 +38,7 @@ export interface TradeoffOptions {
 }
 
 /** What a cosine may miss to 1 and still be shown apart. */
-const FLOOR = 1e-7;
+const FLOOR = 1e-6;
 
 /** Size against quality: one line a method, the chosen file marked. The names of the lines are in `tradeoffKey`. */
 export function tradeoffPlot(options: TradeoffOptions): Markup {
@@ -113,7 +113,7 @@ function qualityAxis(
       domain: [high * 1.4, low / 1.4],
       log: true,
       ticks: 6,
-      format: v => formatCosine(1 - v),
+      format: v => brief(formatCosine(1 - v)),
     };
   }
   const [low, high] = extent(limit === undefined ? values : [...values, limit]);
