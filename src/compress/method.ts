@@ -39,6 +39,8 @@ export interface Candidate {
    * (`LayerProbe`) to know it.
    */
   readonly roundsActivations?: boolean;
+  /** The same storage with its floats fitted anew to the layer's outputs; left out where there is nothing to fit. */
+  readonly refit?: (layer: Layer) => Candidate;
   /** The weight that it stands for, in matrix order (rows, cols). Made when it is asked for. */
   weight(): Float32Array;
   /** Rewrites the target; called any number of times, each time with another target. */
