@@ -114,10 +114,12 @@ function findLikely(p: Float32Array, width: number): Likely {
 /** Σ (Δ − mean Δ)² over the likeliest classes of a row, Δ the change of a logit; mean over rows, against the variance. */
 function logitError({ at, logits, variance }: Likely, q: Float32Array, width: number): number {
   const top = Math.min(TOP, width);
-  return spread(
-    logits.map((z, i) => logit(q[at[i]!]!) - z),
-    top,
-  ) / variance;
+  return (
+    spread(
+      logits.map((z, i) => logit(q[at[i]!]!) - z),
+      top,
+    ) / variance
+  );
 }
 
 /** Variance within runs of `length` values, mean over the runs. */
