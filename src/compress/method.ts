@@ -69,6 +69,8 @@ export interface Method {
 export interface SearchBound {
   readonly error: number;
   readonly bytes: number;
+  /** Whether `measure` runs the layer; else a method may use what it knows of errors in closed form. */
+  readonly forward: boolean;
   /** Error of a candidate, by the closed form or by running the layer. */
   measure(candidate: Candidate): Promise<number>;
 }

@@ -1,3 +1,4 @@
+import { candidateKey, Figures } from './cache.js';
 import type { EndToEnd } from './end-to-end.js';
 import type { Scored } from './score.js';
 import type { Site } from './sites.js';
@@ -25,14 +26,19 @@ export async function probeSensitivity(
   scored: readonly Scored[],
   endToEnd: EndToEnd,
   levels: number,
+  figures = new Figures(),
 ): Promise<Sensitivity> {
   const points: ProbePoint[] = [];
   if (endToEnd.reaches(site)) {
     for (const { candidate, error } of chooseProbes(scored, levels)) {
-      const distortion = await endToEnd.measure(new Map([[site, candidate.weight()]]));
+      const key = candidateKey(candidate);
+      const distortion =
+        figures.get(key) ??
+        (await figures.keep(key, endToEnd.measure(new Map([[site, candidate.weight()]]))));
       points.push({ label: candidate.label, error, distortion });
     }
   }
+  figures.save();
   points.sort((a, b) => a.error - b.error);
   return { points, predict: error => predict(points, error) };
 }
