@@ -80,12 +80,9 @@ export function quantizeCandidate(layer: Layer, format: IntegerFormat, given?: Q
   };
 }
 
-/** Bits from which rounding to nearest is as good as error feedback. */
-const FINE = 8;
-
 /** Rounds a layer's weight, with error feedback where calibration allows, group by group. */
 export function quantizeLayer(layer: Layer, format: IntegerFormat): QuantizedMatrix {
-  const factors = format.bits < FINE ? layer.feedback() : undefined;
+  const factors = layer.feedback();
   return factors
     ? quantizeWithFeedback(layer.matrix, format, factors)
     : quantizeForStorage(layer.matrix, format);
