@@ -1,8 +1,8 @@
 export type { Budget, BudgetOutcome } from './budget.js';
 export { type CompressResult, compress } from './compress.js';
-export type { Candidate, Method, RewriteTarget } from './method.js';
+export type { Candidate, Goal, Method, RewriteTarget } from './method.js';
 export type { MethodName } from './methods/index.js';
-export type { CompressOptions, Goal } from './options.js';
+export type { CompressOptions } from './options.js';
 export { type MeasuredFront, paretoFront, type WritablePoint } from './pareto.js';
 export type {
   CompressReport,

@@ -6,7 +6,10 @@ import { modelByteLength } from '../onnx/index.js';
 import { Cache } from './cache.js';
 import { EndToEnd } from './end-to-end.js';
 import { type CompressInputs, readInputs } from './inputs.js';
-import { type CompressOptions, readOptions, type Settings, selects } from './options.js';
+import { measureForms } from './measure-forms.js';
+import type { Method } from './method.js';
+import { observeStaticRanges } from './methods/int8-static.js';
+import { type CompressOptions, methodsOf, readOptions, type Settings, selects } from './options.js';
 import { PhaseClock } from './phases.js';
 import type { LayerStudy } from './plan.js';
 import { refuseNonFinite } from './refuse.js';
@@ -19,6 +22,8 @@ import { type LayerFindings, studyLayers } from './study.js';
 export interface Job {
   readonly options: CompressOptions;
   readonly settings: Settings;
+  /** What is tried for each layer. */
+  readonly methods: readonly Method[];
   readonly clock: PhaseClock;
   readonly original: Model;
   /** A copy with shapes inferred, which may be read but not changed. */
@@ -45,7 +50,12 @@ export async function openJob(original: Model, options: CompressOptions): Promis
     selects([site.value.name, ...site.uses.map(({ node }) => node.name)], options),
   );
   refuseNonFinite(model, selected);
-  const job = { options, settings, clock, original, model, inputs, sites, selected };
+  const ranges =
+    settings.goal === 'speed'
+      ? await observeStaticRanges(model, selected, inputs.calibration, { threads: options.threads })
+      : undefined;
+  const methods = methodsOf(settings, options.onlyMethods, ranges);
+  const job = { options, settings, methods, clock, original, model, inputs, sites, selected };
   if (options.cache === undefined) return job;
   const store = typeof options.cache === 'string' ? openStore(options.cache) : options.cache;
   return { ...job, cache: await Cache.open(store, original, inputs.calibration) };
@@ -57,12 +67,13 @@ export const study = ({
   selected,
   inputs,
   settings,
+  methods,
   options,
   clock,
   cache,
 }: Job): Promise<LayerFindings[]> =>
   studyLayers(model, selected, inputs.calibration, {
-    methods: settings.methods,
+    methods,
     settings,
     threads: options.threads,
     clock,
@@ -98,7 +109,8 @@ export async function withStudies<T>(
       );
       studies.push({ site, bytesBefore, scored, sensitivity });
     }
-    return await use(studies, endToEnd);
+    const refined = job.settings.goal === 'speed' ? await measureForms(job, studies) : studies;
+    return await use(refined, endToEnd);
   } finally {
     await endToEnd.release();
   }

@@ -4,6 +4,7 @@ export * from './config/settings.js';
 export * from './data/index.js';
 export type { EarlyStoppingOptions, Goal } from './early-stopping.js';
 export { type Evaluated, type EvaluateOptions, Evaluator } from './evaluate.js';
+export * from './imported.js';
 export * from './logs/logger.js';
 export * from './losses.js';
 export type { TrainingMethod, TrainingRun } from './method.js';
