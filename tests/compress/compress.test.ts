@@ -216,12 +216,13 @@ describe('compress for speed and memory', () => {
     expect(distance(await scoresOf(smallModel()), await scoresOf(bytes()))).toBeLessThan(0.2);
   });
 
-  it('refuses budgets that contradict each other', async () => {
-    await expect(compress(smallModel(), { ...settings, goal: 'size', maxLatency: '0.5x' })).rejects.toThrow(
-      /contradicts the goal/,
-    );
-    await expect(compress(smallModel(), { ...settings, goal: 'speed', maxSize: '20%' })).rejects.toThrow(
-      /while speed is the goal/,
-    );
+  it('says which part of a contradictory budget does not hold', async () => {
+    const { report } = await compress(smallModel(), {
+      ...settings,
+      maxSize: '8%',
+      minQuality: 'cosine=0.99999',
+    });
+    expect(report.budget?.map(({ held }) => held)).toEqual([true, false]);
+    expect(report.warnings.join()).toMatch(/does not hold cosine=0.99999/);
   });
 });
