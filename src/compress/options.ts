@@ -3,6 +3,7 @@ import type { InputSource } from '../data/sample.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Provider } from '../runtime/index.js';
 import { type Budget, parseQuality, parseShare, type QualityBound } from './budget.js';
+import type { Store } from './cache.js';
 import type { Goal, Method } from './method.js';
 import { METHODS, type MethodName, methodsFor } from './methods/index.js';
 import type { StaticRanges } from './methods/int8-static.js';
@@ -46,6 +47,11 @@ export interface CompressOptions extends Budget {
   exclude?: readonly string[];
   /** Seed of everything random: made-up inputs, which samples calibrate. Default 0. */
   seed?: number;
+  /**
+   * Where finished work is kept, so that another budget starts at once and a run that was killed goes on: a folder
+   * (Node), or a store of your own. Nothing is kept by default.
+   */
+  cache?: string | Store;
   /** Threads of ONNX Runtime. */
   threads?: number;
   /** Where verification and timing run; layers are always studied on the processor. */

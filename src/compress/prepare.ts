@@ -5,6 +5,7 @@ import type { Model } from '../graph/model.js';
 import { initLinalg } from '../linalg/index.js';
 import { modelByteLength } from '../onnx/index.js';
 import { upgradeOpset } from '../onnx/opset/upgrade.js';
+import { Cache } from './cache.js';
 import { EndToEnd } from './end-to-end.js';
 import { type CompressInputs, readInputs } from './inputs.js';
 import { measureForms } from './measure-forms.js';
@@ -16,6 +17,7 @@ import type { LayerStudy } from './plan.js';
 import { refuseNonFinite } from './refuse.js';
 import { probeSensitivity } from './sensitivity.js';
 import { findSites, type Site } from './sites.js';
+import { openStore } from './store.node.js';
 import { type LayerFindings, studyLayers } from './study.js';
 
 /** A model opened for compression: what every job on it starts from. */
@@ -32,6 +34,8 @@ export interface Job {
   /** Every site of the model, and those that the user selected. */
   readonly sites: readonly Site[];
   readonly selected: readonly Site[];
+  /** Where finished work is found and kept. */
+  readonly cache?: Cache;
 }
 
 /** The operator set with which products of integers came. */
@@ -66,7 +70,10 @@ export async function openJob(original: Model, options: CompressOptions): Promis
       ? await observeStaticRanges(model, selected, inputs.calibration, { threads: options.threads })
       : undefined;
   const methods = methodsOf(settings, options.onlyMethods, ranges);
-  return { options, settings, methods, clock, original, model, inputs, sites, selected };
+  const job = { options, settings, methods, clock, original, model, inputs, sites, selected };
+  if (options.cache === undefined) return job;
+  const store = typeof options.cache === 'string' ? openStore(options.cache) : options.cache;
+  return { ...job, cache: await Cache.open(store, original, inputs.calibration) };
 }
 
 /** Scores what the methods make of each selected layer. */
@@ -78,12 +85,14 @@ export const study = ({
   methods,
   options,
   clock,
+  cache,
 }: Job): Promise<LayerFindings[]> =>
   studyLayers(model, selected, inputs.calibration, {
     methods,
     settings,
     threads: options.threads,
     clock,
+    cache,
   });
 
 /** Layers of at least this share of the model are probed at more than one level. */
@@ -101,11 +110,18 @@ export async function withStudies<T>(
   try {
     const total = modelByteLength(model);
     const probed = clock.start('probe', findings.length);
+    const cache = await job.cache?.with(inputs.probes);
     const studies: LayerStudy[] = [];
     for (const [i, { site, bytesBefore, scored }] of findings.entries()) {
       probed(i, site.value.name);
       const levels = bytesBefore >= LARGE * total ? 2 : 1;
-      const sensitivity = await probeSensitivity(site, scored, endToEnd, levels);
+      const sensitivity = await probeSensitivity(
+        site,
+        scored,
+        endToEnd,
+        levels,
+        cache?.figures('probes', site),
+      );
       studies.push({ site, bytesBefore, scored, sensitivity });
     }
     const refined = job.settings.goal === 'speed' ? await measureForms(job, studies) : studies;

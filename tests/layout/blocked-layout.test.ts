@@ -15,7 +15,7 @@ describe.skipIf(block === 0)('the blocked layout of a training step', () => {
       fc.asyncProperty(randomNetwork, fc.integer({ min: 1, max: 1000 }), async (network, seed) => {
         const model = stepOf(build(network), [network.batch, network.channels, ...network.size]);
         const { worst, output } = await worstDifference(model, randomFeeds(model, CLASSES, seed), block);
-        expect(worst, output).toBeLessThan(2e-3);
+        expect(worst, output).toBeLessThan(5e-4);
       }),
       { numRuns: 25, seed: 5 },
     );

@@ -298,3 +298,16 @@ describe('bad input', () => {
     await runner.release();
   });
 });
+
+it('a step gives the same losses on WebAssembly as on the CPU', async () => {
+  const losses = await Promise.all(
+    (['cpu', 'wasm'] as const).map(async provider => {
+      const runner = await StepRunner.create(smallStep({ optimizer: adamW() }), { provider, threads: 1 });
+      const found: number[] = [];
+      for (const batch of batches) found.push((await runner.run(batch, { learningRate: 0.05 })).loss!);
+      await runner.release();
+      return found;
+    }),
+  );
+  losses[0]!.forEach((loss, i) => expect(losses[1]![i]! / loss).toBeCloseTo(1, 5));
+});

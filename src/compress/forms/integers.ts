@@ -28,6 +28,8 @@ export function fitsIntegers(site: Site, bits: number, block: number): boolean {
   // In front of a MatMul, ONNX Runtime would turn a DequantizeLinear into a MatMulNBits of its own.
   if (block === 0) return bits === 8 && site.layout.split === 1 && !isPlainProduct(site);
   if (!isBlock(block)) return false;
+  // A row shorter than a block would become a block of a length that the operators do not take.
+  if (site.tensor.dims[site.layout.perm[1]!]! < block) return false;
   if (isPlainProduct(site)) return bits === 2 || bits === 4 || bits === 8;
   // Its rows are packed without padding.
   return isTable(site) && (bits === 4 || bits === 8) && site.tensor.dims[1]! % block === 0;

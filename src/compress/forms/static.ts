@@ -68,7 +68,7 @@ function onlyConsumer(node: Node): Node | undefined {
 function channelConstant(add: Node, x: Value, channels: number): Float32Array | undefined {
   const constant = Graph.constantOf(add.inputs.find(input => input !== x));
   const rank = x.shape?.length ?? 4;
-  if (!constant || constant.dtype !== 'float32' || constant.size !== channels) return undefined;
+  if (constant?.dtype !== 'float32' || constant.size !== channels) return undefined;
   return constant.dims[constant.dims.length - rank + 1] === channels ? constant.toFloat32() : undefined;
 }
 

@@ -11,8 +11,12 @@ import { INT8 } from './quantize.js';
 /** What static integers need to know of each site's activations. */
 export type StaticRanges = ReadonlyMap<Site, readonly UseRanges[]>;
 
+/** The version of ONNX's operators that brought QLinearConv, which ONNX Runtime fuses to. */
+const QLINEAR = 10;
+
 /**
- * Finds the ranges of the activations around every convolution that can run in static integers.
+ * Finds the ranges of the activations around every convolution that can run in static integers; none in models of an
+ * operator set before 10, which `upgradeOpset` raises.
  * @throws WhittleError naming the node whose activation is NaN or infinite
  */
 export async function observeStaticRanges(
@@ -21,7 +25,7 @@ export async function observeStaticRanges(
   samples: readonly Tensors[],
   options: { threads?: number | undefined } = {},
 ): Promise<StaticRanges> {
-  const fitting = sites.filter(fitsStatic);
+  const fitting = model.opset < QLINEAR ? [] : sites.filter(fitsStatic);
   const values = fitting.flatMap(({ uses }) =>
     uses.flatMap(use => [use.node.inputs[0]!, use.node.output, tailValue(use)]),
   );

@@ -12,6 +12,7 @@ import {
   type QuantizedMatrix,
   quantizeForStorage,
 } from '../quantizer.js';
+import { refitScales } from '../refit-scales.js';
 
 export const INT8: IntegerFormat = { bits: 8, block: 0 };
 export const INT4: IntegerFormat = { bits: 4, block: 32 };
@@ -60,16 +61,18 @@ export function float16Candidate({ site, matrix }: Layer): Candidate | undefined
   };
 }
 
-export function quantizeCandidate(layer: Layer, format: IntegerFormat): Candidate {
+/** @param given the integers, where they are known; else the layer is rounded when it is asked for */
+export function quantizeCandidate(layer: Layer, format: IntegerFormat, given?: QuantizedMatrix): Candidate {
   const { tensor, layout } = layer.site;
   // Rounding is costly and the result is needed several times; it takes a quarter of the weight's memory.
-  let cached: QuantizedMatrix | undefined;
+  let cached = given;
   const quantized = () => (cached ??= quantizeLayer(layer, format));
   return {
     method: 'quantize',
     label: formatLabel(format),
     bits: format.bits,
     weight: () => dequantizeRows(quantized()),
+    refit: observed => quantizeCandidate(observed, format, refitScales(observed, quantized())),
     apply({ graph, value, opset }) {
       const target = { dims: tensor.dims, dtype: tensor.dtype, layout, opset };
       graph.replaceUses(value, foldIntegers(graph, quantized(), target));
@@ -77,12 +80,9 @@ export function quantizeCandidate(layer: Layer, format: IntegerFormat): Candidat
   };
 }
 
-/** Bits from which rounding to nearest is as good as error feedback. */
-const FINE = 8;
-
 /** Rounds a layer's weight, with error feedback where calibration allows, group by group. */
 export function quantizeLayer(layer: Layer, format: IntegerFormat): QuantizedMatrix {
-  const factors = format.bits < FINE ? layer.feedback() : undefined;
+  const factors = layer.feedback();
   return factors
     ? quantizeWithFeedback(layer.matrix, format, factors)
     : quantizeForStorage(layer.matrix, format);

@@ -25,7 +25,8 @@ export const residual: Method = {
   name: 'residual',
   *propose(layer) {
     const { site, matrix: weight, groups } = layer;
-    if (site.kind === 'embedding' || groups > 1 || Math.min(weight.rows, weight.cols) < 32) return;
+    if (site.kind === 'embedding' || groups > 1 || Math.min(weight.rows, weight.cols) < 2 * RANKS.at(-1)!)
+      return;
     for (const format of FORMATS) {
       let quantized: QuantizedMatrix | undefined;
       let factors: Factors | undefined;

@@ -1,7 +1,7 @@
 import { typedBuilder } from '../../graph/autodiff/index.js';
 import type { Model } from '../../graph/model.js';
 import { mergeConstants, mergeNodes, removeDead } from '../../graph/rewrite/index.js';
-import { fuseSums } from './fuse.js';
+import { fuse } from './fuse.js';
 import { Layout } from './layout.js';
 import { BLOCKED_DOMAIN } from './operators.js';
 import { RULES } from './rules/index.js';
@@ -34,7 +34,7 @@ export function blockedLayout(model: Model, { block }: LayoutOptions): number {
   removeDead(graph);
   mergeConstants(graph);
   mergeNodes(graph);
-  fuseSums(graph);
+  fuse(builder);
   removeDead(graph);
   model.opsets.set(BLOCKED_DOMAIN, 1);
   return count;

@@ -9,7 +9,7 @@ import type { Network } from '../../nn/network.js';
 import { seedDropout } from '../../nn/seed-dropout.js';
 import { addOutput, StepContext } from './context.js';
 import { Groups } from './groups.js';
-import type { StepOptions, StepPass } from './options.js';
+import type { StepOptions, StepParts } from './options.js';
 import { fixSizes } from './sizes.js';
 import type { BatchInput, ScalarInput, StateSlot } from './state.js';
 import { attachUnits, planUnits, type Unit } from './units.js';
@@ -103,8 +103,8 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
   const states = update.finish((value, name) => addOutput(context, value, name));
   removeDead(graph);
   graph.sort();
-  let result = { model, states } as ReturnType<StepPass>;
-  for (const pass of passes) result = pass(result);
+  let result: StepParts = { model, states };
+  for (const pass of passes) result = pass(result) ?? result;
   return {
     ...result,
     scalars: context.scalars,

@@ -1,0 +1,268 @@
+import { gradients, typedBuilder } from '../graph/autodiff/index.js';
+import { isFloat } from '../graph/dtype.js';
+import { WhittleError } from '../graph/errors.js';
+import type { Model } from '../graph/model.js';
+import type { Builder } from '../graph/ops/builder.js';
+import { sizeOf, Tensor } from '../graph/tensor.js';
+import { tensorType, type Value } from '../graph/value.js';
+import { createSession, type Session, type Tensors } from '../runtime/index.js';
+import { isWeight, trainable, type WeightSelector, withWeights } from '../train/trainable.js';
+
+export interface DistillOptions {
+  /** Passes over the samples at most; default 8. */
+  readonly epochs?: number;
+  /** Largest change of a parameter in a step, as a share of its root mean square; default 0.002. */
+  readonly rate?: number;
+  /** Samples whose gradients are added up to one step; default 4. */
+  readonly batch?: number;
+  /** Passes without improvement on the samples held out of training that are borne; default 2. */
+  readonly patience?: number;
+  /** Which constants may change; default all that look like weights: factors, scales, biases, norms. */
+  readonly select?: WeightSelector;
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each pass with the loss on the held-out samples. */
+  readonly onEpoch?: (epoch: number, loss: number) => void;
+}
+
+export interface Distilled {
+  /** The model with the best parameters seen; the given one where none was better. */
+  readonly model: Model;
+  /** Loss on the held-out samples, before and after. */
+  readonly before: number;
+  readonly after: number;
+  readonly epochs: number;
+}
+
+/**
+ * Trains what a compressed model has in floats (factors, scales, biases, norms) to give the outputs of the original on
+ * the same inputs; the integers stay. A quarter of the samples measures progress and is not trained on.
+ * (Hinton, Vinyals, Dean, "Distilling the knowledge in a neural network", 2015; optimizer: Kingma & Ba, "Adam", 2015,
+ * its steps relative to the size of each parameter.)
+ * @throws WhittleError for an operator without a gradient (forms that multiply integers have none) and fewer than four
+ *   samples
+ */
+export async function distill(
+  original: Model,
+  compressed: Model,
+  samples: readonly Tensors[],
+  options: DistillOptions = {},
+): Promise<Distilled> {
+  const { epochs = 8, batch = 4, patience = 2, rate = 0.002, signal } = options;
+  if (samples.length < 4) {
+    throw new WhittleError(`distillation needs at least 4 samples, not ${samples.length}`, {
+      hint: 'Give more calibration inputs',
+    });
+  }
+  const held = samples.filter((_, i) => i % 4 === 3);
+  const trained = samples.filter((_, i) => i % 4 !== 3);
+  const targets = await outputsOf(original, samples, options.threads);
+  const step = await DistillationStep.create(compressed, targets, options);
+  try {
+    const lossOn = async (set: readonly Tensors[]) => {
+      let sum = 0;
+      for (const sample of set) sum += await step.loss(sample, targets.get(sample)!);
+      return sum / set.length;
+    };
+    const before = await lossOn(held);
+    let best = { loss: before, values: step.snapshot() };
+    let since = 0;
+    let epoch = 0;
+    const steps = epochs * Math.ceil(trained.length / batch);
+    let done = 0;
+    while (epoch < epochs && since <= patience) {
+      for (let start = 0; start < trained.length; start += batch) {
+        signal?.throwIfAborted();
+        const part = trained.slice(start, start + batch);
+        for (const sample of part) await step.accumulate(sample, targets.get(sample)!);
+        // Half a cosine, from the full rate to none.
+        step.update(part.length, (rate * (1 + Math.cos((Math.PI * done++) / steps))) / 2);
+      }
+      epoch++;
+      const loss = await lossOn(held);
+      options.onEpoch?.(epoch, loss);
+      since = loss < best.loss ? 0 : since + 1;
+      if (loss < best.loss) best = { loss, values: step.snapshot() };
+    }
+    const model = best.loss < before ? withWeights(compressed, best.values) : compressed;
+    return { model, before, after: best.loss, epochs: epoch };
+  } finally {
+    await step.release();
+  }
+}
+
+async function outputsOf(
+  model: Model,
+  samples: readonly Tensors[],
+  threads: number | undefined,
+): Promise<Map<Tensors, Tensors>> {
+  const session = await createSession(model, threads === undefined ? {} : { threads });
+  try {
+    const outputs = new Map<Tensors, Tensors>();
+    for (const sample of samples) outputs.set(sample, await session.run(sample));
+    return outputs;
+  } finally {
+    await session.release();
+  }
+}
+
+/** One parameter with its moments. */
+interface Slot {
+  readonly name: string;
+  readonly tensor: Tensor;
+  readonly gradient: string;
+  readonly value: Float32Array;
+  readonly sum: Float32Array;
+  readonly first: Float32Array;
+  readonly second: Float32Array;
+  /** Root mean square at the start. */
+  readonly size: number;
+}
+
+/** The compressed model with its loss and gradients as outputs, its parameters and the original's outputs as inputs. */
+class DistillationStep {
+  private readonly session: Session;
+  private readonly slots: readonly Slot[];
+  private readonly targets: ReadonlyMap<string, string>;
+  private readonly lossName: string;
+  private feeds: Tensors = {};
+  private updates = 0;
+
+  private constructor(
+    session: Session,
+    slots: readonly Slot[],
+    targets: ReadonlyMap<string, string>,
+    lossName: string,
+  ) {
+    this.session = session;
+    this.slots = slots;
+    this.targets = targets;
+    this.lossName = lossName;
+    this.refresh();
+  }
+
+  static async create(
+    compressed: Model,
+    targets: ReadonlyMap<Tensors, Tensors>,
+    { select = isWeight, threads }: DistillOptions,
+  ): Promise<DistillationStep> {
+    const { model, parameters } = trainable(compressed, select);
+    const { graph } = model;
+    const outputs = graph.outputs.filter(({ dtype }) => isFloat(dtype ?? 'float32'));
+    const inputs = new Map<string, string>();
+    const b = typedBuilder(model);
+    const losses = outputs.map(output => {
+      const target = graph.addInput(`${output.name}_target`, tensorType('float32', output.shape));
+      inputs.set(output.name, target.name);
+      return lossOf(
+        b,
+        output,
+        target,
+        [...targets.values()].map(t => t[output.name]!),
+      );
+    });
+    const loss = b.total(losses);
+    const values = [...parameters.values()].map(({ value }) => value);
+    const found = gradients(model, loss, values);
+    graph.outputs.length = 0;
+    graph.addOutput(loss);
+    const slots = [...parameters].map(([name, { tensor }], i): Slot => {
+      const value = Float32Array.from(tensor.toFloat32());
+      const blank = () => new Float32Array(value.length);
+      const gradient = graph.addOutput(found[i]!).name;
+      return {
+        name,
+        tensor,
+        gradient,
+        value,
+        sum: blank(),
+        first: blank(),
+        second: blank(),
+        size: rms(value),
+      };
+    });
+    graph.sort();
+    const session = await createSession(model, threads === undefined ? {} : { threads });
+    return new DistillationStep(session, slots, inputs, loss.name);
+  }
+
+  async loss(sample: Tensors, outputs: Tensors): Promise<number> {
+    const results = await this.session.run(this.feedsFor(sample, outputs), [this.lossName]);
+    return results[this.lossName]!.toNumbers()[0]!;
+  }
+
+  async accumulate(sample: Tensors, outputs: Tensors): Promise<void> {
+    const results = await this.session.run(this.feedsFor(sample, outputs));
+    for (const { gradient, sum } of this.slots) {
+      const values = results[gradient]!.toFloat32();
+      for (let i = 0; i < sum.length; i++) sum[i]! += values[i]!;
+    }
+  }
+
+  /** An Adam step on the mean gradient of `count` samples. */
+  update(count: number, rate: number): void {
+    const [beta1, beta2] = [0.9, 0.99];
+    this.updates++;
+    const [fix1, fix2] = [1 - beta1 ** this.updates, 1 - beta2 ** this.updates];
+    for (const { value, sum, first, second, size } of this.slots) {
+      for (let i = 0; i < value.length; i++) {
+        const g = sum[i]! / count;
+        first[i] = beta1 * first[i]! + (1 - beta1) * g;
+        second[i] = beta2 * second[i]! + (1 - beta2) * g * g;
+        const root = Math.sqrt(second[i]! / fix2);
+        if (root > 0) value[i]! -= (rate * size * first[i]!) / fix1 / root;
+      }
+      sum.fill(0);
+    }
+    this.refresh();
+  }
+
+  snapshot(): Record<string, Tensor> {
+    return Object.fromEntries(
+      this.slots.map(({ name, tensor, value }) => [
+        name,
+        Tensor.fromNumbers(tensor.dtype, tensor.dims, Float32Array.from(value)),
+      ]),
+    );
+  }
+
+  private refresh(): void {
+    this.feeds = this.snapshot();
+  }
+
+  private feedsFor(sample: Tensors, outputs: Tensors): Tensors {
+    const expected = [...this.targets].map(([output, input]) => [input, outputs[output]!] as const);
+    return { ...sample, ...this.feeds, ...Object.fromEntries(expected) };
+  }
+
+  release(): Promise<void> {
+    return this.session.release();
+  }
+}
+
+/** Cross-entropy for probabilities, else the squared error over the variance; the mean over the elements. */
+function lossOf(b: Builder, output: Value, target: Value, outputs: readonly Tensor[]): Value {
+  if (output.producer?.opType === 'Softmax') {
+    const log = b.op('Log', [b.binary('Max', output, 1e-10)]);
+    const rows = outputs[0]!.size / (outputs[0]!.dims.at(-1) ?? 1);
+    return b.mul(b.neg(total(b, b.mul(target, log))), 1 / rows);
+  }
+  let sum = 0;
+  let squares = 0;
+  let count = 0;
+  for (const tensor of outputs) {
+    for (const value of tensor.toFloat32()) {
+      sum += value;
+      squares += value * value;
+      count++;
+    }
+  }
+  const variance = Math.max((squares - sum ** 2 / count) / count, 1e-30);
+  const elements = sizeOf(outputs[0]!.dims);
+  return b.mul(total(b, b.square(b.sub(output, target))), 1 / (variance * elements));
+}
+
+const total = (b: Builder, x: Value): Value => b.op('ReduceSum', [x], { keepdims: 0 });
+
+const rms = (values: Float32Array): number =>
+  Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / Math.max(1, values.length));
