@@ -5,11 +5,11 @@
  *   npm run bench:train -- --only resnet20-b128 --json         one
  *   npm run bench:train -- --only resnet20-b128 --standard     standard operators alone, without the layout pass
  *   npm run bench:train -- --only resnet20-b128 --profile P    ONNX Runtime's profile in files that begin with P
- *   npm run bench:train -- --threads 1 --cpu                   processor time of one thread instead of time elapsed:
- *                                                              for machines that do other work meanwhile
+ *   npm run bench:train -- --threads 1 --cpu                   processor time of one thread: for busy machines
  */
 import { availableParallelism } from 'node:os';
 import { layoutPass } from '../src/runtime/layout/index.js';
+import { StepRunner, trainingStep } from '../src/train/index.js';
 import {
   type Case,
   inTurns,
@@ -20,55 +20,47 @@ import {
   time,
 } from './harness.js';
 import { Torch } from './peers/torch.js';
-import { MODELS, type TrainingModel } from './training/models.js';
-import { Trainer } from './training/run.js';
-import { trainingStep } from './training/step.js';
+import { batchOf, MODELS, type TrainingModel } from './training/models.js';
 
 const argv = process.argv.slice(2);
-const standard = argv.includes('--standard');
-const profile = argv.includes('--profile') ? argv[argv.indexOf('--profile') + 1] : undefined;
-const threads = argv.includes('--threads')
-  ? Number(argv[argv.indexOf('--threads') + 1])
-  : availableParallelism();
-const clock = argv.includes('--cpu') ? processorTime : time;
+const option = (name: string): string | undefined =>
+  argv.includes(name) ? argv[argv.indexOf(name) + 1] : undefined;
+const threads = Number(option('--threads') ?? availableParallelism());
+const profile = option('--profile');
+/** Short rounds find the quiet moments of a busy machine. */
 const ROUND_MS = 100;
 
 let peer: Promise<Torch | undefined> | undefined;
 
 async function measure(entry: TrainingModel): Promise<Measurement> {
   resetPeakMemory();
-  const step = trainingStep(entry.build(), entry);
-  if (!standard) (await layoutPass())(step);
-  const trainer = await Trainer.start(step.model, step, entry.classes, {
-    threads,
-    ...(profile !== undefined && { profile }),
+  const step = trainingStep(entry.build(), {
+    objective: entry.objective,
+    optimizer: entry.optimizer,
+    weightDecay: true,
+    sizes: entry.sizes,
+    passes: argv.includes('--standard') ? [] : [await layoutPass()],
   });
-  const first = await trainer.step();
-  if (!Number.isFinite(first)) throw new Error(`${entry.name}: the first loss is ${first}`);
-  const warm = await time(trainer.step);
-  const steps = Math.max(1, Math.min(50, Math.round(ROUND_MS / warm)));
+  const runner = await StepRunner.create(step, { threads, ...(profile !== undefined && { profile }) });
+  const batch = batchOf(entry);
+  const run = () => runner.run(batch, entry.rates);
+  const { loss } = await run();
+  if (!Number.isFinite(loss)) throw new Error(`${entry.name}: the first loss is ${loss}`);
+  const steps = Math.max(1, Math.min(50, Math.round(ROUND_MS / (await time(run)))));
   const ours = async (): Promise<number> => {
-    const ms = await clock(async () => {
-      for (let i = 0; i < steps; i++) await trainer.step();
+    const ms = await time(async () => {
+      for (let i = 0; i < steps; i++) await run();
     });
     return ms / steps;
   };
   peer ??= profile === undefined ? Torch.start(threads) : Promise.resolve(undefined);
   const torch = await peer;
   if (torch) resetPeakMemory(torch.pid);
-  const theirs = torch && (() => torch.time(entry.name, steps, clock === processorTime));
-  const { ms, peerMs } = await inTurns(ours, theirs, profile === undefined ? 8 : 12);
+  const theirs = torch && (() => torch.time(entry.name, steps));
+  const { ms, peerMs } = await inTurns(ours, theirs, 8);
   const extra = { peakMiB: peakMemory(), peerPeakMiB: torch ? peakMemory(torch.pid) : null };
-  await trainer.release();
+  await runner.release();
   return { ms, peer: torch?.name ?? null, peerMs, extra };
-}
-
-/** Milliseconds of processor time, all threads together, that `work` takes. */
-async function processorTime(work: () => unknown): Promise<number> {
-  const before = process.cpuUsage();
-  await work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
 }
 
 const cases: Case[] = MODELS.map(model => ({ name: model.name, run: () => measure(model) }));

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { countsCpu } from '../harness.js';
 
 /** PyTorch eager in a Python process with a fixed number of threads. */
 export class Torch {
@@ -34,9 +35,9 @@ export class Torch {
     return this.child.pid!;
   }
 
-  /** Milliseconds that one step of the named model takes, the mean over `steps`; with `cpu` of processor time. */
-  async time(model: string, steps: number, cpu = false): Promise<number> {
-    this.child.stdin!.write(`${JSON.stringify({ model, steps, cpu })}\n`);
+  /** Milliseconds that one step of the named model takes, the mean over `steps`. */
+  async time(model: string, steps: number): Promise<number> {
+    this.child.stdin!.write(`${JSON.stringify({ model, steps, cpu: countsCpu })}\n`);
     const answer = await this.lines.next();
     if (answer.done) throw new Error('the PyTorch process ended');
     return (JSON.parse(answer.value) as { ms: number }).ms;

@@ -1,3 +1,5 @@
+import type { Batch } from '../../src/datasets/dataset.js';
+import { sizeOf, Tensor } from '../../src/graph/tensor.js';
 import { conv2d } from '../../src/nn/layers/conv.js';
 import { cifarResNet } from '../../src/nn/models/cifar-resnet.js';
 import { gpt2 } from '../../src/nn/models/gpt2.js';
@@ -5,33 +7,61 @@ import { mlp } from '../../src/nn/models/mlp.js';
 import { vit } from '../../src/nn/models/vit.js';
 import type { Network } from '../../src/nn/network.js';
 import { replaceLayer } from '../../src/nn/replace-layer.js';
-import type { StepOptions } from './step.js';
+import { Random } from '../../src/random/random.js';
+import {
+  adamW,
+  classification,
+  languageModel,
+  type Objective,
+  type Optimizer,
+  type Rates,
+  sgd,
+} from '../../src/train/index.js';
 
-export interface TrainingModel extends StepOptions {
+export interface TrainingModel {
   readonly name: string;
+  readonly optimizer: Optimizer;
+  readonly rates: Rates;
+  readonly objective: Objective;
+  /** Sizes of the network's symbolic dimensions. */
+  readonly sizes: Readonly<Record<string, number>>;
   readonly classes: number;
+  readonly input: { readonly name: string; readonly dims: readonly number[] };
+  readonly labelShape: readonly number[];
   build(): Network;
 }
+
+const SGD = {
+  optimizer: sgd({ momentum: 0.9 }),
+  rates: { learningRate: 0.01, weightDecay: 5e-4 },
+  objective: classification(),
+};
+const ADAMW = {
+  optimizer: adamW(),
+  rates: { learningRate: 3e-4, weightDecay: 0.01 },
+  objective: classification(),
+};
 
 const IMAGE = [3, 32, 32];
 const GPT = { vocabulary: 256, features: 192, depth: 4, heads: 6, maxTokens: 128, dropout: 0 };
 
 const resNet20 = (): Network => cifarResNet({ depth: 20, training: true, shortcut: 'conv' });
 
-const images = (batch: number): Pick<TrainingModel, 'classes' | 'inputShape' | 'labelShape'> => ({
+const images = (batch: number): Pick<TrainingModel, 'sizes' | 'classes' | 'input' | 'labelShape'> => ({
+  sizes: { batch },
   classes: 10,
-  inputShape: [batch, ...IMAGE],
+  input: { name: 'pixel_values', dims: [batch, ...IMAGE] },
   labelShape: [batch],
 });
 
 /** The models of the benchmark; `peers/train.py` has the same. */
 export const MODELS: readonly TrainingModel[] = [
-  { name: 'resnet20-b128', optimizer: 'sgd', ...images(128), build: resNet20 },
-  { name: 'resnet20-b32', optimizer: 'sgd', ...images(32), build: resNet20 },
-  { name: 'resnet20-lowrank-b128', optimizer: 'sgd', ...images(128), build: () => lowRank(resNet20(), 0.25) },
+  { name: 'resnet20-b128', ...SGD, ...images(128), build: resNet20 },
+  { name: 'resnet20-b32', ...SGD, ...images(32), build: resNet20 },
+  { name: 'resnet20-lowrank-b128', ...SGD, ...images(128), build: () => lowRank(resNet20(), 0.25) },
   {
     name: 'vit-b64',
-    optimizer: 'adamw',
+    ...ADAMW,
     ...images(64),
     build: () =>
       vit({
@@ -48,17 +78,20 @@ export const MODELS: readonly TrainingModel[] = [
   },
   {
     name: 'mlp-b128',
-    optimizer: 'sgd',
+    ...SGD,
     classes: 10,
-    inputShape: [128, 784],
+    sizes: { batch: 128 },
+    input: { name: 'input', dims: [128, 784] },
     labelShape: [128],
     build: () => mlp({ widths: [784, 1024, 1024, 10], training: true }),
   },
   {
     name: 'gpt-b16',
-    optimizer: 'adamw',
+    ...ADAMW,
     classes: 256,
-    inputShape: [16, 128],
+    objective: languageModel(),
+    sizes: { batch: 16, tokens: 128 },
+    input: { name: 'input_ids', dims: [16, 128] },
     labelShape: [16, 128],
     build: () => gpt2({ ...GPT, training: true }),
   },
@@ -91,4 +124,21 @@ function lowRank(network: Network, share: number): Network {
     });
   }
   return network;
+}
+
+/** A batch of noise, and labels by chance. */
+export function batchOf({ input, labelShape, classes }: TrainingModel): Batch {
+  const random = new Random(1);
+  const of = <T>(dims: readonly number[], one: () => T): T[] => Array.from({ length: sizeOf(dims) }, one);
+  const label = (): number => random.integer(classes);
+  const isText = input.name === 'input_ids';
+  return {
+    [input.name]: isText
+      ? Tensor.int64(of(input.dims, label), input.dims)
+      : Tensor.float32(
+          input.dims,
+          of(input.dims, () => random.normal()),
+        ),
+    labels: Tensor.int64(of(labelShape, label), labelShape),
+  };
 }

@@ -28,7 +28,7 @@ describe.skipIf(block === 0)('the blocked layout of a training step', () => {
       const model = stepOf(network, [2, 3, 8, 8]);
       const { worst, output, rewritten } = await worstDifference(model, randomFeeds(model, 10), block);
       expect(worst, output).toBeLessThan(2e-3);
-      expect(rewritten).toBeGreaterThan(400);
+      expect(rewritten).toBeGreaterThan(0);
     },
   );
 
