@@ -30,8 +30,6 @@ const profile = option('--profile');
 /** Short rounds find the quiet moments of a busy machine. */
 const ROUND_MS = 100;
 
-let peer: Promise<Torch | undefined> | undefined;
-
 async function measure(entry: TrainingModel): Promise<Measurement> {
   resetPeakMemory();
   const step = trainingStep(entry.build(), {
@@ -53,16 +51,15 @@ async function measure(entry: TrainingModel): Promise<Measurement> {
     });
     return ms / steps;
   };
-  peer ??= profile === undefined ? Torch.start(threads) : Promise.resolve(undefined);
-  const torch = await peer;
-  if (torch) resetPeakMemory(torch.pid);
+  // A process of its own for each model, so that its memory is that of the model.
+  const torch = profile === undefined ? await Torch.start(threads) : undefined;
   const theirs = torch && (() => torch.time(entry.name, steps));
   const { ms, peerMs } = await inTurns(ours, theirs, 8);
   const extra = { peakMiB: peakMemory(), peerPeakMiB: torch ? peakMemory(torch.pid) : null };
+  torch?.stop();
   await runner.release();
   return { ms, peer: torch?.name ?? null, peerMs, extra };
 }
 
 const cases: Case[] = MODELS.map(model => ({ name: model.name, run: () => measure(model) }));
 await runBenchmark(cases, argv);
-(await peer)?.stop();
