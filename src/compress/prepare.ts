@@ -1,8 +1,10 @@
 import { cloneModel } from '../graph/clone.js';
+import { WhittleError } from '../graph/errors.js';
 import { inferShapes } from '../graph/infer/index.js';
 import type { Model } from '../graph/model.js';
 import { initLinalg } from '../linalg/index.js';
 import { modelByteLength } from '../onnx/index.js';
+import { upgradeOpset } from '../onnx/opset/upgrade.js';
 import { Cache } from './cache.js';
 import { EndToEnd } from './end-to-end.js';
 import { type CompressInputs, readInputs } from './inputs.js';
@@ -36,6 +38,18 @@ export interface Job {
   readonly cache?: Cache;
 }
 
+/** The operator set with which products of integers came. */
+const INTEGER_PRODUCTS = 10;
+
+/** Raises the operator set where every node has an equivalent; otherwise newer operators are not used. */
+function raiseOpset(model: Model, target: number): void {
+  try {
+    if (model.opset < target) upgradeOpset(model, target);
+  } catch (error) {
+    if (!(error instanceof WhittleError)) throw error;
+  }
+}
+
 /** Reads the options and the inputs, and finds the layers. */
 export async function openJob(original: Model, options: CompressOptions): Promise<Job> {
   const settings = readOptions(options);
@@ -43,6 +57,7 @@ export async function openJob(original: Model, options: CompressOptions): Promis
   await initLinalg();
   clock.start('inputs', 1);
   const model = cloneModel(original);
+  if (settings.goal === 'speed') raiseOpset(model, INTEGER_PRODUCTS);
   inferShapes(model);
   const inputs = await readInputs(model, options, settings);
   const sites = findSites(model);
@@ -51,7 +66,7 @@ export async function openJob(original: Model, options: CompressOptions): Promis
   );
   refuseNonFinite(model, selected);
   const ranges =
-    settings.goal === 'speed'
+    settings.goal === 'speed' && model.opset >= INTEGER_PRODUCTS
       ? await observeStaticRanges(model, selected, inputs.calibration, { threads: options.threads })
       : undefined;
   const methods = methodsOf(settings, options.onlyMethods, ranges);

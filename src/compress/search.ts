@@ -72,10 +72,8 @@ export async function search(input: SearchInput): Promise<SearchResult> {
 const MARGIN = 0.97;
 
 /** The best plan that runs fast enough, by timing written models. */
-async function withinLatency(
-  planner: Planner,
-  { job, evaluator, limit }: SearchInput,
-): Promise<SearchResult> {
+async function withinLatency(planner: Planner, input: SearchInput): Promise<SearchResult> {
+  const { job, evaluator, limit } = input;
   const { maxLatency, quality } = job.settings;
   const slowestFirst = thinned(planner).reverse();
   const timed = job.clock.start('search', bisections([slowestFirst]));
@@ -86,13 +84,16 @@ async function withinLatency(
     ratio = await evaluator.timeRatio(writeChoices(job.model, plan.choice));
     return ratio <= MARGIN * maxLatency!;
   });
-  const plan = found ?? slowestFirst.at(-1)!;
   if (!found) {
+    const holding = quality.length > 0 ? await smallestHolding([planner], input) : undefined;
     return {
-      plan,
-      warnings: [`The fastest that these methods make takes ${ratio.toFixed(2)}× the original's time.`],
+      plan: holding ?? slowestFirst.at(-1)!,
+      warnings: [
+        `The fastest that these methods make takes ${ratio.toFixed(2)} times as long as the original${holding ? ': this is the fastest that keeps the quality' : ''}.`,
+      ],
     };
   }
+  const plan = found;
   const missed = [
     limit !== undefined && modelByteLength(writeChoices(job.model, plan.choice)) > limit && 'the size',
     quality.length > 0 &&
@@ -108,7 +109,10 @@ async function withinLatency(
   };
 }
 
-/** Of the plans that fit into a size, one a planner, the one that measures best on the probes. */
+/**
+ * Of the plans that fit into a size, one a planner, the one whose file is most like the original on the held-out
+ * inputs: with few calibration inputs, what a method learned from them may not hold on others.
+ */
 async function bestWithin(
   planners: readonly Planner[],
   input: SearchInput,
@@ -117,11 +121,12 @@ async function bestWithin(
   const plans = planners.flatMap(planner => fitToSize(planner, input, limit) ?? []);
   if (plans.length < 2) return plans[0];
   const compared = input.job.clock.start('search', plans.length);
-  let best: { plan: Plan; distortion: number } | undefined;
+  let best: { plan: Plan; error: number } | undefined;
   for (const [i, plan] of plans.entries()) {
     compared(i);
-    const distortion = await input.endToEnd.measure(replacementsOf(plan, input.endToEnd));
-    if (!best || distortion < best.distortion) best = { plan, distortion };
+    const outputs = await input.evaluator.outputs(writeChoices(input.job.model, plan.choice));
+    const error = Math.max(0, ...outputs.map(({ relativeError }) => relativeError));
+    if (!best || error < best.error || Number.isNaN(best.error)) best = { plan, error };
   }
   return best?.plan;
 }

@@ -11,5 +11,8 @@ export function sensitivitySummary({ layers, level, together, model }: Sensitivi
   const all = together
     ? ` All ${layers.length} at once: ${formatBytes(together.bytes)}, cosine ${formatCosine(cosine)}.`
     : '';
-  return `With ${level}, ${shorten(worst.weight, 60)} hurts ${shorten(model.name, 60)} most (output off by ${formatPercent(worst.outputError)}); ${plural(few, 'layer')} of ${layers.length} ${few === 1 ? 'makes' : 'make'} half of the damage.${all}`;
+  const harm = Number.isFinite(worst.outputError)
+    ? `output off by ${formatPercent(worst.outputError)}`
+    : 'its output is no longer finite';
+  return `With ${level}, ${shorten(worst.weight, 60)} hurts ${shorten(model.name, 60)} most (${harm}); ${plural(few, 'layer')} of ${layers.length} ${few === 1 ? 'makes' : 'make'} half of the damage.${all}`;
 }

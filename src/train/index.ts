@@ -16,7 +16,7 @@ export * from './schedules/index.js';
 export type { ClipOptions } from './step/clip.js';
 export type { StepContext } from './step/context.js';
 export type { ParameterGroup } from './step/groups.js';
-export type { StepOptions, StepPass } from './step/options.js';
+export type { StepOptions, StepParts, StepPass } from './step/options.js';
 export { type Rates, type RunnerOptions, type RunnerProgress, StepRunner } from './step/runner.js';
 export type * from './step/state.js';
 export { type TrainingStep, trainingStep } from './step/step.js';

@@ -80,7 +80,7 @@ export function build({ batch, channels, size, blocks }: RandomNetwork): Network
     const count = (y.shape!.slice(2) as number[]).reduce((product, d) => product * d, batch);
     if (options.norm && count >= 8) y = batchNorm(at.at('bn'), y, { features: outChannels });
     const same = x.shape!.slice(1).join() === y.shape!.slice(1).join();
-    if (options.residual && same) y = at.typed(y.shape, 'Add', [y, x]);
+    if (options.residual && same) y = at.op('Add', [y, x]);
     if (options.activation !== 'none') y = activation(at, y, options.activation);
     const large = y.shape!.slice(2).every(d => (d as number) >= 2);
     if (options.pool === 'max' && large) y = maxPool2d(at, y, { kernelSize: 2 });

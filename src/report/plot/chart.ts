@@ -106,12 +106,18 @@ function apart(
 /** A coordinate with a tenth of a pixel, which is as fine as anybody sees. */
 export const px = (value: number): number => Math.round(value * 10) / 10;
 
+/** Leading digits that lie about evenly within a decade. */
+const ROUND = new Set([1, 2, 3, 4, 6, 8]);
+
 function ticksOf(scale: Scale, axis: Axis): number[] {
   const ticks = scale.ticks(axis.ticks ?? 5);
   if (!axis.log) return ticks;
   // d3 gives every 1–9 of each decade: keep the powers of ten where there are at least two.
   const powers = ticks.filter(tick => Math.abs(Math.log10(tick) - Math.round(Math.log10(tick))) < 1e-9);
-  if (powers.length < 2) return ticks.filter((_, i) => i % Math.ceil(ticks.length / (axis.ticks ?? 5)) === 0);
+  if (powers.length < 2) {
+    const round = ticks.filter(tick => ROUND.has(Number(tick.toExponential(0)[0])));
+    return round.length > 1 ? round : ticks;
+  }
   return powers.filter(
     (_, i) => (powers.length - 1 - i) % Math.ceil(powers.length / (axis.ticks ?? 5)) === 0,
   );

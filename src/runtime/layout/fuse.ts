@@ -41,7 +41,7 @@ function movedFrom(value: Value): Moved | undefined {
   const turn = transpose && onlyProducer(transpose, 'Transpose');
   const split = turn?.inputs[0]?.fixedShape;
   const parts = turn && onlyProducer(turn.inputs[0]!, 'Reshape')?.inputs[0];
-  if (!split || split.length !== 7 || !parts?.fixedShape) return undefined;
+  if (!turn || split?.length !== 7 || !parts?.fixedShape) return undefined;
   const perm = turn.ints('perm', []);
   return { parts, split, perm, key: `${split} ${perm} ${parts.fixedShape}` };
 }
