@@ -1,4 +1,4 @@
-import { toFloat16 } from '../graph/tensor.js';
+import { matrix, roundWithFeedback } from '../linalg/index.js';
 import type { WeightMatrix } from './matrix.js';
 
 /** How numbers are stored: integers of `bits` bits, one scale for each row or for each block along a row. */
@@ -155,10 +155,17 @@ export function storesScalesAsHalf(scales: ArrayLike<number>): boolean {
 }
 
 /**
- * Rounds to nearest with the scales as they will be stored: float16, and again float32 where that does not hold them
- * all or does not pay.
+ * Rounds to nearest with the scales as they will be stored: float16 where that holds them all and saves bytes, else
+ * float32. The same as `quantizeRows`, many times as fast.
  */
-export function quantizeForStorage(matrix: WeightMatrix, format: IntegerFormat): QuantizedMatrix {
-  const rounded = quantizeRows(matrix, format, toFloat16);
-  return storesScalesAsHalf(rounded.scales) ? rounded : quantizeRows(matrix, format);
+export function quantizeForStorage(
+  { data, rows, cols }: WeightMatrix,
+  format: IntegerFormat,
+): QuantizedMatrix {
+  const block = format.block === 0 ? cols : Math.min(format.block, cols);
+  const blocks = Math.ceil(cols / block);
+  const precision = paysAsHalf(rows * blocks) ? 'float16' : 'float32';
+  const weight = matrix(data as Float32Array<ArrayBuffer>, rows, cols);
+  const [rounded] = roundWithFeedback(weight, undefined, [{ ...format, scales: precision }]);
+  return { format, rows, cols, paddedCols: blocks * block, block, q: rounded!.q, scales: rounded!.scales };
 }

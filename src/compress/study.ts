@@ -22,6 +22,9 @@ export interface LayerFindings {
   readonly byRule?: Scored | undefined;
 }
 
+/** A layer that loses so much of its output helps no model. */
+const HOPELESS = 0.5;
+
 interface StudyOptions {
   readonly methods: readonly Method[];
   readonly settings: Settings;
@@ -107,6 +110,8 @@ async function studyLayer(
     const scored: Scored[] = [];
     for (const method of methods) {
       for (const candidate of method.propose(layer)) {
+        const least = (): number => candidate.leastError?.() ?? 0;
+        if (figures.once(`least ${candidateKey(candidate)}`, least) > HOPELESS) continue;
         const result = { candidate, bytes: bytesOf(candidate), error: await measure(candidate) };
         if (result.bytes < scale.before && result.error <= (error ?? Infinity)) scored.push(result);
       }

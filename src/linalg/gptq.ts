@@ -67,19 +67,28 @@ export function inverseFactor(s: Matrix, share: number): DenseMatrix {
  * (GPTQ: Frantar, Ashkboos, Hoefler, Alistarh, https://arxiv.org/abs/2210.17323.) Below 8 bits each block takes, of ten
  * scales, the one with the least weighted squared error, its sign free.
  * @param w rows × n
- * @param u n × n, see `inverseFactor`
+ * @param u n × n, see `inverseFactor`; without it each weight is rounded to the nearest, all errors counting alike
  * @returns one result for each format
  */
-export function roundWithFeedback(w: Matrix, u: Matrix, formats: readonly RoundingFormat[]): RoundedMatrix[] {
+export function roundWithFeedback(
+  w: Matrix,
+  u: Matrix | undefined,
+  formats: readonly RoundingFormat[],
+): RoundedMatrix[] {
   assertMatrix(w, 'w');
-  assertSquare(u, 'u');
+  if (u) assertSquare(u, 'u');
   const { rows, cols } = w;
-  if (u.rows !== cols) throw new WhittleError(`roundWithFeedback: w has ${cols} columns, u ${u.rows} rows`);
+  if (u && u.rows !== cols)
+    throw new WhittleError(`roundWithFeedback: w has ${cols} columns, u ${u.rows} rows`);
   const tile = Math.min(TILE, rows + (rows % 2));
   const bytes =
-    8 * (cols * cols + 2 * tile * cols + tile * Math.max(...formats.map(({ block }) => block), 64) + cols);
+    8 *
+    ((u ? cols * cols : 0) +
+      2 * tile * cols +
+      tile * Math.max(...formats.map(({ block }) => block), 64) +
+      cols);
   return withKernels(bytes + tile * cols * 9 + 4096, `rounding of ${rows} × ${cols}`, kernels => {
-    const pu = write(kernels, u, 'u');
+    const pu = u ? write(kernels, u, 'u') : 0;
     return formats.map(format => {
       const run = (half: boolean) => roundRows(kernels, w, pu, format, half, tile);
       if (format.scales === 'float32') return run(false);

@@ -94,7 +94,7 @@ const BYTES: { [Name in TaskName]: (...args: Parameters<Tasks[Name]>) => number 
   qrPivoted: a => qrBytes(a.rows, a.cols),
   randomizedSvd: (a, rank, options) =>
     randomizedSvdBytes(a.rows, a.cols, rank + (options?.oversampling ?? 10)),
-  roundWithFeedback: (w, u) => 8 * u.rows ** 2 + 8192 * w.cols,
+  roundWithFeedback: (w, u) => 8 * (u?.rows ?? 0) ** 2 + 8192 * w.cols,
   singularValues: a => singularValuesBytes(a.rows, a.cols),
   solveTriangular: (t, b) => matmulBytes(t.rows, t.cols, b.cols),
   svd: (a, options) => svdBytes(a.rows, a.cols, options),

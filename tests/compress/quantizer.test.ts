@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { dequantizeRows, quantizeRows } from '../../src/compress/quantizer.js';
+import {
+  dequantizeRows,
+  quantizeForStorage,
+  quantizeRows,
+  storesScalesAsHalf,
+} from '../../src/compress/quantizer.js';
 import { toFloat16 } from '../../src/graph/tensor.js';
 
 const matrix = fc
@@ -86,5 +91,23 @@ describe('quantizeRows', () => {
     const data = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i));
     const { scales } = quantizeRows({ data, rows: 2, cols: 32 }, { bits: 4, block: 16 }, toFloat16);
     for (const scale of scales) expect(toFloat16(scale)).toBe(scale);
+  });
+});
+
+describe('quantizeForStorage', () => {
+  it('is quantizeRows with the scales as they will be stored', () => {
+    fc.assert(
+      fc.property(matrix, format, (m, f) => {
+        const half = quantizeRows(m, f, toFloat16);
+        const expected = storesScalesAsHalf(half.scales) ? half : quantizeRows(m, f);
+        const result = quantizeForStorage(m, f);
+        const [a, b] = [dequantizeRows(expected), dequantizeRows(result)];
+        const error = (restored: Float32Array) =>
+          m.data.reduce((sum, v, i) => sum + (v - restored[i]!) ** 2, 0);
+        // Of scales that are as good, and of values in the middle, either may be taken.
+        expect(error(b)).toBeLessThanOrEqual(1.05 * error(a) + 1e-9);
+        if (storesScalesAsHalf(result.scales)) expect(result.scales).toEqual(result.scales.map(toFloat16));
+      }),
+    );
   });
 });

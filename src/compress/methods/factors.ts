@@ -12,6 +12,8 @@ export interface Factors {
   readonly cols: number;
   /** Singular values of each group, largest first: of W, or of W L with activation-aware factors. */
   readonly spectra: readonly Float64Array[];
+  /** Whether the spectra are those of the outputs on the calibration inputs. */
+  readonly ofOutputs: boolean;
   /** Orthonormal columns, (rows, rank), group after group. */
   outer(rank: number): Float32Array;
   /** (groups · rank, cols). */
@@ -34,7 +36,7 @@ export function plainFactors(layer: Layer, data: Float32Array = layer.matrix.dat
     const { u, s, v } = svd(w);
     return { u, s, inner: (rank: number) => scaledRows(v, s, rank) };
   });
-  return assemble(layer, parts);
+  return assemble(layer, parts, false);
 }
 
 /**
@@ -56,21 +58,23 @@ export function whitenedFactors(layer: Layer, data: Float32Array = layer.matrix.
     const x = solveTriangular(l, matrix(scaled, v.rows, s.length), { transpose: true });
     return { u, s, inner: (rank: number) => leadingRows(x, rank) };
   });
-  return assemble(layer, parts);
+  return assemble(layer, parts, true);
 }
 
 /**
  * The layer's error for every rank, from 0 to the largest, in closed form: the outer factor's columns are orthonormal,
- * so that what each component adds to the error of leaving it out is inner S innerᵀ of its own row.
+ * so that what each component adds to the error of leaving it out is inner S innerᵀ of its own row; with
+ * activation-aware factors that is the square of its singular value.
  */
 export function rankErrors(layer: Layer, factors: Factors): Float64Array {
   const { groups, cols } = factors;
   const ranks = maxRank(factors);
-  const inner = factors.inner(ranks);
   const left = new Float64Array(ranks + 1);
+  const inner = factors.ofOutputs ? undefined : factors.inner(ranks);
   for (let g = 0; g < groups; g++) {
-    const rows = inner.subarray(g * ranks * cols, (g + 1) * ranks * cols);
-    const energies = layer.energies(rows, g);
+    const energies = inner
+      ? layer.energies(inner.subarray(g * ranks * cols, (g + 1) * ranks * cols), g)
+      : factors.spectra[g]!.map(s => s * s);
     for (let k = 0; k < ranks; k++) left[k]! += energies[k]!;
   }
   for (let k = ranks - 1; k >= 0; k--) left[k]! += left[k + 1]!;
@@ -90,8 +94,13 @@ function groupMatrices({ matrix: { rows, cols }, groups }: Layer, data: Float32A
   );
 }
 
-function assemble({ matrix: { rows, cols }, groups }: Layer, parts: readonly Part[]): Factors {
+function assemble(
+  { matrix: { rows, cols }, groups }: Layer,
+  parts: readonly Part[],
+  ofOutputs: boolean,
+): Factors {
   return {
+    ofOutputs,
     groups,
     rows,
     cols,

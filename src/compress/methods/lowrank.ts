@@ -41,9 +41,18 @@ function lowrankMethod(
       const breakEven = (rows * cols) / (rows + layer.groups * cols);
       const ranks = new Set(SHARES.map(share => niceRank(share * breakEven)));
       const possible = [...ranks].filter(rank => rank >= 1 && rank < breakEven);
+      let errors: Float64Array | undefined;
+      const leastError = (rank: number): number => {
+        if (layer.weighsRows) return 0;
+        errors ??= rankErrors(layer, factorize(layer));
+        return errors[rank]!;
+      };
       for (const rank of possible) {
         for (const format of formats)
-          yield lowrankCandidate(layer, () => factorize(layer), rank, format, name);
+          yield {
+            ...lowrankCandidate(layer, () => factorize(layer), rank, format, name),
+            leastError: () => leastError(rank),
+          };
       }
     },
     async search(layer, { error, bytes, forward, measure }) {

@@ -20,7 +20,7 @@ const STEP: f64 = 0.07;
  * @param block columns that share a scale
  * @param half whether scales are rounded to float16 (else to float32)
  * @param W rows · cols weights; destroyed
- * @param U upper triangular, cols × cols, (S + damping)⁻¹ = Uᵀ U
+ * @param U upper triangular, cols × cols, (S + damping)⁻¹ = Uᵀ U; null for rounding to nearest, without feedback
  * @param E scratch, rows · max(32, block) for block < cols, else rows · 32
  * @param importance scratch, cols
  * @param Q becomes the integers, one byte each, laid out as W
@@ -32,7 +32,7 @@ export function gptq(
 ): void {
   // An error in column c costs its square over u², so that is its weight when a scale is chosen.
   for (let c = 0; c < cols; c++) {
-    const u = get(U, c * cols + c);
+    const u = U == 0 ? 1 : get(U, c * cols + c);
     set(importance, c, 1 / (u * u));
   }
   let step = COLUMNS;
@@ -43,9 +43,12 @@ export function gptq(
       const s = at(scales, (c / block) * rows);
       if (c % block == 0) chooseScales(rows, c, min(c + block, cols), bits, half, W, importance, s);
       const errors = at(E, (c - first) * rows);
-      roundColumn(rows, bits, at(W, c * rows), 1 / get(U, c * cols + c), s, Q + c * rows, errors);
+      const weight = U == 0 ? 1 : 1 / get(U, c * cols + c);
+      roundColumn(rows, bits, at(W, c * rows), weight, s, Q + c * rows, errors);
+      if (U == 0) continue;
       for (let j = c + 1; j < end; j++) axpy(rows, -get(U, c * cols + j), errors, at(W, j * rows));
     }
+    if (U == 0) continue;
     const rest = cols - end;
     const right = at(U, first * cols + end);
     gemm(rest, rows, end - first, -1, right, 1, cols, E, rows, 1, true, at(W, end * rows), rows);
