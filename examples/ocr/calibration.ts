@@ -2,7 +2,7 @@
  * Calibration inputs of this example, for `--calibration examples/ocr/calibration.ts`: the 64 text lines for a
  * recognition model, whose height is fixed at 48, else the 16 pages for the detection model.
  */
-import { type InputSource, indexedSource, type Signature } from '../../src/data/index.js';
+import { type InputSource, indexedSource, type Signature } from 'whittle-nn/data';
 import { lineLabels, lineSample } from './lines.js';
 import { pageLabels, pageSample } from './pages.js';
 

@@ -1,4 +1,4 @@
-import type { EvalFunction, Runner, SampleResult } from '../../src/data/index.js';
+import type { EvalFunction, Runner, SampleResult } from 'whittle-nn/data';
 import { countMatches, type Mask, overlap, textBoxes } from './boxes.js';
 import { findText, type PageLabel, pageLabels, pagePath } from './pages.js';
 

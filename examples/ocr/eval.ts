@@ -1,5 +1,5 @@
 import { distance } from 'fastest-levenshtein';
-import type { EvalFunction, Runner, SampleResult } from '../../src/data/index.js';
+import type { EvalFunction, Runner, SampleResult } from 'whittle-nn/data';
 import { type LineLabel, lineLabels, linePath, readLine } from './lines.js';
 
 /** Spaces do not count, as in PaddleOCR's own metric: the model was hardly trained on them. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ImageSpec, Sample } from '../../src/data/index.js';
-import { type Runner, readImage } from '../../src/data/index.node.js';
-import type { Tensor } from '../../src/graph/tensor.js';
+import type { ImageSpec, Sample } from 'whittle-nn/data';
+import { type Runner, readImage } from 'whittle-nn/data/node';
+import type { Tensor } from 'whittle-nn/graph';
 import { alphabetFile } from './models.js';
 
 export interface LineLabel {

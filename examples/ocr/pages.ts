@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ImageSpec, Runner, Sample } from '../../src/data/index.js';
-import { IMAGENET } from '../../src/data/index.js';
-import { readImage } from '../../src/data/index.node.js';
+import type { ImageSpec, Runner, Sample } from 'whittle-nn/data';
+import { IMAGENET } from 'whittle-nn/data';
+import { readImage } from 'whittle-nn/data/node';
 import type { Box, Mask } from './boxes.js';
 
 export interface PageLabel {

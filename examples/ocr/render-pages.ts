@@ -4,7 +4,7 @@
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
-import { Random } from '../../src/random/random.js';
+import { Random } from 'whittle-nn/random';
 import type { PageLabel } from './pages.js';
 import { escapeHtml, fontFor, openPage, wear } from './render.js';
 import { makeText } from './texts.js';

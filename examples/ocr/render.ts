@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { type Browser, chromium } from 'playwright-core';
 import sharp from 'sharp';
-import type { Random } from '../../src/random/random.js';
+import type { Random } from 'whittle-nn/random';
 import { pick, type Text } from './texts.js';
 
 /** Fonts under the SIL Open Font License, from npm: see README.md for the command that installs them. */

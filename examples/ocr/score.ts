@@ -3,9 +3,9 @@
  * `npx jiti examples/ocr/score.ts [MODEL.onnx] [--detection] [--worst N]`.
  */
 import { parseArgs } from 'node:util';
-import { asRunner } from '../../src/compress/scores.js';
-import { evaluate } from '../../src/data/index.js';
-import { createSession } from '../../src/runtime/index.js';
+import { asRunner } from 'whittle-nn/compress';
+import { evaluate } from 'whittle-nn/data';
+import { createSession } from 'whittle-nn/runtime';
 import evaluateLines from './eval.js';
 import evaluatePages from './eval-detection.js';
 import { detectionModel, recognitionModel } from './models.js';

@@ -1,4 +1,4 @@
-import type { Random } from '../../src/random/random.js';
+import type { Random } from 'whittle-nn/random';
 
 const NAMES = [
   'Anna Berg',

@@ -6,8 +6,8 @@
  * The data are in Debian's and Ubuntu's package `dataset-fashion-mnist`; elsewhere get the four files from
  * https://github.com/zalandoresearch/fashion-mnist and give their folder: --set data=FOLDER
  */
-import { loadFashionMnist } from '../../src/datasets/index.node.js';
-import { cifarResNet } from '../../src/nn/index.js';
+import { loadFashionMnist } from 'whittle-nn/datasets/node';
+import { cifarResNet } from 'whittle-nn/nn';
 import {
   classification,
   cosine,
@@ -19,7 +19,7 @@ import {
   sgd,
   text,
   warmup,
-} from '../../src/train/index.js';
+} from 'whittle-nn/train';
 
 export default defineTraining({
   settings: {

@@ -6,17 +6,9 @@
  *
  * The last tenth of the novel is held out. Perplexity is per byte.
  */
-import { byteTokenizer, loadCorpus, TokenWindows } from '../../src/datasets/index.node.js';
-import { gpt2 } from '../../src/nn/index.js';
-import {
-  adamW,
-  cosine,
-  defineTraining,
-  integer,
-  languageModel,
-  number,
-  warmup,
-} from '../../src/train/index.js';
+import { byteTokenizer, loadCorpus, TokenWindows } from 'whittle-nn/datasets/node';
+import { gpt2 } from 'whittle-nn/nn';
+import { adamW, cosine, defineTraining, integer, languageModel, number, warmup } from 'whittle-nn/train';
 
 export default defineTraining({
   settings: {

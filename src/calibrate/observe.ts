@@ -129,6 +129,7 @@ async function observePass(
   } finally {
     await session?.release();
   }
+  for (const { moment } of taps.values()) for (const second of moment.second) mirror(second, moment.width);
   return new Map(
     sites.map(site => {
       const tokenCounts = tokens.get(site);
@@ -208,6 +209,11 @@ class Tap {
 function addInto(sums: readonly Float64Array[], values: Float32Array): void {
   let at = 0;
   for (const sum of sums) for (let i = 0; i < sum.length; i++) sum[i]! += values[at++]!;
+}
+
+/** Sums of x xᵀ in float32 are symmetric but for rounding; here they become so. */
+function mirror(matrix: Float64Array, width: number): void {
+  for (let i = 0; i < width; i++) for (let j = 0; j < i; j++) matrix[j * width + i] = matrix[i * width + j]!;
 }
 
 function trace(matrix: Float64Array, width: number): number {

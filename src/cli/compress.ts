@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
-import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY, type Goal } from '../compress/options.js';
+import type { Goal } from '../compress/method.js';
+import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY } from '../compress/options.js';
 import type { CompressReport } from '../compress/report.js';
 import { WhittleError } from '../graph/errors.js';
 import { compressPage } from '../report/pages/compress.js';
@@ -21,8 +22,9 @@ import { type JobFlags, jobOptions, withInputOptions, withSelectionOptions } fro
 import { ProgressLine } from './progress.js';
 import { checkInput, checkTarget, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
+import { type Decode, viewInputs } from './views.js';
 
-const METHODS = ['auto', 'svd', 'quantize', 'svd+quantize', 'lowrank'] as const;
+const METHODS = ['auto', 'svd', 'quantize', 'svd+quantize', 'lowrank', 'spatial', 'residual'] as const;
 const GOALS = ['size', 'memory', 'speed'] as const;
 const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const;
 
@@ -158,7 +160,11 @@ async function compressModel(
     ...(load && { load }),
   };
   if (targets.report !== undefined) {
-    await writeText(targets.report, compressPage(report, { images: await readImages(report.worst) }));
+    const views = {
+      images: await readImages(report.worst),
+      samples: await viewInputs(result.heldOut, report, await decoderOf(flags)),
+    };
+    await writeText(targets.report, compressPage(report, views));
   }
   if (flags.json) terminal.out(`${JSON.stringify(report, null, 2)}\n`);
   else {
@@ -170,6 +176,13 @@ async function compressModel(
     terminal.out(written.join('') || 'Nothing was written, as asked.\n');
   }
   if (report.budget.some(({ held }) => !held)) throw new BudgetMissed();
+}
+
+async function decoderOf({ tokenizer }: CompressFlags): Promise<Decode | undefined> {
+  if (tokenizer === undefined) return undefined;
+  const { readTokenizer } = await import('../data/index.node.js');
+  const { decode } = await readTokenizer(tokenizer);
+  return decode;
 }
 
 function budgetOptions(flags: CompressFlags): CompressOptions {

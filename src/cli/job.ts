@@ -4,6 +4,7 @@ import type { CompressOptions } from '../compress/options.js';
 import type { ImageOptions } from '../data/image-spec.js';
 import type { Model } from '../graph/model.js';
 import { nonNegativeInteger, positiveInteger, repeated } from './arguments.js';
+import { defaultCache } from './cache.js';
 import { loadEvaluation } from './evaluation.js';
 
 /** Options of every verb that runs a model on inputs. */
@@ -19,6 +20,8 @@ export interface JobFlags {
   exclude?: string[];
   seed: number;
   threads?: number;
+  /** A folder; `false` for --no-cache. */
+  cache?: string | false;
 }
 
 export const withInputOptions = (command: Command): Command =>
@@ -51,7 +54,12 @@ export const withSelectionOptions = (command: Command): Command =>
     .addOption(
       new Option('--seed <integer>', 'seed of everything random').argParser(nonNegativeInteger).default(0),
     )
-    .option('--threads <count>', 'threads of ONNX Runtime', positiveInteger);
+    .option('--threads <count>', 'threads of ONNX Runtime', positiveInteger)
+    .option(
+      '--cache <folder>',
+      'where finished work is kept, so that another budget starts at once (default: the user’s cache folder)',
+    )
+    .option('--no-cache', 'keep nothing');
 
 /** What the flags mean to the engine; opens the inputs and loads the evaluation. */
 export async function jobOptions(model: Model, flags: JobFlags): Promise<CompressOptions> {
@@ -76,6 +84,7 @@ export async function jobOptions(model: Model, flags: JobFlags): Promise<Compres
   return {
     inputs,
     seed: flags.seed,
+    ...(flags.cache !== false && { cache: flags.cache ?? defaultCache() }),
     ...(samples !== undefined && { samples: { calibration: samples, verification: samples } }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
     ...(flags.include !== undefined && { include: flags.include }),

@@ -11,7 +11,7 @@ import type { CompressOptions } from './options.js';
 import { type MeasuredFront, measureFront } from './pareto.js';
 import type { Plan } from './plan.js';
 import { type Job, openJob, study, withStudies } from './prepare.js';
-import { budgetOutcomes } from './quality.js';
+import { atMost, qualityOutcomes } from './quality.js';
 import type { CompressReport } from './report.js';
 import { search } from './search.js';
 import { addSpectra } from './spectra.js';
@@ -45,7 +45,7 @@ export async function compress(original: Model, options: CompressOptions = {}): 
   const job = await openJob(original, options);
   const { settings, clock, inputs, model } = job;
   const before = modelByteLength(original);
-  const limit = settings.maxSize === undefined ? undefined : parseSize(settings.maxSize, before);
+  const limit = options.maxSize === undefined ? undefined : parseSize(options.maxSize, before);
 
   const findings = await study(job);
   const { choice, warnings, front } = await choose(job, findings, limit);
@@ -65,8 +65,13 @@ export async function compress(original: Model, options: CompressOptions = {}): 
   );
   if (options.spectra) await addSpectra(layers, job.sites, clock);
   const bytes = { before, after: unchanged ? before : after };
-  const asked =
-    options.maxSize === undefined ? undefined : { text: `size ≤ ${options.maxSize}`, limit: limit! };
+  const budget = [
+    ...(limit === undefined ? [] : [atMost(`size ≤ ${options.maxSize}`, limit, bytes.after)]),
+    ...(settings.maxLatency === undefined
+      ? []
+      : [atMost(`time ≤ ${options.maxLatency}`, settings.maxLatency, timeRatio(verified.time))]),
+    ...qualityOutcomes(settings.quality, { ...verified, outputs: verified.verification.outputs }),
+  ];
   const cost = costOfRun(model, unchanged ? model : result, inputs.heldOut[0]!);
   const report: Omit<CompressReport, 'verdict'> = {
     version: 1,
@@ -75,17 +80,12 @@ export async function compress(original: Model, options: CompressOptions = {}): 
     model: describeModel(original),
     settings: {
       ...settings,
-      methods: settings.methods.map(({ name }) => name),
+      methods: job.methods.map(({ name }) => name),
       quality: settings.quality.map(({ text }) => text),
     },
     unchanged,
     bytes,
-    budget: budgetOutcomes(
-      settings.quality,
-      asked,
-      { ...verified, outputs: verified.verification.outputs },
-      bytes.after,
-    ),
+    budget,
     parameters: { before: countParameters(original.graph), after: countParameters(result.graph) },
     ...(cost && { flops: cost }),
     calibration: inputs.about.calibration,
@@ -104,6 +104,9 @@ export async function compress(original: Model, options: CompressOptions = {}): 
   };
 }
 
+const timeRatio = (time: CompressReport['time']): number =>
+  time ? time.afterMs / time.beforeMs : Number.NaN;
+
 /** The choice for every layer: by the rule alone where nothing else is asked for, else by measurement. */
 async function choose(
   job: Job,
@@ -111,14 +114,15 @@ async function choose(
   limit: number | undefined,
 ): Promise<{ choice: Plan['choice']; warnings: readonly string[]; front?: MeasuredFront }> {
   const { settings, inputs, options } = job;
-  if (settings.quality.length === 0 && limit === undefined) {
+  if (settings.quality.length === 0 && settings.maxSize === undefined) {
     return { choice: new Map(findings.map(({ site, byRule }) => [site, byRule])), warnings: [] };
   }
   return withStudies(job, findings, async (studies, endToEnd) => {
     const evaluator = await Evaluator.create(job.original, inputs.heldOut, options);
     try {
       const front = settings.pareto ? await measureFront(job, studies, evaluator) : undefined;
-      const byKnee = front && settings.quality.length === 0 && options.maxSize === undefined;
+      const byKnee =
+        front && settings.quality.length === 0 && limit === undefined && settings.maxLatency === undefined;
       const found = byKnee
         ? { plan: front.knee.plan, warnings: [] }
         : await search({ job, studies, endToEnd, evaluator, limit });

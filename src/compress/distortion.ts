@@ -2,9 +2,10 @@ import type { Tensor } from '../graph/tensor.js';
 import type { Tensors } from '../runtime/index.js';
 
 /**
- * How far a model's outputs are from the original's, as one number that adds up over small independent changes: for
- * probabilities the mean Kullback–Leibler divergence in nats, for everything else the squared error over the variance
- * of the output. 0 means the same.
+ * How far a model's outputs are from the original's, as one number that adds up over small independent changes: the
+ * squared error over the variance of the output. Of probabilities it compares the logits, of the likeliest classes.
+ * A Kullback–Leibler divergence would hang on the few places where the model is in doubt, and so be mostly chance on
+ * the few samples of a probe; what shifts logits in those places shifts them everywhere. 0 means the same.
  */
 export class Distortion {
   private readonly reference: readonly Tensors[];
@@ -27,15 +28,15 @@ export class Distortion {
       const actual = outputs[name]!.toFloat32();
       sum +=
         scale.kind === 'probabilities'
-          ? divergence(this.likelyOf(sample, name, expected), actual, scale.width)
+          ? logitError(this.likelyOf(sample, name, expected, scale.width), actual, scale.width)
           : squaredError(expected, actual) / (scale.variance * Math.max(1, expected.length));
     }
     return Number.isNaN(sum) ? Infinity : sum / this.scales.size;
   }
 
-  private likelyOf(sample: number, name: string, expected: Float32Array): Likely {
+  private likelyOf(sample: number, name: string, expected: Float32Array, width: number): Likely {
     const key = `${sample} ${name}`;
-    const known = this.likely.get(key) ?? findLikely(expected);
+    const known = this.likely.get(key) ?? findLikely(expected, width);
     this.likely.set(key, known);
     return known;
   }
@@ -75,32 +76,64 @@ function sumsToOne(values: Float32Array, width: number): boolean {
   return true;
 }
 
-/** Entries that have a part in a divergence, and their probabilities. */
+/** The likeliest classes of each row: where they stand and their logits. */
 interface Likely {
+  /** `TOP` for each row. */
   readonly at: Uint32Array;
-  readonly p: Float32Array;
+  readonly logits: Float64Array;
+  /** Variance of the logits within a row, mean over rows. */
+  readonly variance: number;
 }
 
-/** Less likely classes are left out: of thousands, a handful hold nearly all of the probability. */
-const LIKELY = 1e-6;
+/** Classes of each row that are compared. */
+const TOP = 4;
 
-function findLikely(p: Float32Array): Likely {
-  const at: number[] = [];
-  for (let i = 0; i < p.length; i++) if (p[i]! > LIKELY) at.push(i);
-  return { at: Uint32Array.from(at), p: Float32Array.from(at, i => p[i]!) };
-}
+/** Logarithm of a probability; below this they are rounding errors of the softmax. */
+const logit = (p: number): number => Math.log(Math.max(p, 1e-12));
 
-/**
- * Mean over rows of Σ p ln(p / q) − p + q. The sum of q − p over a whole row is zero; with it, each term is zero or
- * more and small where p and q are alike, so that leaving some out does little.
- */
-function divergence({ at, p }: Likely, q: Float32Array, width: number): number {
-  let sum = 0;
-  for (let i = 0; i < at.length; i++) {
-    const actual = Math.max(q[at[i]!]!, 1e-10);
-    sum += p[i]! * Math.log(p[i]! / actual) - p[i]! + actual;
+function findLikely(p: Float32Array, width: number): Likely {
+  const top = Math.min(TOP, width);
+  const rows = p.length / width;
+  const at = new Uint32Array(rows * top);
+  for (let r = 0; r < rows; r++) {
+    const best = at.subarray(r * top, (r + 1) * top);
+    best.fill(r * width);
+    let count = 0;
+    for (let i = r * width; i < (r + 1) * width; i++) {
+      if (count === top && p[i]! <= p[best[top - 1]!]!) continue;
+      // Insertion into the short sorted list.
+      let place = count < top ? count++ : top - 1;
+      for (; place > 0 && p[best[place - 1]!]! < p[i]!; place--) best[place] = best[place - 1]!;
+      best[place] = i;
+    }
   }
-  return Math.max(0, (sum * width) / q.length);
+  const logits = Float64Array.from(at, i => logit(p[i]!));
+  return { at, logits, variance: Math.max(spread(logits, top), 1e-12) };
+}
+
+/** Σ (Δ − mean Δ)² over the likeliest classes of a row, Δ the change of a logit; mean over rows, against the variance. */
+function logitError({ at, logits, variance }: Likely, q: Float32Array, width: number): number {
+  const top = Math.min(TOP, width);
+  return (
+    spread(
+      logits.map((z, i) => logit(q[at[i]!]!) - z),
+      top,
+    ) / variance
+  );
+}
+
+/** Variance within runs of `length` values, mean over the runs. */
+function spread(values: Float64Array, length: number): number {
+  let sum = 0;
+  for (let start = 0; start < values.length; start += length) {
+    let [first, second] = [0, 0];
+    for (let i = start; i < start + length; i++) {
+      first += values[i]!;
+      second += values[i]! ** 2;
+    }
+    sum += Math.max(0, second - first ** 2 / length);
+  }
+  return sum / values.length;
 }
 
 function squaredError(a: Float32Array, b: Float32Array): number {

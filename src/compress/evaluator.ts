@@ -1,7 +1,13 @@
 import type { EvaluationReport } from '../data/evaluation.js';
 import { evaluate } from '../data/evaluation.js';
 import type { Model } from '../graph/model.js';
-import { createSession, type Session, type SessionOptions, type Tensors } from '../runtime/index.js';
+import {
+  compareSessions,
+  createSession,
+  type Session,
+  type SessionOptions,
+  type Tensors,
+} from '../runtime/index.js';
 import { Agreement } from './agreement.js';
 import type { CompressOptions } from './options.js';
 import type { OutputAgreement } from './report.js';
@@ -9,6 +15,9 @@ import { asRunner, compareEvaluations, type ScoreComparison } from './scores.js'
 
 /** Outputs of the original beyond this are computed again for each model instead of kept. */
 const MAX_KEPT_BYTES = 256e6;
+
+/** Long enough to tell two plans apart, short enough for a search. */
+const TIMING = { seconds: 0.6 };
 
 type EvaluatorOptions = Pick<CompressOptions, 'threads' | 'provider' | 'evaluate' | 'signal'>;
 
@@ -48,6 +57,14 @@ export class Evaluator {
   async scores(model: Model): Promise<ScoreComparison> {
     if (!this.options.evaluate) return { scores: [], worst: [] };
     return this.withSession(model, session => this.score(session));
+  }
+
+  /** Time of one run of a model for one unit of the original's, both run in turns. */
+  async timeRatio(model: Model): Promise<number> {
+    return this.withSession(model, async session => {
+      const { ratio } = await compareSessions(this.original, session, this.samples[0]!, TIMING);
+      return ratio;
+    });
   }
 
   private async compare(session: Session): Promise<OutputAgreement[]> {

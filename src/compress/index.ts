@@ -1,8 +1,8 @@
 export type { Budget, BudgetOutcome } from './budget.js';
 export { type CompressResult, compress } from './compress.js';
-export type { Candidate, Method, RewriteTarget } from './method.js';
+export type { Candidate, Goal, Method, RewriteTarget } from './method.js';
 export type { MethodName } from './methods/index.js';
-export type { CompressOptions, Goal } from './options.js';
+export type { CompressOptions } from './options.js';
 export { type MeasuredFront, paretoFront, type WritablePoint } from './pareto.js';
 export type {
   CompressReport,
@@ -13,4 +13,5 @@ export type {
   Progress,
   ScoreRow,
 } from './report.js';
+export { asRunner, compareScores } from './scores.js';
 export { findSites, type Site, type SiteKind } from './sites.js';

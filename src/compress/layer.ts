@@ -12,15 +12,33 @@ export class Layer {
   readonly site: Site;
   readonly matrix: WeightMatrix;
   readonly groups: number;
-  private readonly observation: Observation;
+  private readonly observe: () => Observation;
+  private held: Observation | undefined;
   private spread: number | undefined;
   private readonly wholes = new Map<number, DenseMatrix>();
 
-  constructor(site: Site, observation: Observation = {}) {
+  /** @param observation what calibration saw, or what reads it; then it is read when it is needed */
+  constructor(site: Site, observation: Observation | (() => Observation) = {}) {
     this.site = site;
-    this.observation = observation;
+    this.observe = typeof observation === 'function' ? observation : () => observation;
     this.matrix = toMatrix(site.tensor, site.layout);
     this.groups = site.kind === 'conv' ? site.uses[0]!.node.int('group', 1) : 1;
+  }
+
+  private get observation(): Observation {
+    this.held ??= this.observe();
+    return this.held;
+  }
+
+  /** Whether errors in some rows count more than in others: rows of a table that are used more often. */
+  get weighsRows(): boolean {
+    return this.observation.tokenCounts !== undefined;
+  }
+
+  /** Lets go of what can be read again or computed again, until it is asked for. */
+  rest(): void {
+    this.held = undefined;
+    this.wholes.clear();
   }
 
   /** Σ x xᵀ and its companions, where calibration could see them and saw anything. */
@@ -35,11 +53,26 @@ export class Layer {
    * @param replacement in matrix order, (rows, cols)
    */
   error(replacement: Float32Array): number {
-    this.spread ??= this.spreadOfOutput();
     const difference = new Float64Array(replacement.length);
     for (let i = 0; i < difference.length; i++) difference[i] = this.matrix.data[i]! - replacement[i]!;
-    const energy = this.energy(difference);
-    return energy === 0 ? 0 : Math.sqrt(energy / this.spread);
+    return this.relativeError(this.energy(difference));
+  }
+
+  /** Σ (x · row)² over the inputs, for each row of a (…, cols) matrix that stands for inputs of one group. */
+  energies(rows: Float32Array, group: number): Float64Array {
+    const { cols } = this.matrix;
+    const count = rows.length / cols;
+    const d = matrix(Float64Array.from(rows), count, cols);
+    const product = this.moment ? matmul(d, matrix(this.moment.second[group]!, cols, cols)) : d;
+    const sums = new Float64Array(count);
+    for (let i = 0; i < d.data.length; i++) sums[Math.floor(i / cols)]! += d.data[i]! * product.data[i]!;
+    return sums;
+  }
+
+  /** The error that an energy of the difference stands for, see `error`. */
+  relativeError(energy: number): number {
+    this.spread ??= this.spreadOfOutput();
+    return energy <= 0 ? 0 : Math.sqrt(energy / this.spread);
   }
 
   /** Σ ‖D x‖² over the inputs. */

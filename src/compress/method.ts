@@ -39,6 +39,8 @@ export interface Candidate {
    * (`LayerProbe`) to know it.
    */
   readonly roundsActivations?: boolean;
+  /** Bits of one stored number, scales left out; absent where they differ. */
+  readonly bits?: number;
   /** The same storage with its floats fitted anew to the layer's outputs; left out where there is nothing to fit. */
   readonly refit?: (layer: Layer) => Candidate;
   /** The weight that it stands for, in matrix order (rows, cols). Made when it is asked for. */
@@ -67,6 +69,8 @@ export interface Method {
 export interface SearchBound {
   readonly error: number;
   readonly bytes: number;
+  /** Whether `measure` runs the layer; else a method may use what it knows of errors in closed form. */
+  readonly forward: boolean;
   /** Error of a candidate, by the closed form or by running the layer. */
   measure(candidate: Candidate): Promise<number>;
 }

@@ -2,20 +2,19 @@ import type { EvalFunction } from '../data/evaluation.js';
 import type { InputSource } from '../data/sample.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Provider } from '../runtime/index.js';
-import { type Budget, parseQuality, type QualityBound } from './budget.js';
-import type { Method } from './method.js';
-import { METHODS, type MethodName } from './methods/index.js';
+import { type Budget, parseQuality, parseShare, type QualityBound } from './budget.js';
+import type { Store } from './cache.js';
+import type { Goal, Method } from './method.js';
+import { METHODS, type MethodName, methodsFor } from './methods/index.js';
+import type { StaticRanges } from './methods/int8-static.js';
 import type { Progress } from './report.js';
-
-/** What the result is for, which decides the form in which weights are written. */
-export type Goal = 'size' | 'memory' | 'speed';
 
 export interface CompressOptions extends Budget {
   /** Default `auto`: whatever mix of all methods is smallest. */
   method?: MethodName;
   /** Of the methods that `method` tries, only these, by name. */
   onlyMethods?: readonly string[];
-  /** Default `size`: the smallest download. */
+  /** Default `size`, the smallest download; `speed` where there is a bound on latency. */
   goal?: Goal;
   /**
    * Measure the whole front of sizes and qualities too. Without a budget the result is then its knee: from there on
@@ -48,6 +47,11 @@ export interface CompressOptions extends Budget {
   exclude?: readonly string[];
   /** Seed of everything random: made-up inputs, which samples calibrate. Default 0. */
   seed?: number;
+  /**
+   * Where finished work is kept, so that another budget starts at once and a run that was killed goes on: a folder
+   * (Node), or a store of your own. Nothing is kept by default.
+   */
+  cache?: string | Store;
   /** Threads of ONNX Runtime. */
   threads?: number;
   /** Where verification and timing run; layers are always studied on the processor. */
@@ -61,8 +65,9 @@ export interface CompressOptions extends Budget {
 
 export interface Settings {
   readonly method: MethodName;
-  readonly methods: readonly Method[];
   readonly goal: Goal;
+  /** Longest time of a run, as a share of the original's. */
+  readonly maxLatency: number | undefined;
   readonly pareto: boolean;
   readonly error: number | undefined;
   readonly rankSearch: 'closed' | 'forward';
@@ -83,22 +88,19 @@ export const DEFAULT_ERROR = 0.05;
 
 /** Fills in the defaults. @throws WhittleError for values out of range */
 export function readOptions(options: CompressOptions): Settings {
-  const { method = 'auto', seed = 0, rankSearch = 'closed', goal = 'size', pareto = false } = options;
+  const { method = 'auto', seed = 0, rankSearch = 'closed', pareto = false } = options;
   if (!(method in METHODS)) {
     throw new WhittleError(`there is no method "${method}"`, {
       hint: `Take one of ${Object.keys(METHODS).join(', ')}`,
     });
   }
-  if (goal !== 'size' || options.maxLatency !== undefined) {
-    throw new WhittleError(
-      options.maxLatency === undefined
-        ? `weights cannot be written for ${goal} yet`
-        : 'a bound on latency needs forms of the weights that run faster, which do not exist yet',
-      { hint: 'Compress for size, and read in the report what that does to the time' },
-    );
+  const maxLatency = options.maxLatency === undefined ? undefined : parseLatency(options.maxLatency);
+  if (maxLatency !== undefined && options.timing === false) {
+    throw new WhittleError('a bound on latency needs timing', { hint: 'Leave timing on' });
   }
+  const goal = options.goal ?? (maxLatency === undefined ? 'size' : 'speed');
   const bounds = typeof options.minQuality === 'string' ? [options.minQuality] : (options.minQuality ?? []);
-  const hasBudget = options.maxSize !== undefined || bounds.length > 0;
+  const hasBudget = options.maxSize !== undefined || maxLatency !== undefined || bounds.length > 0;
   const error = options.error ?? (hasBudget || pareto ? undefined : DEFAULT_ERROR);
   if (error !== undefined && !(error > 0 && error < 1)) {
     throw new WhittleError(`the error must lie between 0 and 1, not ${error}`, {
@@ -122,22 +124,41 @@ export function readOptions(options: CompressOptions): Settings {
   }
   return {
     method,
-    methods: methodsOf(method, options.onlyMethods),
     goal,
+    maxLatency,
     pareto,
     error,
     rankSearch,
     calibration,
     verification,
     seed,
-    // A front needs every candidate, as a budget does: this one holds whatever is chosen.
-    maxSize: options.maxSize ?? (pareto && bounds.length === 0 ? '100%' : undefined),
+    // Every candidate is needed, as for a budget: this one holds whatever is chosen.
+    maxSize:
+      options.maxSize ?? ((pareto || maxLatency !== undefined) && bounds.length === 0 ? '100%' : undefined),
     quality,
   };
 }
 
-function methodsOf(method: MethodName, only: readonly string[] | undefined): readonly Method[] {
-  const methods: readonly Method[] = METHODS[method];
+/** @throws WhittleError where it is no share below 1 */
+function parseLatency(bound: string | number): number {
+  const share = typeof bound === 'number' ? bound : parseShare(bound.trim());
+  if (share !== undefined && share > 0 && share <= 1) return share;
+  throw new WhittleError(`"${bound}" is no bound on latency`, {
+    hint: 'Write it as a share of the original’s time, like 0.6x or 60%',
+  });
+}
+
+/**
+ * The methods to try, those that the user left.
+ * @param ranges of activations, where the goal is speed
+ * @throws WhittleError for names that are none of them
+ */
+export function methodsOf(
+  { method, goal }: Pick<Settings, 'method' | 'goal'>,
+  only: readonly string[] | undefined,
+  ranges?: StaticRanges,
+): readonly Method[] {
+  const methods = methodsFor(method, goal, { ranges });
   if (only === undefined) return methods;
   const unknown = only.find(name => !methods.some(m => m.name === name));
   if (unknown !== undefined || only.length === 0) {

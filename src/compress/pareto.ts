@@ -2,9 +2,9 @@ import type { Model } from '../graph/model.js';
 import { modelByteLength } from '../onnx/index.js';
 import { Evaluator } from './evaluator.js';
 import type { CompressOptions } from './options.js';
-import { type LayerStudy, type Plan, Planner } from './plan.js';
+import { type LayerStudy, type Plan, plannersOf } from './plan.js';
 import { type Job, openJob, study, withStudies } from './prepare.js';
-import type { OutputAgreement, ParetoPoint, ParetoReport } from './report.js';
+import type { ParetoPoint, ParetoReport } from './report.js';
 import { writeChoices } from './write.js';
 
 /** A point of the front with the means to write it. */
@@ -50,41 +50,49 @@ export async function measureFront(
   studies: readonly LayerStudy[],
   evaluator: Evaluator,
 ): Promise<MeasuredFront> {
-  const methods = [...new Set(studies.flatMap(({ scored }) => scored.map(s => s.candidate.method)))];
-  const alone = methods.length > 1 ? methods : [];
   const bytes = modelByteLength(job.model);
-  const frame = bytes - studies.reduce((sum, { bytesBefore }) => sum + bytesBefore, 0);
+  const inLayers = studies.reduce((sum, { bytesBefore }) => sum + bytesBefore, 0);
+  const frame = job.settings.goal === 'speed' ? 0 : bytes - inLayers;
+  const [mix, ...alone] = plannersOf(studies);
   const measured = job.clock.start('front', POINTS + alone.length * POINTS_PER_METHOD);
   let done = 0;
-  const curve = async (some: readonly LayerStudy[], count: number, scored: boolean, name: string) => {
+  const curve = async ({ name, planner }: typeof mix & {}, count: number): Promise<WritablePoint[]> => {
     const points: WritablePoint[] = [];
-    for (const plan of spreadPlans(new Planner(some).front(), count, frame)) {
+    for (const plan of spreadPlans(planner.front(), count, frame)) {
       measured(done++, name);
-      points.push(await measure(plan, scored));
+      const model = () => writeChoices(job.model, plan.choice);
+      const written = model();
+      const outputs = await evaluator.outputs(written);
+      const cosine = Math.min(1, ...outputs.map(output => output.cosine));
+      const choices = choicesOf(plan);
+      points.push({ bytes: modelByteLength(written), cosine, outputs, scores: [], choices, plan, model });
     }
     return points.sort((a, b) => a.bytes - b.bytes);
   };
-  const measure = async (plan: Plan, scored: boolean): Promise<WritablePoint> => {
-    const model = () => writeChoices(job.model, plan.choice);
-    const written = model();
-    const outputs = await evaluator.outputs(written);
-    return {
-      bytes: modelByteLength(written),
-      cosine: worstCosine(outputs),
-      outputs,
-      scores: scored ? (await evaluator.scores(written)).scores : [],
-      choices: choicesOf(plan),
-      plan,
-      model,
-    };
-  };
-  const points = await curve(studies, POINTS, true, 'all methods');
-  const behind: ParetoReport['methods'] = [];
-  for (const method of alone) {
-    const only = studies.map(s => ({ ...s, scored: s.scored.filter(c => c.candidate.method === method) }));
-    behind.push({ method, points: (await curve(only, POINTS_PER_METHOD, false, method)).map(plain) });
+  const mixed = await curve(mix!, POINTS);
+  const curves: { method: string; points: WritablePoint[] }[] = [];
+  for (const one of alone) curves.push({ method: one.name, points: await curve(one, POINTS_PER_METHOD) });
+  const best = undominated([...mixed, ...curves.flatMap(({ points }) => points)]);
+  const points: WritablePoint[] = [];
+  for (const [i, point] of best.entries()) {
+    if (evaluator.evaluates) measured(done++, `score ${i + 1}`);
+    points.push({ ...point, scores: (await evaluator.scores(point.model())).scores });
   }
-  return { points, knee: kneeOf(points, bytes), report: { points: points.map(plain), methods: behind } };
+  const report = {
+    points: points.map(plain),
+    methods: curves.map(({ method, points }) => ({ method, points: points.map(plain) })),
+  };
+  return { points, knee: kneeOf(points, bytes), report };
+}
+
+/** The points that no smaller one equals, smallest first. */
+function undominated(points: readonly WritablePoint[]): WritablePoint[] {
+  const front: WritablePoint[] = [];
+  for (const point of [...points].sort((a, b) => a.bytes - b.bytes || b.cosine - a.cosine)) {
+    const last = front.at(-1);
+    if (!last || point.cosine > last.cosine || Number.isNaN(last.cosine)) front.push(point);
+  }
+  return front;
 }
 
 const plain = ({ bytes, cosine, outputs, scores, choices }: WritablePoint): ParetoPoint => ({
@@ -105,13 +113,10 @@ function choicesOf({ choice }: Plan): ParetoPoint['choices'] {
   return [...counts].map(([label, layers]) => ({ label, layers })).sort((a, b) => b.layers - a.layers);
 }
 
-const worstCosine = (outputs: readonly OutputAgreement[]): number =>
-  Math.min(1, ...outputs.map(({ cosine }) => cosine));
-
 /** A predicted distortion beyond this means that nothing of the outputs is left. */
 const RUINED = 1;
 /** Below this one plan's outputs cannot be told from another's. */
-const FLAWLESS = 1e-7;
+const FLAWLESS = 1e-5;
 
 /**
  * Plans spread evenly along the front as it looks on a plot of log distortion over log bytes, the smallest that is of
@@ -119,11 +124,14 @@ const FLAWLESS = 1e-7;
  * @param frame bytes of the file that are not in the layers
  */
 export function spreadPlans(front: readonly Plan[], count: number, frame: number): Plan[] {
-  const useful = front.filter(({ distortion }) => distortion > 0 && distortion <= RUINED);
+  const flawless = front.findIndex(({ distortion }) => distortion <= FLAWLESS);
+  const useful = front
+    .slice(0, flawless < 0 ? undefined : flawless + 1)
+    .filter(({ distortion }) => distortion > 0 && distortion <= RUINED);
   // Without any useful plan the nearest to use says at least how bad it is.
   const plans = useful.length > 0 ? useful : front.filter(({ distortion }) => distortion > 0).slice(-1);
   if (plans.length <= count) return plans;
-  const x = normalized(plans.map(({ layerBytes }) => Math.log(layerBytes + frame)));
+  const x = normalized(plans.map(({ price }) => Math.log(price + frame)));
   const y = normalized(plans.map(({ distortion }) => Math.log(Math.max(distortion, FLAWLESS))));
   const along = [0];
   for (let i = 1; i < plans.length; i++) {

@@ -1,22 +1,31 @@
 import { cloneModel } from '../graph/clone.js';
+import { WhittleError } from '../graph/errors.js';
 import { inferShapes } from '../graph/infer/index.js';
 import type { Model } from '../graph/model.js';
 import { initLinalg } from '../linalg/index.js';
 import { modelByteLength } from '../onnx/index.js';
+import { upgradeOpset } from '../onnx/opset/upgrade.js';
+import { Cache } from './cache.js';
 import { EndToEnd } from './end-to-end.js';
 import { type CompressInputs, readInputs } from './inputs.js';
-import { type CompressOptions, readOptions, type Settings, selects } from './options.js';
+import { measureForms } from './measure-forms.js';
+import type { Method } from './method.js';
+import { observeStaticRanges } from './methods/int8-static.js';
+import { type CompressOptions, methodsOf, readOptions, type Settings, selects } from './options.js';
 import { PhaseClock } from './phases.js';
 import type { LayerStudy } from './plan.js';
 import { refuseNonFinite } from './refuse.js';
 import { probeSensitivity } from './sensitivity.js';
 import { findSites, type Site } from './sites.js';
+import { openStore } from './store.node.js';
 import { type LayerFindings, studyLayers } from './study.js';
 
 /** A model opened for compression: what every job on it starts from. */
 export interface Job {
   readonly options: CompressOptions;
   readonly settings: Settings;
+  /** What is tried for each layer. */
+  readonly methods: readonly Method[];
   readonly clock: PhaseClock;
   readonly original: Model;
   /** A copy with shapes inferred, which may be read but not changed. */
@@ -25,6 +34,20 @@ export interface Job {
   /** Every site of the model, and those that the user selected. */
   readonly sites: readonly Site[];
   readonly selected: readonly Site[];
+  /** Where finished work is found and kept. */
+  readonly cache?: Cache;
+}
+
+/** The operator set with which products of integers came. */
+const INTEGER_PRODUCTS = 10;
+
+/** Raises the operator set where every node has an equivalent; otherwise newer operators are not used. */
+function raiseOpset(model: Model, target: number): void {
+  try {
+    if (model.opset < target) upgradeOpset(model, target);
+  } catch (error) {
+    if (!(error instanceof WhittleError)) throw error;
+  }
 }
 
 /** Reads the options and the inputs, and finds the layers. */
@@ -34,6 +57,7 @@ export async function openJob(original: Model, options: CompressOptions): Promis
   await initLinalg();
   clock.start('inputs', 1);
   const model = cloneModel(original);
+  if (settings.goal === 'speed') raiseOpset(model, INTEGER_PRODUCTS);
   inferShapes(model);
   const inputs = await readInputs(model, options, settings);
   const sites = findSites(model);
@@ -41,16 +65,34 @@ export async function openJob(original: Model, options: CompressOptions): Promis
     selects([site.value.name, ...site.uses.map(({ node }) => node.name)], options),
   );
   refuseNonFinite(model, selected);
-  return { options, settings, clock, original, model, inputs, sites, selected };
+  const ranges =
+    settings.goal === 'speed' && model.opset >= INTEGER_PRODUCTS
+      ? await observeStaticRanges(model, selected, inputs.calibration, { threads: options.threads })
+      : undefined;
+  const methods = methodsOf(settings, options.onlyMethods, ranges);
+  const job = { options, settings, methods, clock, original, model, inputs, sites, selected };
+  if (options.cache === undefined) return job;
+  const store = typeof options.cache === 'string' ? openStore(options.cache) : options.cache;
+  return { ...job, cache: await Cache.open(store, original, inputs.calibration) };
 }
 
 /** Scores what the methods make of each selected layer. */
-export const study = ({ model, selected, inputs, settings, options, clock }: Job): Promise<LayerFindings[]> =>
+export const study = ({
+  model,
+  selected,
+  inputs,
+  settings,
+  methods,
+  options,
+  clock,
+  cache,
+}: Job): Promise<LayerFindings[]> =>
   studyLayers(model, selected, inputs.calibration, {
-    methods: settings.methods,
+    methods,
     settings,
     threads: options.threads,
     clock,
+    cache,
   });
 
 /** Layers of at least this share of the model are probed at more than one level. */
@@ -68,14 +110,22 @@ export async function withStudies<T>(
   try {
     const total = modelByteLength(model);
     const probed = clock.start('probe', findings.length);
+    const cache = await job.cache?.with(inputs.probes);
     const studies: LayerStudy[] = [];
     for (const [i, { site, bytesBefore, scored }] of findings.entries()) {
       probed(i, site.value.name);
       const levels = bytesBefore >= LARGE * total ? 2 : 1;
-      const sensitivity = await probeSensitivity(site, scored, endToEnd, levels);
+      const sensitivity = await probeSensitivity(
+        site,
+        scored,
+        endToEnd,
+        levels,
+        cache?.figures('probes', site),
+      );
       studies.push({ site, bytesBefore, scored, sensitivity });
     }
-    return await use(studies, endToEnd);
+    const refined = job.settings.goal === 'speed' ? await measureForms(job, studies) : studies;
+    return await use(refined, endToEnd);
   } finally {
     await endToEnd.release();
   }

@@ -47,18 +47,17 @@ export function measureOf(
   return { value: bound.atLeast ? Math.min(...known) : Math.max(...known), limit: bound.value };
 }
 
-/** Every part of the budget against what was measured in the end. */
-export function budgetOutcomes(
-  bounds: readonly QualityBound[],
-  size: { readonly text: string; readonly limit: number } | undefined,
-  quality: MeasuredQuality,
-  bytes: number,
-): BudgetOutcome[] {
-  return [
-    ...(size ? [{ bound: size.text, limit: size.limit, measured: bytes, held: bytes <= size.limit }] : []),
-    ...bounds.map(bound => {
-      const { value, limit } = measureOf(bound, quality);
-      return { bound: bound.text, limit, measured: value, held: holds(bound, quality) };
-    }),
-  ];
-}
+/** Quality bounds against what was measured in the end. */
+export const qualityOutcomes = (bounds: readonly QualityBound[], quality: MeasuredQuality): BudgetOutcome[] =>
+  bounds.map(bound => {
+    const { value, limit } = measureOf(bound, quality);
+    return { bound: bound.text, limit, measured: value, held: holds(bound, quality) };
+  });
+
+/** A limit from above against what was measured. */
+export const atMost = (bound: string, limit: number, measured: number): BudgetOutcome => ({
+  bound,
+  limit,
+  measured,
+  held: measured <= limit,
+});

@@ -1,6 +1,6 @@
 import type { Layer } from './layer.js';
 import type { Candidate, Method } from './method.js';
-import type { ByteScale, Scored } from './score.js';
+import type { Scored } from './score.js';
 
 /** What was tried for a layer, and the choice by the error rule. */
 export interface RuleDecision {
@@ -16,10 +16,11 @@ export interface RuleDecision {
  */
 export async function chooseByRule(
   layer: Layer,
-  scale: ByteScale,
+  scale: { readonly before: number; bytesOf(candidate: Candidate): number },
   methods: readonly Method[],
   error: number,
   measure: (candidate: Candidate) => number | Promise<number>,
+  forward = false,
 ): Promise<RuleDecision> {
   const tried: Scored[] = [];
   let chosen: Scored | undefined;
@@ -35,6 +36,7 @@ export async function chooseByRule(
       const found = await method.search(layer, {
         error,
         bytes: best(),
+        forward,
         measure: async candidate => measure(candidate),
       });
       if (found) await score(found);

@@ -2,7 +2,7 @@ import { modelByteLength } from '../onnx/index.js';
 import type { QualityBound } from './budget.js';
 import type { EndToEnd } from './end-to-end.js';
 import type { Evaluator } from './evaluator.js';
-import { type LayerStudy, type Plan, Planner, smallestPassing, thinFront } from './plan.js';
+import { type LayerStudy, type Plan, type Planner, plannersOf, smallestPassing, thinFront } from './plan.js';
 import type { Job } from './prepare.js';
 import { holds } from './quality.js';
 import { writeChoices } from './write.js';
@@ -31,74 +31,153 @@ export interface SearchResult {
  */
 export async function search(input: SearchInput): Promise<SearchResult> {
   const { limit, job } = input;
-  const planner = new Planner(input.studies);
+  // A limit in bytes is met by counting bytes, whatever the goal.
+  const studies = limit === undefined ? input.studies : input.studies.map(({ times: _, ...rest }) => rest);
+  const planners = plannersOf(studies).map(({ planner }) => planner);
+  const bounds = job.settings.quality;
+  const texts = bounds.map(({ text }) => text).join(', ');
+  if (job.settings.maxLatency !== undefined) return withinLatency(planners[0]!, input);
   if (limit === undefined) {
-    const plan = await smallestHolding(planner, input);
+    const plan = await smallestHolding(planners, input);
     if (plan) return { plan, warnings: [] };
-    const bounds = job.settings.quality.map(({ text }) => text).join(', ');
     return {
-      plan: planner.front().at(-1)!,
-      warnings: [`The original itself does not hold ${bounds}: its weights are left as they are.`],
+      plan: planners[0]!.front().at(-1)!,
+      warnings: [`The original itself does not hold ${texts}: its weights are left as they are.`],
     };
   }
-  const plan = fitToSize(planner, input, limit);
+  const size = (plan: Plan) => modelByteLength(writeChoices(job.model, plan.choice)).toLocaleString('en');
+  const plan = await bestWithin(planners, input, limit);
   if (!plan) {
-    const smallest = planner.front()[0]!;
-    const bytes = modelByteLength(writeChoices(job.model, smallest.choice)).toLocaleString('en');
+    const smallest = planners[0]!.front()[0]!;
     return {
       plan: smallest,
       warnings: [
-        `The methods at hand cannot reach ${limit.toLocaleString('en')} bytes: their smallest file takes ${bytes}.`,
+        `The methods at hand cannot reach ${limit.toLocaleString('en')} bytes: their smallest file takes ${size(smallest)}.`,
       ],
     };
   }
-  const bounds = job.settings.quality;
   if (bounds.length === 0 || (await keeps(plan, bounds, input))) return { plan, warnings: [] };
-  const larger = await smallestHolding(planner, input);
-  const texts = bounds.map(({ text }) => text).join(', ');
+  const larger = await smallestHolding(planners, input);
   return {
     plan,
     warnings: [
       larger
-        ? `The best file of at most ${limit.toLocaleString('en')} bytes does not hold ${texts}: that takes ${modelByteLength(writeChoices(job.model, larger.choice)).toLocaleString('en')} bytes.`
+        ? `The best file of at most ${limit.toLocaleString('en')} bytes does not hold ${texts}: that takes ${size(larger)} bytes.`
         : `The original itself does not hold ${texts}.`,
     ],
   };
+}
+
+/** Timing is noisy: a plan is taken where it is faster than asked for by this much. */
+const MARGIN = 0.97;
+
+/** The best plan that runs fast enough, by timing written models. */
+async function withinLatency(planner: Planner, input: SearchInput): Promise<SearchResult> {
+  const { job, evaluator, limit } = input;
+  const { maxLatency, quality } = job.settings;
+  const slowestFirst = thinned(planner).reverse();
+  const timed = job.clock.start('search', bisections([slowestFirst]));
+  let runs = 0;
+  let ratio = 1;
+  const found = await smallestPassing(slowestFirst, async plan => {
+    timed(runs++);
+    ratio = await evaluator.timeRatio(writeChoices(job.model, plan.choice));
+    return ratio <= MARGIN * maxLatency!;
+  });
+  if (!found) {
+    const holding = quality.length > 0 ? await smallestHolding([planner], input) : undefined;
+    return {
+      plan: holding ?? slowestFirst.at(-1)!,
+      warnings: [
+        `The fastest that these methods make takes ${ratio.toFixed(2)} times as long as the original${holding ? ': this is the fastest that keeps the quality' : ''}.`,
+      ],
+    };
+  }
+  const plan = found;
+  const missed = [
+    limit !== undefined && modelByteLength(writeChoices(job.model, plan.choice)) > limit && 'the size',
+    quality.length > 0 &&
+      !(await keeps(plan, quality, { job, evaluator })) &&
+      quality.map(({ text }) => text).join(', '),
+  ].filter(Boolean);
+  return {
+    plan,
+    warnings:
+      missed.length > 0
+        ? [`The best file that runs in ${maxLatency}× the time does not hold ${missed.join(' and ')}.`]
+        : [],
+  };
+}
+
+/**
+ * Of the plans that fit into a size, one a planner, the one whose file is most like the original on the held-out
+ * inputs: with few calibration inputs, what a method learned from them may not hold on others.
+ */
+async function bestWithin(
+  planners: readonly Planner[],
+  input: SearchInput,
+  limit: number,
+): Promise<Plan | undefined> {
+  const plans = planners.flatMap(planner => fitToSize(planner, input, limit) ?? []);
+  if (plans.length < 2) return plans[0];
+  const compared = input.job.clock.start('search', plans.length);
+  let best: { plan: Plan; error: number } | undefined;
+  for (const [i, plan] of plans.entries()) {
+    compared(i);
+    const outputs = await input.evaluator.outputs(writeChoices(input.job.model, plan.choice));
+    const error = Math.max(0, ...outputs.map(({ relativeError }) => relativeError));
+    if (!best || error < best.error || Number.isNaN(best.error)) best = { plan, error };
+  }
+  return best?.plan;
 }
 
 /**
  * The smallest plan that holds the quality bounds: found on the probes, then confirmed and where needed corrected on
  * the held-out inputs.
  */
-async function smallestHolding(planner: Planner, input: SearchInput): Promise<Plan | undefined> {
+async function smallestHolding(planners: readonly Planner[], input: SearchInput): Promise<Plan | undefined> {
   const { job, endToEnd } = input;
-  const { settings, clock, model } = job;
-  const front = thinFront(planner.front(), modelByteLength(model) / 200);
+  const { settings, clock } = job;
   const onProbes = settings.quality.filter(({ measure }) => measure !== 'score');
+  const fronts = planners.map(thinned);
   if (onProbes.length === 0) {
     // An evaluation brings inputs of its own: there is nothing quicker to ask first.
-    const evaluated = clock.start('search', Math.ceil(Math.log2(front.length + 1)));
+    const evaluated = clock.start('search', bisections(fronts.slice(0, 1)));
     let evaluations = 0;
-    return smallestPassing(front, plan => {
+    return smallestPassing(fronts[0]!, plan => {
       evaluated(evaluations++);
       return keeps(plan, settings.quality, input);
     });
   }
-  const steps = clock.start('search', Math.ceil(Math.log2(front.length + 1)));
-  let done = 0;
-  const found = await smallestPassing(front, async plan => {
-    steps(done++);
-    const outputs = await endToEnd.agreement(replacementsOf(plan, endToEnd));
-    return onProbes.every(bound => holds(bound, { outputs, scores: [] }));
-  });
+  const tried = clock.start('search', bisections(fronts));
+  let tries = 0;
+  let found: { plan: Plan; front: readonly Plan[] } | undefined;
+  for (const front of fronts) {
+    const plan = await smallestPassing(front, async candidate => {
+      tried(tries++);
+      const outputs = await endToEnd.agreement(replacementsOf(candidate, endToEnd));
+      return onProbes.every(bound => holds(bound, { outputs, scores: [] }));
+    });
+    if (plan && (!found || plan.price < found.plan.price)) found = { plan, front };
+  }
   if (!found) return undefined;
+  const { plan, front } = found;
   const confirmed = clock.start('confirm', 1);
   let confirmations = 0;
-  return nearestPassing(front, front.indexOf(found), plan => {
+  return nearestPassing(front, front.indexOf(plan), candidate => {
     confirmed(confirmations++);
-    return keeps(plan, settings.quality, input);
+    return keeps(candidate, settings.quality, input);
   });
 }
+
+/** A front without plans that hardly differ. */
+function thinned(planner: Planner): Plan[] {
+  const front = planner.front();
+  return thinFront(front, (front.at(-1)!.price - front[0]!.price) / 250);
+}
+
+const bisections = (fronts: readonly (readonly Plan[])[]): number =>
+  fronts.reduce((sum, { length }) => sum + Math.ceil(Math.log2(length + 1)), 0);
 
 /**
  * The first plan that passes from `start` on, where that one mostly does: steps of doubling size find one, bisection
@@ -122,18 +201,27 @@ async function nearestPassing(
   }
 }
 
+/** Room that is left in a file and not worth another try, as a share of the limit. */
+const SLACK = 0.002;
+/** Corrections of what layers take together: they share constants, so that the file is smaller than their sum. */
+const CORRECTIONS = 6;
+
 /** The best plan whose written file fits: what lies around the layers is measured, not assumed. */
 function fitToSize(planner: Planner, { job, studies }: SearchInput, limit: number): Plan | undefined {
   const { model } = job;
   let room =
     limit - (modelByteLength(model) - studies.reduce((sum, { bytesBefore }) => sum + bytesBefore, 0));
-  for (;;) {
+  let best: Plan | undefined;
+  for (let i = 0; i < CORRECTIONS || !best; i++) {
     const plan = planner.within(room);
-    if (!plan) return undefined;
-    const excess = modelByteLength(writeChoices(model, plan.choice)) - limit;
-    if (excess <= 0) return plan;
-    room = plan.layerBytes - excess;
+    if (!plan) return best;
+    const left = limit - modelByteLength(writeChoices(model, plan.choice));
+    if (left >= 0 && (!best || plan.distortion <= best.distortion)) best = plan;
+    if (left >= 0 && left <= SLACK * limit) break;
+    // Beyond the limit the next plan must be smaller than this one, or nothing would change.
+    room = left < 0 ? Math.min(room, plan.price) + left : room + left;
   }
+  return best;
 }
 
 const replacementsOf = ({ choice }: Plan, endToEnd: EndToEnd) =>
@@ -147,7 +235,7 @@ const replacementsOf = ({ choice }: Plan, endToEnd: EndToEnd) =>
 async function keeps(
   plan: Plan,
   bounds: readonly QualityBound[],
-  { job, evaluator }: SearchInput,
+  { job, evaluator }: Pick<SearchInput, 'job' | 'evaluator'>,
 ): Promise<boolean> {
   const model = writeChoices(job.model, plan.choice);
   const onScores = bounds.filter(({ measure }) => measure === 'score');

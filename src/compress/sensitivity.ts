@@ -1,3 +1,4 @@
+import { candidateKey, Figures } from './cache.js';
 import type { EndToEnd } from './end-to-end.js';
 import type { Scored } from './score.js';
 import type { Site } from './sites.js';
@@ -25,16 +26,22 @@ export async function probeSensitivity(
   scored: readonly Scored[],
   endToEnd: EndToEnd,
   levels: number,
+  figures = new Figures(),
 ): Promise<Sensitivity> {
   const points: ProbePoint[] = [];
   if (endToEnd.reaches(site)) {
     for (const { candidate, error } of chooseProbes(scored, levels)) {
-      const distortion = await endToEnd.measure(new Map([[site, candidate.weight()]]));
+      const key = candidateKey(candidate);
+      const distortion =
+        figures.get(key) ??
+        (await figures.keep(key, endToEnd.measure(new Map([[site, candidate.weight()]]))));
       points.push({ label: candidate.label, error, distortion });
     }
   }
+  figures.save();
   points.sort((a, b) => a.error - b.error);
-  return { points, predict: error => predict(points, error) };
+  const anchors = reconcile(points);
+  return { points, predict: error => predict(anchors, error) };
 }
 
 function chooseProbes(scored: readonly Scored[], levels: number): Scored[] {
@@ -51,21 +58,46 @@ function chooseProbes(scored: readonly Scored[], levels: number): Scored[] {
 /** Below this, a distortion is rounding noise of float32 rather than an effect. */
 const NOISE = 1e-9;
 
+/** Exponents between two points beyond which their measurements are chance. */
+const EXPONENTS = { least: 1, most: 3 };
+
+type Anchor = Pick<ProbePoint, 'error' | 'distortion'>;
+
+const exponentOf = (a: Anchor, b: Anchor): number =>
+  Math.log(b.distortion / a.distortion) / Math.log(b.error / a.error);
+
+/** The points, errors rising, with one in the middle for two that contradict each other. */
+function reconcile(points: readonly ProbePoint[]): Anchor[] {
+  const anchors: Anchor[] = [];
+  for (const { error, distortion } of points) {
+    let next: Anchor = { error, distortion: Math.max(distortion, NOISE) };
+    for (let last = anchors.at(-1); last; last = anchors.at(-1)) {
+      const exponent = exponentOf(last, next);
+      if (exponent >= EXPONENTS.least && exponent <= EXPONENTS.most) break;
+      next = {
+        error: Math.sqrt(last.error * next.error),
+        distortion: Math.sqrt(last.distortion * next.distortion),
+      };
+      anchors.pop();
+    }
+    anchors.push(next);
+  }
+  return anchors;
+}
+
 /**
- * Power laws between neighbouring points, the law of small errors (the square) beyond them. Without any point the layer
+ * Power laws between neighbouring anchors, the law of small errors (the square) beyond them. Without any the layer
  * counts as if the outputs followed it one to one.
  */
-function predict(points: readonly ProbePoint[], error: number): number {
+function predict(anchors: readonly Anchor[], error: number): number {
   if (error === 0) return 0;
   if (!Number.isFinite(error)) return Infinity;
-  if (points.length === 0) return error ** 2;
-  const above = points.findIndex(point => point.error >= error);
+  if (anchors.length === 0) return error ** 2;
+  const above = anchors.findIndex(anchor => anchor.error >= error);
   if (above <= 0) {
-    const nearest = above === 0 ? points[0]! : points.at(-1)!;
-    return Math.max(nearest.distortion, NOISE) * (error / nearest.error) ** 2;
+    const nearest = above === 0 ? anchors[0]! : anchors.at(-1)!;
+    return nearest.distortion * (error / nearest.error) ** 2;
   }
-  const [a, b] = [points[above - 1]!, points[above]!];
-  const [low, high] = [Math.max(a.distortion, NOISE), Math.max(b.distortion, NOISE)];
-  const share = Math.log(error / a.error) / Math.log(b.error / a.error);
-  return low * (high / low) ** share;
+  const [a, b] = [anchors[above - 1]!, anchors[above]!];
+  return a.distortion * (error / a.error) ** exponentOf(a, b);
 }

@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { createJiti } from 'jiti';
 import { WhittleError } from '../graph/errors.js';
 import type { EvalFunction } from './evaluation.js';
 import { checkSample } from './fit.js';
 import { type InputSource, indexedSource, type Sample, type Signature } from './sample.js';
+import { importUserModule } from './user-modules.node.js';
 
 export const MODULE_EXTENSIONS: readonly string[] = ['.ts', '.mts', '.js', '.mjs'];
 
@@ -12,9 +11,7 @@ export const MODULE_EXTENSIONS: readonly string[] = ['.ts', '.mts', '.js', '.mjs
 export async function importFrom(file: string, names: readonly string[]): Promise<unknown> {
   let exports: Record<string, unknown>;
   try {
-    exports = await createJiti(import.meta.url, { interopDefault: false }).import(
-      pathToFileURL(resolve(file)).href,
-    );
+    exports = await importUserModule(resolve(file));
   } catch (cause) {
     throw new WhittleError(`the file cannot be run: ${(cause as Error).message}`, { file, cause });
   }

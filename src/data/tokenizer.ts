@@ -4,6 +4,8 @@ import { WhittleError } from '../graph/errors.js';
 export interface Tokenizer {
   /** Token ids with the special tokens that the model expects around them. */
   encode(text: string): number[];
+  /** The text of token ids, special tokens left out; for showing inputs. */
+  decode?(ids: number[]): string;
   /** The id that fills up short texts where a length is fixed; default 0. */
   readonly padId?: number;
 }
@@ -32,7 +34,11 @@ export async function huggingFaceTokenizer(
     const padToken = (config as { pad_token?: unknown }).pad_token;
     const named = [padToken, '[PAD]', '<pad>'].filter(token => typeof token === 'string');
     const padId = named.map(token => tokenizer.token_to_id(token)).find(id => id !== undefined) ?? 0;
-    return { encode: text => tokenizer.encode(text).ids, padId };
+    return {
+      encode: text => tokenizer.encode(text).ids,
+      decode: ids => tokenizer.decode(ids, { skip_special_tokens: true }),
+      padId,
+    };
   } catch (cause) {
     throw new WhittleError(`the tokenizer is not understood: ${(cause as Error).message}`, {
       file,

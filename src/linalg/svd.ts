@@ -56,7 +56,7 @@ export function svd(a: Matrix, options: SvdOptions = {}): Svd {
 }
 
 /**
- * Singular values alone, largest first: min(m, n) of them, or `rank`. About three times as fast as `svd`.
+ * Singular values alone, largest first: min(m, n) of them, or `rank`. About twice as fast as `svd`.
  * @throws WhittleError as `svd`
  */
 export function singularValues(a: Matrix, options: { rank?: number } = {}): Float64Array<ArrayBuffer> {

@@ -14,6 +14,7 @@ export function cloneNetwork(network: Network, training = network.training): Net
   const copy = new Network({ training, seed: network.seed }, cloneGraph(network.graph, values));
   const mapped = (value: Value): Value => values.get(value) ?? value;
   copy.basePrefix = network.basePrefix;
+  copy.opsets = network.opsets;
   copy.reserveNodeNames();
   for (const [name, alias] of network.aliases) copy.aliases.set(name, alias);
   for (const [name, value] of network.constants) copy.constants.set(name, mapped(value));

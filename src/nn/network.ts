@@ -53,6 +53,8 @@ export class Network {
   readonly updates: Map<string, Value> = new Map();
   /** Constants of operators (shapes, axes, numbers), shared by what they hold. */
   readonly constants: Map<string, Value> = new Map();
+  /** Operator sets that the graph's nodes belong to; another than the usual for a network around an imported graph. */
+  opsets: ReadonlyMap<string, number> = new Map([['', OPSET]]);
   /** Prefix of names that checkpoints of the model without its head leave out, e.g. `bert.`. */
   basePrefix = '';
   private readonly nodeNames: Map<string, number> = new Map();
@@ -149,7 +151,7 @@ export class Network {
 
   /** Sets the types of a new node's outputs from those of its inputs. */
   inferTypes(node: Node): void {
-    this.typing ??= new Typing(this.graph, OPS, new Map([['', OPSET]]));
+    this.typing ??= new Typing(this.graph, OPS, this.opsets);
     this.typing.infer(node);
   }
 
@@ -173,7 +175,7 @@ export class Network {
   /** The network as it stands, ready to be written or run. The model shares the graph. */
   toModel(): Model {
     const model = new Model(this.graph);
-    model.opsets.set('', OPSET);
+    model.opsets = new Map(this.opsets);
     return model;
   }
 }

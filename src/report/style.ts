@@ -9,7 +9,7 @@ export const STYLE = `
   --residual-1: #7cc7ae; --residual-2: #1e8c6c; --residual-3: #0d5541;
   --other-1: #c5a6cf; --other-2: #8f5ba1; --other-3: #5a3069;
   --series-1: #17629f; --series-2: #b85c0a; --series-3: #14795c; --series-4: #8a4c9c; --series-5: #5d6770; --series-6: #a3324a;
-  --limit: #a3324a; --good: #14795c; --bad: #a3324a;
+  --limit: #a3324a; --good: #14795c; --bad: #a3324a; --chosen: #b02f6b;
 }
 @media (prefers-color-scheme: dark) {
   :root {
@@ -20,7 +20,7 @@ export const STYLE = `
     --residual-1: #a9e0ce; --residual-2: #45b592; --residual-3: #1f7d62;
     --other-1: #dcc6e4; --other-2: #b48ac4; --other-3: #84579a;
     --series-1: #6fb2e6; --series-2: #eda052; --series-3: #57c3a1; --series-4: #c49bd3; --series-5: #97a1a9; --series-6: #ec8a9c;
-    --limit: #ec8a9c; --good: #57c3a1; --bad: #ec8a9c;
+    --limit: #ec8a9c; --good: #57c3a1; --bad: #ec8a9c; --chosen: #f08ec0;
   }
 }
 * { box-sizing: border-box; }
@@ -99,6 +99,8 @@ td details { min-width: 24ch; max-width: 40ch; }
 td details ul { list-style: none; padding: 4px 0 2px; margin: 0; font-size: 13px; color: var(--quiet); }
 .past { text-decoration: line-through; text-decoration-thickness: 1px; }
 
+.range { display: block; color: var(--quiet); font-size: 13px; line-height: 1.4; }
+.mix { display: inline-block; min-width: 26ch; color: var(--quiet); font-size: 13px; }
 td img { display: block; margin: 2px 0; max-width: 240px; max-height: 96px; background: #fff; }
 .answer { white-space: pre-wrap; overflow-wrap: anywhere; }
 figure { margin: 0 0 24px; }
@@ -110,7 +112,14 @@ figcaption { margin-top: 8px; max-width: 68ch; }
 .plot text.value, .plot text.axis { fill: var(--ink); }
 .plot .grid { stroke: var(--rule); }
 .plot .base { stroke: var(--quiet); }
+.plot .own { stroke: var(--ink); stroke-width: 1.5; }
 .plot .line { fill: none; stroke: var(--ink); stroke-width: 1.75; stroke-linejoin: round; }
+.plot .leading { stroke-width: 2.5; }
+.plot .dot { stroke: var(--paper); stroke-width: 1; }
+.plot .chosen { fill: none; stroke: var(--chosen); stroke-width: 2.25; }
+.plot text.callout { fill: var(--ink); stroke: var(--paper); stroke-width: 4px; paint-order: stroke; font-weight: 600; }
+.plot.sample { display: inline-block; vertical-align: middle; margin-right: 8px; }
+.on-phone { display: none; }
 .plot .kept { fill: var(--lowrank-1); opacity: 0.45; }
 .plot .rank { stroke: var(--lowrank-2); stroke-width: 2; }
 .plot .even { stroke: var(--quiet); stroke-dasharray: 2 3; }
@@ -137,6 +146,7 @@ footer { border-top: 1px solid var(--rule); padding-top: 20px; padding-bottom: 6
   .origin { margin-bottom: 24px; }
   section { display: block; padding: 22px 0 28px; }
   h2 { margin-bottom: 12px; }
+  .on-desk { display: none; } .on-phone { display: block; }
   .sizes { grid-template-columns: minmax(0, 1fr); gap: 4px; }
   .sizes dd { margin-bottom: 8px; flex-wrap: wrap; gap: 2px 12px; }
   .pairs { grid-template-columns: minmax(0, 1fr); gap: 0; } .pairs dd { margin-bottom: 10px; }

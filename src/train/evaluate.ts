@@ -2,6 +2,7 @@ import type { Dataset } from '../datasets/dataset.js';
 import { Order } from '../datasets/order.js';
 import { typedBuilder } from '../graph/autodiff/index.js';
 import { WhittleError } from '../graph/errors.js';
+import type { Model } from '../graph/model.js';
 import { removeDead } from '../graph/rewrite/dead.js';
 import { sizeOf, Tensor } from '../graph/tensor.js';
 import { toInference } from '../nn/inference.js';
@@ -38,8 +39,14 @@ export class Evaluator {
     this.outputs = plan.outputs;
   }
 
-  static async create(step: TrainingStep, options: SessionOptions = {}): Promise<Evaluator> {
+  /** @param rewrite changes the model before it is loaded, e.g. its layout */
+  static async create(
+    step: TrainingStep,
+    options: SessionOptions = {},
+    rewrite: (model: Model) => void = () => {},
+  ): Promise<Evaluator> {
     const { model, ...plan } = buildEvaluation(step);
+    rewrite(model);
     return new Evaluator(await createSession(model, options), plan);
   }
 
@@ -112,9 +119,7 @@ interface Plan {
   readonly outputs: readonly string[];
 }
 
-function buildEvaluation(
-  step: TrainingStep,
-): Plan & { model: ReturnType<TrainingStep['network']['toModel']> } {
+function buildEvaluation(step: TrainingStep): Plan & { readonly model: Model } {
   const { objective } = step.options;
   const network = toInference(step.network);
   const { graph } = network;

@@ -1,5 +1,7 @@
 import { WhittleError } from '../graph/errors.js';
+import type { Model } from '../graph/model.js';
 import type { Tensor } from '../graph/tensor.js';
+import { blockedLayout, probeBlockedLayout } from '../runtime/layout/index.js';
 import { Loader } from './data/loader.js';
 import { BestSoFar, type Goal } from './early-stopping.js';
 import { type Evaluated, Evaluator } from './evaluate.js';
@@ -65,13 +67,21 @@ export class Loop {
   static async open(options: TrainOptions): Promise<Loop> {
     const { data, batchSize, session = {}, seed = 0, sizes = {}, checkpoints } = options;
     const loader = new Loader(data.train, { batchSize, seed, ...pick(options) });
+    const block =
+      options.blockedLayout === false || (session.provider ?? 'cpu') !== 'cpu'
+        ? undefined
+        : await probeBlockedLayout();
+    const arrange = (model: Model): void => {
+      if (block !== undefined) blockedLayout(model, { block });
+    };
     const step = trainingStep(options.network, {
       ...options,
+      passes: [...(options.passes ?? []), ({ model }) => void arrange(model)],
       weightDecay: options.weightDecay !== undefined && options.weightDecay !== 0,
       sizes: { ...sizesOf(options), ...sizes },
     });
     const runner = await StepRunner.create(step, { ...session, seed });
-    const evaluator = data.test && (await Evaluator.create(step, session));
+    const evaluator = data.test && (await Evaluator.create(step, session, arrange));
     const loop = new Loop(options, loader, runner, evaluator);
     try {
       if (checkpoints?.resume) await loop.restore();

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/onnx/load.node.js';
 import { inFolder, whittle } from './capture.js';
 
-const FAST = ['--samples', '3', '--threads', '1'];
+const FAST = ['--samples', '3', '--threads', '1', '--no-cache'];
 
 describe('whittle compress', () => {
   it('writes a smaller model and a report, and says what it did', () =>

@@ -194,3 +194,35 @@ function smallVectors(width: number) {
     length: 12,
   };
 }
+
+describe('compress for speed and memory', () => {
+  it('writes integer products where speed is the goal, within the quality', async () => {
+    const { report, bytes } = await compress(smallModel(), {
+      ...settings,
+      goal: 'speed',
+      minQuality: 'cosine=0.99',
+    });
+    expect(distance(await scoresOf(smallModel()), await scoresOf(bytes()))).toBeLessThan(0.2);
+    expect(report.budget?.every(({ held }) => held)).toBe(true);
+  });
+
+  it('keeps weights as integers where memory is the goal', async () => {
+    const { report, bytes } = await compress(smallModel(), {
+      ...settings,
+      goal: 'memory',
+      minQuality: 'cosine=0.99',
+    });
+    expect(report.bytes.after).toBeLessThan(report.bytes.before / 2);
+    expect(distance(await scoresOf(smallModel()), await scoresOf(bytes()))).toBeLessThan(0.2);
+  });
+
+  it('says which part of a contradictory budget does not hold', async () => {
+    const { report } = await compress(smallModel(), {
+      ...settings,
+      maxSize: '8%',
+      minQuality: 'cosine=0.99999',
+    });
+    expect(report.budget?.map(({ held }) => held)).toEqual([true, false]);
+    expect(report.warnings.join()).toMatch(/does not hold cosine=0.99999/);
+  });
+});

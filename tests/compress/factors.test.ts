@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { observe } from '../../src/calibrate/observe.js';
 import { captureInputs } from '../../src/compress/capture.js';
 import { Layer } from '../../src/compress/layer.js';
-import { type Factors, maxRank, plainFactors, whitenedFactors } from '../../src/compress/methods/factors.js';
+import {
+  type Factors,
+  maxRank,
+  plainFactors,
+  rankErrors,
+  whitenedFactors,
+} from '../../src/compress/methods/factors.js';
 import { lowrank, svd } from '../../src/compress/methods/lowrank.js';
 import { LayerProbe } from '../../src/compress/probe.js';
 import { findSites, type Site } from '../../src/compress/sites.js';
@@ -73,6 +79,17 @@ describe('factors', () => {
     }
   });
 
+  it.each(NAMES)('the errors of all ranks in closed form: %s', async name => {
+    const { layer } = await layerOf(name);
+    for (const factors of [plainFactors(layer), whitenedFactors(layer)]) {
+      const errors = rankErrors(layer, factors);
+      expect(errors).toHaveLength(maxRank(factors) + 1);
+      for (let rank = 1; rank <= maxRank(factors); rank++) {
+        expect(errors[rank]).toBeCloseTo(layer.error(restore(factors, rank)), 4);
+      }
+    }
+  });
+
   it.each([svd, lowrank])(
     '$name: a search by forward passes finds the rank of the closed form',
     async method => {
@@ -81,13 +98,14 @@ describe('factors', () => {
         const runs = await captureInputs(model, [site], samples, { threads: 1 });
         const probe = new LayerProbe(site as Site, model, runs.get(site)!, 1);
         for (const error of [0.1, 0.3, 0.6]) {
-          const bound = { error, bytes: 1e9 };
+          const bound = { error, bytes: 1e9, forward: false };
           const closed = await method.search!(layer, {
             ...bound,
             measure: async candidate => layer.error(candidate.weight()),
           });
           const forward = await method.search!(layer, {
             ...bound,
+            forward: true,
             measure: candidate => probe.error(candidate),
           });
           expect(forward?.rank).toBe(closed?.rank);

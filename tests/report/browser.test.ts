@@ -2,9 +2,12 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compressPage } from '../../src/report/pages/compress.js';
 import { inspectPage } from '../../src/report/pages/inspect.js';
+import { scanPage } from '../../src/report/pages/scan.js';
+import { sensitivityPage } from '../../src/report/pages/sensitivity.js';
 import { chromiumPath } from '../browser/chromium.js';
-import { exampleReport } from './example.js';
+import { examplePareto, exampleReport } from './example.js';
 import { exampleInspection } from './inspection.js';
+import { exampleScan, exampleSensitivity } from './studies.js';
 
 describe.skipIf(!chromiumPath)('pages in Chromium', () => {
   let browser: Browser;
@@ -23,7 +26,9 @@ describe.skipIf(!chromiumPath)('pages in Chromium', () => {
   afterAll(() => browser?.close());
 
   it.each([
-    ['compress', () => compressPage(exampleReport())],
+    ['compress', () => compressPage({ ...exampleReport(), pareto: examplePareto(1e7) })],
+    ['scan', () => scanPage(exampleScan())],
+    ['sensitivity', () => sensitivityPage(exampleSensitivity())],
     ['inspect', () => inspectPage(exampleInspection())],
   ])('%s: fits a phone and a desk, light and dark, without a complaint', async (_name, make) => {
     for (const width of [390, 1280]) {
@@ -42,10 +47,35 @@ describe.skipIf(!chromiumPath)('pages in Chromium', () => {
     expect(messages).toEqual([]);
   });
 
+  it('shows one of two drawings, as the screen has room', async () => {
+    await page.setContent(scanPage(exampleScan()));
+    for (const [width, shown] of [
+      [390, '.on-phone'],
+      [1280, '.on-desk'],
+    ] as const) {
+      await page.setViewportSize({ width, height: 800 });
+      expect(await page.locator('.on-desk, .on-phone').locator('visible=true').count()).toBe(
+        await page.locator(shown).count(),
+      );
+      expect(await page.locator(shown).first().isVisible()).toBe(true);
+    }
+    // Labels of an axis do not lie on each other.
+    const overlaps = await page
+      .locator('.on-desk svg')
+      .first()
+      .evaluate(svg => {
+        const boxes = [...svg.querySelectorAll('text[text-anchor="middle"]')].map(t =>
+          t.getBoundingClientRect(),
+        );
+        return boxes.filter((box, i) => i > 0 && box.left < boxes[i - 1]!.right).length;
+      });
+    expect(overlaps).toBe(0);
+  });
+
   it('tables sort by numbers downwards first, then upwards, and by names', async () => {
     const report = exampleReport();
     await page.setContent(compressPage(report));
-    const table = page.locator('table.wide');
+    const table = page.locator('table.wide', { has: page.getByRole('button', { name: 'Weight' }) });
     const order = () =>
       table
         .locator('tbody tr')

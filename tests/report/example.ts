@@ -1,4 +1,4 @@
-import type { CompressReport, LayerReport } from '../../src/compress/report.js';
+import type { CompressReport, LayerReport, ParetoPoint } from '../../src/compress/report.js';
 
 /** A small recipe for numbers that look measured and are the same at every run. */
 function sequence(seed: number): () => number {
@@ -35,6 +35,45 @@ const SHAPES: [op: string, shape: number[]][] = [
   ['Conv', [120, 60, 1, 1]],
   ['MatMul', [120, 6625]],
 ];
+
+/** A made-up front to go with it. */
+export function examplePareto(before: number): NonNullable<CompressReport['pareto']> {
+  const point = (share: number, cosine: number, exact: number): ParetoPoint => ({
+    bytes: Math.round(share * before),
+    cosine,
+    outputs: [
+      {
+        name: 'softmax_11.tmp_0',
+        relativeError: Math.sqrt(2 * (1 - cosine)),
+        cosine,
+        cosine5: cosine,
+        worst: [],
+      },
+    ],
+    scores: [
+      { name: 'exact match', before: 71.5, after: exact, betterIs: 'higher', unit: '%' },
+      { name: 'character error rate', before: 2.49, after: 8 - exact / 13, betterIs: 'lower', unit: '%' },
+    ],
+    choices: [
+      { label: 'int4 b32', layers: 21 },
+      { label: 'int5 b64', layers: 12 },
+    ],
+  });
+  return {
+    points: [
+      point(0.12, 0.91, 52),
+      point(0.14, 0.973, 64),
+      point(0.168, 0.991, 69.5),
+      point(0.19, 0.9967, 71),
+      point(0.23, 0.9989, 71.5),
+      point(0.27, 0.9996, 71.5),
+    ],
+    methods: [
+      { method: 'quantize', points: [point(0.14, 0.95, 0), point(0.19, 0.995, 0), point(0.27, 0.9996, 0)] },
+      { method: 'lowrank', points: [point(0.25, 0.8, 0), point(0.5, 0.97, 0), point(0.74, 0.99, 0)] },
+    ],
+  };
+}
 
 /** A made-up report in the likeness of the text recognition model's: not a measurement of anything. */
 export function exampleReport(changes: Partial<CompressReport> = {}): CompressReport {

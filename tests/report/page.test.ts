@@ -4,10 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { html } from '../../src/report/markup.js';
 import { compressPage } from '../../src/report/pages/compress.js';
 import { inspectPage } from '../../src/report/pages/inspect.js';
+import { scanPage } from '../../src/report/pages/scan.js';
+import { sensitivityPage } from '../../src/report/pages/sensitivity.js';
 import { SCRIPT, SCRIPT_HASH } from '../../src/report/script.js';
 import { methodOf, toneOf } from '../../src/report/tone.js';
-import { exampleReport } from './example.js';
+import { examplePareto, exampleReport } from './example.js';
 import { exampleInspection } from './inspection.js';
+import { exampleScan, exampleSensitivity } from './studies.js';
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror='alert(2)'>\u202e\u0000`;
 
@@ -43,7 +46,9 @@ describe('markup', () => {
 
 describe('pages', () => {
   it.each([
-    ['compress', () => compressPage(infect(exampleReport()))],
+    ['compress', () => compressPage(infect({ ...exampleReport(), pareto: examplePareto(1e7) }))],
+    ['scan', () => scanPage(infect(exampleScan()))],
+    ['sensitivity', () => sensitivityPage(infect(exampleSensitivity()))],
     ['inspect', () => inspectPage(infect(exampleInspection()))],
   ])('%s: hostile names stay text', (_name, make) => {
     const body = bodyOf(make());
@@ -98,6 +103,45 @@ describe('pages', () => {
     const drawn = bodyOf(compressPage(exampleReport({ layers }))).replace(/data-key="NaN"/g, '');
     expect(drawn).not.toMatch(/="[^"]*NaN/);
     expect(drawn).toContain('not a number');
+  });
+
+  it('compress: shows the front with every method behind it, and where the budget lies', () => {
+    const report = exampleReport();
+    const withFront = {
+      ...report,
+      pareto: examplePareto(report.bytes.before),
+      budget: [
+        { bound: 'size ≤ 90%', limit: 9e6, measured: 8.6e6, held: true },
+        { bound: 'cosine=0.999', limit: 0.999, measured: 0.99871, held: false },
+      ],
+      load: { beforeMs: 40, afterMs: 60, beforeBytes: 3e7, afterBytes: 3.1e7, runs: 3 },
+      flops: { before: 2e9, after: 1.9e9 },
+    };
+    const body = bodyOf(compressPage(withFront));
+    expect(body).toContain('quantize alone');
+    expect(body).toContain('lowrank alone');
+    expect(body).toContain('Size against exact match');
+    expect(body).toContain('does not hold');
+    expect(body).toContain('Time to load');
+    expect(body).toContain('Operations of one run');
+    // One dot a file, on the large and on the small drawing; once more for the score.
+    expect(body.match(/class="dot"/g)).toHaveLength(2 * (6 + 3 + 3) + 2 * 6);
+    expect(body).not.toMatch(/="[^"]*NaN/);
+    expect(bodyOf(compressPage(report))).not.toContain('All sizes');
+  });
+
+  it('compress: gives intervals where there are any, and input views by index', () => {
+    const report = exampleReport();
+    report.verification.outputs[0]!.intervals = { cosine: [0.9981, 0.9991], top1: [0.99, 1] };
+    const page = compressPage(report, {
+      samples: new Map([
+        [87, { image: 'data:image/png;base64,BBBB' }],
+        [12, { text: 'a text' }],
+      ]),
+    });
+    expect(page).toContain('0.9981 to 0.9991');
+    expect(page).toContain('<img src="data:image/png;base64,BBBB" alt="input 87">');
+    expect(page).toContain('a text');
   });
 
   it('compress: shows images only as data', () => {

@@ -59,6 +59,24 @@ export function whitenedFactors(layer: Layer, data: Float32Array = layer.matrix.
   return assemble(layer, parts);
 }
 
+/**
+ * The layer's error for every rank, from 0 to the largest, in closed form: the outer factor's columns are orthonormal,
+ * so that what each component adds to the error of leaving it out is inner S innerᵀ of its own row.
+ */
+export function rankErrors(layer: Layer, factors: Factors): Float64Array {
+  const { groups, cols } = factors;
+  const ranks = maxRank(factors);
+  const inner = factors.inner(ranks);
+  const left = new Float64Array(ranks + 1);
+  for (let g = 0; g < groups; g++) {
+    const rows = inner.subarray(g * ranks * cols, (g + 1) * ranks * cols);
+    const energies = layer.energies(rows, g);
+    for (let k = 0; k < ranks; k++) left[k]! += energies[k]!;
+  }
+  for (let k = ranks - 1; k >= 0; k--) left[k]! += left[k + 1]!;
+  return left.map(energy => layer.relativeError(energy));
+}
+
 interface Part {
   readonly u: DenseMatrix;
   readonly s: Float64Array;

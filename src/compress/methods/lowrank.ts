@@ -4,7 +4,14 @@ import { applyFactors, isFactorizable } from '../forms/factored.js';
 import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
 import { smallestRank } from '../rank-search.js';
-import { type Factors, factorElements, maxRank, plainFactors, whitenedFactors } from './factors.js';
+import {
+  type Factors,
+  factorElements,
+  maxRank,
+  plainFactors,
+  rankErrors,
+  whitenedFactors,
+} from './factors.js';
 import { INT4, INT8 } from './quantize.js';
 
 /** Ranks to propose, as shares of the break-even rank. */
@@ -20,11 +27,11 @@ function lowrankMethod(
   factorsOf: (layer: Layer) => Factors,
   formats: readonly StorageFormat[],
 ): Method {
-  const cache = new WeakMap<Layer, Factors>();
+  // Of the layer in work alone: factors are several times the weight's size.
+  let latest: { layer: Layer; factors: Factors } | undefined;
   const factorize = (layer: Layer): Factors => {
-    const factors = cache.get(layer) ?? factorsOf(layer);
-    cache.set(layer, factors);
-    return factors;
+    if (latest?.layer !== layer) latest = { layer, factors: factorsOf(layer) };
+    return latest.factors;
   };
   return {
     name,
@@ -32,21 +39,24 @@ function lowrankMethod(
       if (!isFactorizable(layer.site)) return;
       const { rows, cols } = layer.matrix;
       const breakEven = (rows * cols) / (rows + layer.groups * cols);
-      const ranks = SHARES.map(share => niceRank(share * breakEven));
-      for (const rank of new Set(ranks)) {
-        if (rank < 1 || rank >= breakEven) continue;
-        for (const format of formats) yield lowrankCandidate(layer, factorize(layer), rank, format, name);
+      const ranks = new Set(SHARES.map(share => niceRank(share * breakEven)));
+      const possible = [...ranks].filter(rank => rank >= 1 && rank < breakEven);
+      for (const rank of possible) {
+        for (const format of formats)
+          yield lowrankCandidate(layer, () => factorize(layer), rank, format, name);
       }
     },
-    async search(layer, { error, bytes, measure }) {
+    async search(layer, { error, bytes, forward, measure }) {
       if (!isFactorizable(layer.site)) return undefined;
       const factors = factorize(layer);
+      // Rounding of the factors only adds to the error: no smaller rank needs to be looked at.
+      const least = forward || layer.weighsRows ? 1 : leastRank(layer, factors, error);
       let best: { candidate: Candidate; bytes: number } | undefined;
       for (const format of formats) {
         const perRank = (factorElements(factors, 1) * bitsOfFormat(format)) / 8;
         const limit = Math.min(maxRank(factors), Math.ceil((best?.bytes ?? bytes) / perRank) - 1);
-        const found = await smallestRank(limit, error, async rank => {
-          const candidate = lowrankCandidate(layer, factors, rank, format, name);
+        const found = await smallestRank(limit, error, least, async rank => {
+          const candidate = lowrankCandidate(layer, () => factorize(layer), rank, format, name);
           return { candidate, rank, error: await measure(candidate) };
         });
         if (found) best = { candidate: found.candidate, bytes: found.rank * perRank };
@@ -54,6 +64,12 @@ function lowrankMethod(
       return best?.candidate;
     },
   };
+}
+
+/** The smallest rank whose error is within the bound before its factors are rounded. */
+function leastRank(layer: Layer, factors: Factors, bound: number): number {
+  const rank = rankErrors(layer, factors).findIndex(error => error <= bound);
+  return rank < 0 ? Infinity : Math.max(1, rank);
 }
 
 /** Hardware works on vectors of 8 or 16 numbers: a rank in between costs as much as the next one. */
@@ -64,21 +80,26 @@ function niceRank(rank: number): number {
 
 function lowrankCandidate(
   layer: Layer,
-  factors: Factors,
+  factorsOf: () => Factors,
   rank: number,
   format: StorageFormat,
   method: string,
 ): Candidate {
-  const { rows, cols, groups } = factors;
-  const pair = () => ({
-    rank,
-    inner: new StoredFactor({ data: factors.inner(rank), rows: groups * rank, cols }, format),
-    outer: new StoredFactor({ data: transpose(factors.outer(rank), rows), rows: rank, cols: rows }, format),
-  });
+  const { groups } = layer;
+  const { rows, cols } = layer.matrix;
+  const pair = () => {
+    const factors = factorsOf();
+    return {
+      rank,
+      inner: new StoredFactor({ data: factors.inner(rank), rows: groups * rank, cols }, format),
+      outer: new StoredFactor({ data: transpose(factors.outer(rank), rows), rows: rank, cols: rows }, format),
+    };
+  };
   return {
     method,
     label: format === 'float32' ? method : `${method} ${formatLabel(format)}`,
     rank,
+    bits: bitsOfFormat(format),
     weight() {
       const { inner, outer } = pair();
       return product(outer.restored(), inner.restored(), rank, rows, cols, groups);

@@ -51,6 +51,7 @@ export function float16Candidate({ site, matrix }: Layer): Candidate | undefined
   return {
     method: 'quantize',
     label: 'float16',
+    bits: 16,
     weight: () => matrix.data.map(toFloat16),
     apply({ graph, value, opset }) {
       const data = fromMatrix(matrix.data, tensor.dims, layout);
@@ -69,6 +70,7 @@ export function quantizeCandidate(layer: Layer, format: IntegerFormat, given?: Q
   return {
     method: 'quantize',
     label: formatLabel(format),
+    bits: format.bits,
     weight: () => dequantizeRows(quantized()),
     refit: observed => quantizeCandidate(observed, format, refitScales(observed, quantized())),
     apply({ graph, value, opset }) {
@@ -78,12 +80,9 @@ export function quantizeCandidate(layer: Layer, format: IntegerFormat, given?: Q
   };
 }
 
-/** Bits from which rounding to nearest is as good as error feedback. */
-const FINE = 8;
-
 /** Rounds a layer's weight, with error feedback where calibration allows, group by group. */
 export function quantizeLayer(layer: Layer, format: IntegerFormat): QuantizedMatrix {
-  const factors = format.bits < FINE ? layer.feedback() : undefined;
+  const factors = layer.feedback();
   return factors
     ? quantizeWithFeedback(layer.matrix, format, factors)
     : quantizeForStorage(layer.matrix, format);

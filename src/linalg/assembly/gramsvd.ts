@@ -22,7 +22,7 @@ import { mark, release, take } from './workspace';
 /** Share of the largest singular value down to which one Gram matrix is trusted. */
 const TRUSTED: f64 = 0.03125;
 /** Above this share vectors are orthogonal to a few ε without repair. */
-const ORTHOGONAL: f64 = 0.125;
+const ORTHOGONAL: f64 = 0.25;
 /** Share of the largest singular value below which columns of A V consist of rounding errors. */
 const NEGLIGIBLE: f64 = 10 * EPSILON;
 
@@ -111,8 +111,6 @@ function orthogonalize(from: i32, to: i32, m: i32, UT: usize, sigma: usize, top:
   while (first < to && get(sigma, first) >= ORTHOGONAL * top) first++;
   const count = to - first;
   if (count == 0) return;
-  // Long and short vectors are orthogonal enough to each other: what matters is the product of their lengths.
-  while (from < first && get(sigma, from) >= 0.5 * top) from++;
   const start = mark();
   const width = to - from;
   const L = take(count * width);

@@ -1,26 +1,23 @@
 import type { CompressReport, LayerReport } from '../../compress/report.js';
-import { formatDuration, formatNumber, shorten } from '../format.js';
+import { formatDuration, shorten } from '../format.js';
 import { html, type Piece } from '../markup.js';
 import { page, section } from '../page.js';
 import { barChart } from '../plot/bars.js';
 import { pairs } from '../table.js';
+import { budget } from './budget.js';
+import { changes } from './changes.js';
 import { layerMap } from './layer-map.js';
 import { layerTable } from './layers.js';
-import { inputsUsed, quality, worstInputs } from './quality.js';
+import { pareto } from './pareto.js';
+import { type InputViews, inputsUsed, quality, worstInputs } from './quality.js';
 import { signature } from './signature.js';
 import { sizeBars } from './size.js';
 import { spectra } from './spectra.js';
 
-export interface CompressPageOptions {
-  /** `data:` URLs of the images that `report.worst` names by their paths. */
-  images?: ReadonlyMap<string, string>;
-}
+export interface CompressPageOptions extends InputViews {}
 
 /** The HTML report of one compression, complete in one file. */
-export function compressPage(
-  report: CompressReport,
-  { images = new Map() }: CompressPageOptions = {},
-): string {
+export function compressPage(report: CompressReport, views: CompressPageOptions = {}): string {
   const { model, layers } = report;
   const optional = (heading: string, ...body: Piece[]) =>
     body.some(piece => piece !== null && piece !== false) && section(heading, ...body);
@@ -35,17 +32,19 @@ export function compressPage(
           html`<ul>${report.warnings.map(warning => html`<li>${warning}</li>`)}</ul>`,
         ),
       section('Size', sizeBars(report)),
-      section('Quality', quality(report)),
-      report.time !== undefined && section('Speed', speed(report.time)),
-      section('Inputs', inputsUsed(report)),
+      report.budget.length > 0 && section('Budget', budget(report)),
+      section('Before and after', changes(report)),
+      section('Likeness', quality(report)),
+      optional('All sizes', pareto(report)),
       layers.length > 0 &&
         section(
           'Layers',
           html`<figure><div class="scroll" tabindex="0" role="group" aria-label="Layer map">${layerMap(layers, report.settings.error ?? 0)}</div><figcaption>One column a layer. Pale: bytes before; coloured: after.</figcaption></figure>`,
           layerTable(layers),
         ),
-      optional('Spectra', curves(layers)),
-      optional('Worst inputs', worstInputs(report, images)),
+      optional('Spectra', spectraOf(layers)),
+      optional('Worst inputs', worstInputs(report, views)),
+      section('Inputs', inputsUsed(report)),
       section('The model', modelFacts(report)),
       section('How to repeat it', repeat(report)),
       report.phases.length > 0 && section('Time taken', phases(report)),
@@ -54,14 +53,7 @@ export function compressPage(
   });
 }
 
-function speed(time: NonNullable<CompressReport['time']>): Piece {
-  const ratio = time.afterMs / time.beforeMs;
-  // Within a few percent two medians of the same machine cannot be told apart.
-  const word = Math.abs(ratio - 1) < 0.03 ? 'as fast as before' : ratio < 1 ? 'faster' : 'slower';
-  return html`<p><span class="figure">${formatDuration(time.beforeMs)} → ${formatDuration(time.afterMs)}<small>×${formatNumber(Number(ratio.toPrecision(3)))} time, ${word}</small></span></p><p class="quiet">Median of ${time.runs} runs of each model, in turns, on the same inputs and the ${time.provider} provider of this machine.</p>`;
-}
-
-const curves = (layers: readonly LayerReport[]): Piece =>
+const spectraOf = (layers: readonly LayerReport[]): Piece =>
   spectra(
     layers.map(({ weight, shape, bytesBefore, rank, spectrum = [] }) => ({
       weight,

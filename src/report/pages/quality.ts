@@ -1,55 +1,51 @@
-import type { CompressReport, InputsUsed, SampleChange, ScoreRow } from '../../compress/report.js';
+import type { Interval } from '../../compress/bootstrap.js';
+import type { CompressReport, InputsUsed, SampleChange } from '../../compress/report.js';
 import { formatCosine, formatDifference, formatPercent, plural, shorten } from '../format.js';
-import { html, type Markup, type Piece } from '../markup.js';
-import { scoreText } from '../scores.js';
+import { html, type Piece } from '../markup.js';
 import { type Column, nameOf, table } from '../table.js';
 
-/** The user's own scores, then the agreement of each output. */
+/** How much each output is like the original's, with confidence intervals. */
 export function quality(report: CompressReport): Piece {
-  const { outputs } = report.verification;
+  const { outputs, samples } = report.verification;
+  const hasIntervals = outputs.some(({ intervals }) => intervals && Object.keys(intervals).length > 0);
   return [
-    report.scores.length > 0 &&
-      table(
-        report.scores,
-        [
-          {
-            heading: 'Score',
-            head: true,
-            cell: row => [row.name, row.description && html`<span class="quiet">${row.description}</span>`],
-          },
-          { heading: 'Before', number: true, cell: row => scoreText(row).before },
-          { heading: 'After', number: true, cell: row => scoreText(row).after },
-          { heading: 'Difference', number: true, cell: scoreDifference },
-          { heading: 'Better is', cell: row => row.betterIs },
-        ],
-        'Your evaluation, on the original and on the compressed model',
-      ),
     outputs.length > 0 &&
       table(
         outputs,
         [
-          { heading: 'Output', head: true, cell: output => nameOf(output.name) },
-          { heading: 'Relative error', number: true, cell: output => formatPercent(output.relativeError) },
-          { heading: 'Cosine', number: true, cell: output => formatCosine(output.cosine) },
+          { heading: 'Output', head: true, cell: output => nameOf(shorten(output.name, 80)) },
+          {
+            heading: 'Cosine',
+            number: true,
+            cell: ({ cosine, intervals }) => [formatCosine(cosine), range(intervals?.cosine, formatCosine)],
+          },
           { heading: '5th percentile', number: true, cell: output => formatCosine(output.cosine5) },
           {
             heading: 'Same top-1',
             number: true,
-            cell: output => (output.top1 === undefined ? '–' : formatPercent(output.top1)),
+            cell: ({ top1, intervals }) =>
+              top1 === undefined ? '–' : [formatPercent(top1), range(intervals?.top1, formatPercent)],
+          },
+          {
+            heading: 'Relative error',
+            number: true,
+            cell: ({ relativeError, intervals }) => [
+              formatPercent(relativeError),
+              range(intervals?.relativeError, formatPercent),
+            ],
           },
         ],
         'Agreement with the original’s outputs',
+        true,
       ),
-    html`<p class="quiet">Measured on ${plural(report.verification.samples, 'input')} that took no part in the compression.</p>`,
+    report.perSample &&
+      html`<p>A sample’s own score changed by ${formatDifference(report.perSample.mean)} on average (${formatDifference(report.perSample.interval[0])} to ${formatDifference(report.perSample.interval[1])}, ${plural(report.perSample.samples, 'sample')}).</p>`,
+    html`<p class="quiet">Measured on ${plural(samples, 'input')} that calibration did not see.${hasIntervals && ' In small print: 95% confidence intervals, by bootstrap over these inputs.'}</p>`,
   ];
 }
 
-const TONES = { better: 'good', worse: 'bad', same: 'quiet' } as const;
-
-function scoreDifference(row: ScoreRow): Markup {
-  const { difference, change } = scoreText(row);
-  return html`<span class="${TONES[change]}">${difference}</span>`;
-}
+const range = (interval: Interval | undefined, format: (value: number) => string): Piece =>
+  interval && html`<span class="range">${format(interval[0])} to ${format(interval[1])}</span>`;
 
 /** What made-up inputs mean for the numbers. */
 const GENERATED_NOTE = html`The inputs were made up from the model’s signature, because none were given. They show that the file runs and how far it departs from the original on noise; they do not show how it does on your data. Give real inputs with <code>--calibration</code>.`;
@@ -65,13 +61,23 @@ export function inputsUsed(report: CompressReport): Piece {
   ];
 }
 
+/** How inputs look. */
+export interface InputViews {
+  /** `data:` URLs of the images that `report.worst` names by their paths. */
+  images?: ReadonlyMap<string, string>;
+  /** Verification inputs by index, as images (`data:` URLs) or as text. */
+  samples?: ReadonlyMap<number, { image?: string; text?: string }>;
+}
+
 /** The inputs that got worse by the user's evaluation, and those on which the outputs agree least. */
-export function worstInputs(report: CompressReport, images: ReadonlyMap<string, string>): Piece {
-  const pieces = [worstByScore(report.worst, images), leastAlike(report)].filter(Boolean);
+export function worstInputs(report: CompressReport, views: InputViews): Piece {
+  const pieces = [worstByScore(report.worst, views.images), leastAlike(report, views.samples)].filter(
+    Boolean,
+  );
   return pieces.length > 0 && pieces;
 }
 
-function worstByScore(rows: readonly SampleChange[], images: ReadonlyMap<string, string>): Piece {
+function worstByScore(rows: readonly SampleChange[], images: ReadonlyMap<string, string> = new Map()): Piece {
   if (rows.length === 0) return null;
   const given = (column: Column<SampleChange>, present: (row: SampleChange) => unknown) =>
     rows.some(row => present(row) !== undefined) ? [column] : [];
@@ -99,17 +105,32 @@ function worstByScore(rows: readonly SampleChange[], images: ReadonlyMap<string,
 const textOf = (text: string | undefined): Piece =>
   text === undefined ? '–' : html`<span class="answer">${shorten(text, 200)}</span>`;
 
-function leastAlike(report: CompressReport): Piece {
+function leastAlike(report: CompressReport, views: InputViews['samples'] = new Map()): Piece {
   const rows = report.verification.outputs.flatMap(output =>
     output.worst.map(({ sample, cosine }) => ({ output: output.name, sample, cosine })),
   );
   if (rows.length === 0) return null;
+  const several = report.verification.outputs.length > 1;
+  const shown = ({ sample }: (typeof rows)[number]): Piece => {
+    const { image, text } = views.get(sample) ?? {};
+    if (image !== undefined) return html`<img src="${image}" alt="input ${sample}">`;
+    return text !== undefined && textOf(text);
+  };
   return table(
     rows,
     [
       { heading: 'Input', head: true, key: row => row.sample, cell: row => `#${row.sample}` },
+      ...(rows.some(row => views.has(row.sample)) ? [{ heading: '', cell: shown }] : []),
       { heading: 'Cosine', key: row => row.cosine, cell: row => formatCosine(row.cosine) },
-      { heading: 'Output', key: row => row.output, cell: row => nameOf(row.output) },
+      ...(several
+        ? [
+            {
+              heading: 'Output',
+              key: (row: (typeof rows)[number]) => row.output,
+              cell: (row: (typeof rows)[number]) => nameOf(shorten(row.output, 80)),
+            },
+          ]
+        : []),
     ],
     'Outputs least like the original’s',
   );

@@ -78,24 +78,46 @@ export function yAxis(scale: Scale, axis: Axis, area: Area): Markup {
 }
 
 export function xAxis(scale: Scale, axis: Axis, area: Area): Markup {
-  return html`<line class="base" x1="${area.left}" x2="${area.right}" y1="${area.bottom}" y2="${area.bottom}"/>${ticksOf(
-    scale,
-    axis,
+  return html`<line class="base" x1="${area.left}" x2="${area.right}" y1="${area.bottom}" y2="${area.bottom}"/>${apart(
+    ticksOf(scale, axis),
+    tick => scale(tick),
+    tick => label(tick, axis),
   ).map(
     tick =>
       html`<text x="${px(scale(tick))}" y="${area.bottom + 16}" text-anchor="middle">${label(tick, axis)}</text>`,
   )}<text class="axis" x="${area.right}" y="${area.bottom + 34}" text-anchor="end">${axis.label}</text>`;
 }
 
+/** The ticks whose labels, beside each other, do not touch. */
+function apart(
+  ticks: readonly number[],
+  at: (tick: number) => number,
+  text: (tick: number) => string,
+): number[] {
+  const kept: number[] = [];
+  const room = (tick: number) => 3.4 * text(tick).length + 5;
+  for (const tick of ticks) {
+    const last = kept.at(-1);
+    if (last === undefined || Math.abs(at(tick) - at(last)) >= room(tick) + room(last)) kept.push(tick);
+  }
+  return kept;
+}
+
 /** A coordinate with a tenth of a pixel, which is as fine as anybody sees. */
 export const px = (value: number): number => Math.round(value * 10) / 10;
+
+/** Leading digits that lie about evenly within a decade. */
+const ROUND = new Set([1, 2, 3, 4, 6, 8]);
 
 function ticksOf(scale: Scale, axis: Axis): number[] {
   const ticks = scale.ticks(axis.ticks ?? 5);
   if (!axis.log) return ticks;
   // d3 gives every 1–9 of each decade: keep the powers of ten where there are at least two.
   const powers = ticks.filter(tick => Math.abs(Math.log10(tick) - Math.round(Math.log10(tick))) < 1e-9);
-  if (powers.length < 2) return ticks.filter((_, i) => i % Math.ceil(ticks.length / 5) === 0);
+  if (powers.length < 2) {
+    const round = ticks.filter(tick => ROUND.has(Number(tick.toExponential(0)[0])));
+    return round.length > 1 ? round : ticks;
+  }
   return powers.filter(
     (_, i) => (powers.length - 1 - i) % Math.ceil(powers.length / (axis.ticks ?? 5)) === 0,
   );

@@ -1,5 +1,6 @@
 import type { CompressReport, LayerReport, ScoreRow } from '../../compress/report.js';
 import {
+  brief,
   formatBytes,
   formatCosine,
   formatDuration,
@@ -10,6 +11,7 @@ import {
   printable,
   shorten,
 } from '../format.js';
+import { figureOf } from '../outcome.js';
 import { scoreText } from '../scores.js';
 import { type Colours, type TextOptions, textPairs, textTable, wrap } from './text.js';
 
@@ -21,6 +23,7 @@ export function compressText(report: CompressReport, options: TextOptions): stri
   const { colours, width } = options;
   return [
     report.layers.length > 0 && layerRows(report.layers, options),
+    report.pareto && frontRows(report, options),
     textPairs(figures(report, colours), colours),
     ...report.warnings.map(note => colours.yellow(wrap(printable(note), Math.min(width, 100)))),
     colours.bold(wrap(printable(report.verdict), Math.min(width, 100))),
@@ -74,18 +77,51 @@ function layerRows(layers: readonly LayerReport[], options: TextOptions): string
   );
 }
 
+/** The whole front, smallest first; the file that was taken is marked. */
+function frontRows({ pareto, bytes }: CompressReport, options: TextOptions): string {
+  const { points } = pareto!;
+  const scores = points[0]?.scores.map(({ name }) => name) ?? [];
+  return textTable(
+    [
+      { heading: '' },
+      { heading: 'File', number: true },
+      { heading: 'Of original', number: true },
+      { heading: 'Cosine', number: true },
+      ...scores.map(name => ({ heading: printable(name), number: true })),
+      { heading: 'Layers by form', shrinks: true },
+    ],
+    points.map(point => [
+      point.bytes === bytes.after ? '→' : '',
+      formatBytes(point.bytes),
+      brief(formatPercent(point.bytes / bytes.before)),
+      formatCosine(point.cosine),
+      ...scores.map(name => {
+        const row = point.scores.find(score => score.name === name);
+        return row ? scoreText(row).after : '–';
+      }),
+      point.choices.map(({ label, layers }) => `${layers} ${label}`).join(', '),
+    ]),
+    options,
+  );
+}
+
 function figures(report: CompressReport, colours: Colours): [string, string][] {
-  const { bytes, time, scores, calibration, verification } = report;
+  const { bytes, budget, time, load, scores, calibration, verification } = report;
   return [
     [
       'Size',
       `${formatBytes(bytes.before)} → ${colours.bold(formatBytes(bytes.after))} (${formatPercent(bytes.after / (bytes.before || 1))})`,
     ],
+    ...budget.map((outcome): [string, string] => [
+      'Budget',
+      `${printable(outcome.bound)}: ${figureOf(outcome, outcome.measured)}, ${outcome.held ? colours.green('holds') : colours.red('does not hold')}`,
+    ]),
     ...scores.map((row): [string, string] => [shorten(printable(row.name), 40), scoreLine(row, colours)]),
     ...verification.outputs.map((output): [string, string] => [
       `Output ${shorten(printable(output.name), 32)}`,
       [
-        `cosine ${formatCosine(output.cosine)} (5th percentile ${formatCosine(output.cosine5)})`,
+        `cosine ${formatCosine(output.cosine)}${intervalOf(output)}`,
+        `5th percentile ${formatCosine(output.cosine5)}`,
         output.top1 !== undefined && `same top-1 ${formatPercent(output.top1)}`,
         `relative error ${formatPercent(output.relativeError)}`,
       ]
@@ -100,12 +136,25 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
           ] as [string, string],
         ]
       : []),
+    ...(load
+      ? [
+          [
+            'Loading',
+            `${formatDuration(load.beforeMs)} → ${formatDuration(load.afterMs)}, memory ${formatBytes(load.beforeBytes)} → ${formatBytes(load.afterBytes)}`,
+          ] as [string, string],
+        ]
+      : []),
     [
       'Inputs',
       `calibrated on ${plural(calibration.samples, calibration.generated ? 'made-up input' : 'input')}, verified on ${verification.samples.toLocaleString('en')} others${verification.generated ? ', made up too' : ` (${printable(verification.source)})`}`,
     ],
   ];
 }
+
+const intervalOf = ({ intervals }: CompressReport['verification']['outputs'][number]): string =>
+  intervals?.cosine
+    ? ` (95%: ${formatCosine(intervals.cosine[0])} to ${formatCosine(intervals.cosine[1])})`
+    : '';
 
 function scoreLine(row: ScoreRow, colours: Colours): string {
   const { before, after, difference, change } = scoreText(row);

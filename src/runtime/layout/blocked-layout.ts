@@ -1,7 +1,7 @@
 import { typedBuilder } from '../../graph/autodiff/index.js';
 import type { Model } from '../../graph/model.js';
 import { mergeConstants, mergeNodes, removeDead } from '../../graph/rewrite/index.js';
-import { fuseSums } from './fuse.js';
+import { fuse } from './fuse.js';
 import { Layout } from './layout.js';
 import { BLOCKED_DOMAIN } from './operators.js';
 import { RULES } from './rules/index.js';
@@ -23,7 +23,9 @@ export function blockedLayout(model: Model, { block }: LayoutOptions): number {
   const convolutions = [...graph.nodes].filter(node => node.opType === 'Conv' && node.domain === '');
   if (convolutions.every(node => node.inputs[1]?.initializer)) return 0;
   graph.sort();
-  const layout = new Layout(typedBuilder(model), block);
+  const builder = typedBuilder(model);
+  builder.scope = 'layout/';
+  const layout = new Layout(builder, block);
   let count = 0;
   for (const node of [...graph.nodes]) {
     if (node.domain === '' && RULES.get(node.opType)?.(node, layout)) count++;
@@ -32,7 +34,7 @@ export function blockedLayout(model: Model, { block }: LayoutOptions): number {
   removeDead(graph);
   mergeConstants(graph);
   mergeNodes(graph);
-  fuseSums(graph);
+  fuse(builder);
   removeDead(graph);
   model.opsets.set(BLOCKED_DOMAIN, 1);
   return count;

@@ -6,14 +6,17 @@ import type { ClipOptions } from './clip.js';
 import type { ParameterGroup } from './groups.js';
 import type { StateSlot } from './state.js';
 
-/**
- * Rewrites a finished step: its graph, and how states are laid out in it. The model may be changed in place; what is
- * returned counts.
- */
-export type StepPass = (step: { readonly model: Model; readonly states: readonly StateSlot[] }) => {
+/** A finished step as passes see it. */
+export interface StepParts {
   readonly model: Model;
   readonly states: readonly StateSlot[];
-};
+}
+
+/**
+ * Rewrites a finished step: its graph, and how states are laid out in it. The model may be changed in place; whoever
+ * replaces model or states returns them.
+ */
+export type StepPass = (step: StepParts) => StepParts | undefined;
 
 export interface StepOptions {
   readonly objective: Objective;

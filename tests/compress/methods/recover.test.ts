@@ -27,7 +27,7 @@ describe('recovery', () => {
         return [layer.site, { candidate, bytes: 1, error: layer.error(candidate.weight()) }];
       }),
     );
-    const after = await recoverLayers(model, { choice, layerBytes: 2, distortion: 0 }, samples, {
+    const after = await recoverLayers(model, { choice, price: 2, distortion: 0 }, samples, {
       threads: 1,
     });
     for (const [site, before] of choice) {

@@ -117,18 +117,25 @@ function blockedImages(layout: Layout, x: Value, g: Value, given: Window): Value
   const rows = b.reshape(image.value, [n, cb, height, width * block]);
   const swapped = cb === 1 ? b.reshape(rows, [1, n, height, width * block]) : b.transpose(rows, [1, 0, 2, 3]);
   const [h, w] = [window.kernel[0] + Math.max(0, -below), window.kernel[1] + Math.max(0, -beyond)];
+  const shared = imagesTogether(layout, n, m / block, (cb * block * h * w) / (to[2] * to[3]));
+  const groups = n / shared;
+  let filter = gradient.value;
+  if (shared > 1 && m > block) {
+    const images = b.reshape(filter, [groups, shared, m / block, to[2] * to[3] * block]);
+    filter = b.transpose(images, [0, 2, 1, 3]);
+  }
   const parts = ops.conv(
     swapped,
-    b.reshape(gradient.value, [n * m, 1, to[2], to[3]]),
-    [cb, n * m, h, w * block],
+    b.reshape(filter, [groups * m, shared, to[2], to[3]]),
+    [cb, groups * m, h, w * block],
     {
       kernel: [to[2], to[3]],
       dilations: [window.strides[0], window.strides[1] * block],
       pads: [top, 0, Math.max(0, below), 0],
-      group: n,
+      group: groups,
     },
   );
-  const sum = b.sum(b.reshape(parts, [cb, n, m * h * w * block]), [1]);
+  const sum = b.sum(b.reshape(parts, [cb, groups, m * h * w * block]), [1]);
   const split = b.reshape(sum, [cb, m / block, h, w, block, block]); // …, b of C, b of M
   const ordered = b.transpose(split, [1, 5, 0, 4, 2, 3]);
   return cropped(layout, b.reshape(ordered, [m, cb * block, h, w]), [
@@ -136,6 +143,17 @@ function blockedImages(layout: Layout, x: Value, g: Value, given: Window): Value
     x.fixedShape![1]!,
     ...window.kernel,
   ]);
+}
+
+/**
+ * How many images the operator sums within a group. Each group writes a gradient of its own, to be summed afterwards;
+ * `share` is its size in proportion to the image's. With several blocks of channels g must be reordered first, which
+ * only large gradients are worth.
+ */
+function imagesTogether({ block }: Layout, images: number, blocks: number, share: number): number {
+  if (blocks > 1 && share < 4) return 1;
+  for (let count = block / 2; count > 1; count /= 2) if (images % count === 0) return count;
+  return 1;
 }
 
 /** x in standard order, of few channels: (C, N, H, W) convolved with (N·M, 1, h, w). */

@@ -1,0 +1,39 @@
+import { observe } from '../calibrate/observe.js';
+import { captureInputs } from './capture.js';
+import { Layer } from './layer.js';
+import type { Candidate } from './method.js';
+import type { Job } from './prepare.js';
+import { LayerProbe } from './probe.js';
+import { ByteScale } from './score.js';
+
+/** The error of a candidate: by the closed form, or by running its layer. */
+export type Measure = (candidate: Candidate) => number | Promise<number>;
+
+/** Observes the layers of a job and visits each with its statistics, group by group as memory allows. */
+export async function visitLayers(
+  { model, selected, inputs, options, settings, clock }: Job,
+  visit: (layer: Layer, scale: ByteScale, measure: Measure) => void | Promise<void>,
+): Promise<void> {
+  const { threads } = options;
+  const observed = clock.start('observe', inputs.calibration.length);
+  const groups = observe(model, selected, inputs.calibration, { threads, onSample: done => observed(done) });
+  let done = 0;
+  for await (const group of groups) {
+    const captured =
+      settings.rankSearch === 'forward'
+        ? await captureInputs(model, [...group.keys()], inputs.calibration, { threads })
+        : undefined;
+    const visited = clock.start('choose', selected.length);
+    for (const [site, observation] of group) {
+      visited(done++, site.value.name);
+      const layer = new Layer(site, observation);
+      const runs = captured?.get(site);
+      const probe = runs && runs.length > 0 ? new LayerProbe(site, model, runs, threads) : undefined;
+      await visit(layer, new ByteScale(site, model), candidate =>
+        probe ? probe.error(candidate) : layer.error(candidate.weight()),
+      );
+      // The visit may be synchronous: let the progress be seen and an interrupt come in.
+      await new Promise(resolve => setTimeout(resolve));
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { inFolder, whittle } from './capture.js';
+
+const FAST = ['--samples', '6', '--threads', '1', '--no-cache'];
+
+describe('whittle compress with a budget', () => {
+  it('keeps a size and says that it does', () =>
+    inFolder(async (folder, model) => {
+      const out = join(folder, 'small.onnx');
+      const {
+        code,
+        out: text,
+        err,
+      } = await whittle(['compress', model, '-o', out, '--max-size', '30%', ...FAST]);
+      expect({ code, err }).toEqual({ code: 0, err: '' });
+      expect(statSync(out).size).toBeLessThanOrEqual(0.3 * statSync(model).size);
+      expect(text).toMatch(/Budget +size ≤ 30%: .*, holds/);
+      const page = await readFile(`${out}.html`, 'utf8');
+      expect(page).toContain('<h2>Budget</h2>');
+      expect(page).toContain('Singular values');
+      // Loading was measured in processes of their own.
+      expect(page).toContain('fresh processes');
+    }));
+
+  it('that does not hold writes the nearest and exits with 3', () =>
+    inFolder(async (folder, model) => {
+      const out = join(folder, 'small.onnx');
+      const { code, out: text } = await whittle([
+        'compress',
+        model,
+        '-o',
+        out,
+        '--max-size',
+        '12%',
+        '--min-quality',
+        'cosine=0.999999',
+        '--no-report',
+        ...FAST,
+      ]);
+      expect(code).toBe(3);
+      expect(existsSync(out)).toBe(true);
+      expect(text).toMatch(/cosine=0.999999: .*, does not hold/);
+      expect(text).toMatch(/that takes [\d,]+ bytes/);
+      expect(text).toMatch(/The budget does not hold:\s+cosine=0.999999/);
+    }));
+
+  it('--pareto prints the front; --dry-run with --report writes the page alone', () =>
+    inFolder(async (folder, model) => {
+      const page = join(folder, 'front.html');
+      const args = ['compress', model, '--dry-run', '--pareto', '--report', page, ...FAST];
+      const { code, out } = await whittle(args);
+      expect(code).toBe(0);
+      expect(out).toMatch(/→ .*kB/);
+      expect(readdirSync(folder).sort()).toEqual(['front.html', 'model.onnx']);
+      const text = await readFile(page, 'utf8');
+      expect(text).toContain('<h2>All sizes</h2>');
+      expect(text).toContain('quantize alone');
+    }));
+
+  it.each([
+    [['--max-size', 'big'], /"big" is no size/],
+    [['--min-quality', 'nice=1'], /is no bound on quality/],
+    [['--min-quality', 'cosine=2'], /cannot hold/],
+    [['--min-quality', 'score.exact>=1'], /needs an evaluation.*--eval/],
+    [['--max-latency', '3x'], /no bound on latency/],
+    [['--only-methods', 'magic'], /has no method "magic"/],
+    [['--image', 'colour=red'], /image option "colour=red" is not understood/],
+  ])('%j is refused with clear words', (args, message) =>
+    inFolder(async (folder, model) => {
+      const { code, out, err } = await whittle(['compress', model, '--dry-run', ...args, ...FAST]);
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err).toMatch(message);
+      expect(readdirSync(folder)).toEqual(['model.onnx']);
+    }),
+  );
+});
+
+describe('whittle scan', () => {
+  it('prints every file and writes a page', () =>
+    inFolder(async (folder, model) => {
+      const html = join(folder, 'scan.html');
+      const { code, out, err } = await whittle([
+        'scan',
+        model,
+        '--values',
+        '0.05,0.3',
+        '--html',
+        html,
+        ...FAST,
+      ]);
+      expect({ code, err }).toEqual({ code: 0, err: '' });
+      expect(out.match(/^svd\+quantize .*kB/gm)).toHaveLength(2);
+      expect(await readFile(html, 'utf8')).toContain('Size and quality');
+      const json = await whittle(['scan', model, '--vary', 'bits', '--values', '4,8', '--json', ...FAST]);
+      expect(JSON.parse(json.out).curves).toHaveLength(3);
+      expect((await whittle(['scan', model, '--values', 'x', ...FAST])).code).toBe(2);
+    }));
+});
+
+describe('whittle sensitivity', () => {
+  it('ranks the layers and writes a page', () =>
+    inFolder(async (folder, model) => {
+      const html = join(folder, 'layers.html');
+      const { code, out, err } = await whittle([
+        'sensitivity',
+        model,
+        '--bits',
+        '3',
+        '--html',
+        html,
+        ...FAST,
+      ]);
+      expect({ code, err }).toEqual({ code: 0, err: '' });
+      expect(out).toMatch(/first\.weight/);
+      expect(out).toMatch(/With 3-bit weights/);
+      expect(await readFile(html, 'utf8')).toContain('Along the network');
+      const both = await whittle(['sensitivity', model, '--bits', '3', '--method', 'svd', ...FAST]);
+      expect(both.code).toBe(2);
+      await writeFile(html, 'mine');
+      expect((await whittle(['sensitivity', model, '--html', html, ...FAST])).err).toMatch(/exists already/);
+    }));
+});
