@@ -11,7 +11,7 @@ import { isWeight, trainable, type WeightSelector, withWeights } from '../train/
 export interface DistillOptions {
   /** Passes over the samples at most; default 8. */
   readonly epochs?: number;
-  /** Largest change of a parameter in a step, as a share of its root mean square; default 0.002. */
+  /** Largest change of a parameter in a step, as a share of its root mean square; default 0.0003. */
   readonly rate?: number;
   /** Samples whose gradients are added up to one step; default 4. */
   readonly batch?: number;
@@ -48,7 +48,7 @@ export async function distill(
   samples: readonly Tensors[],
   options: DistillOptions = {},
 ): Promise<Distilled> {
-  const { epochs = 8, batch = 4, patience = 2, rate = 0.002, signal } = options;
+  const { epochs = 8, batch = 4, patience = 2, rate = 0.0003, signal } = options;
   if (samples.length < 4) {
     throw new WhittleError(`distillation needs at least 4 samples, not ${samples.length}`, {
       hint: 'Give more calibration inputs',
