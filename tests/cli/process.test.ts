@@ -47,6 +47,7 @@ describe('the built command', () => {
         '--threads',
         '1',
         '--json',
+        '--no-cache',
       ];
       const result = await whittle(args);
       expect(result).toMatchObject({ code: 0, err: '' });
@@ -66,7 +67,19 @@ describe('the built command', () => {
         }`,
       );
       const out = join(folder, 'small.onnx');
-      const args = ['compress', model, '-o', out, '--eval', score, '--samples', '2', '--threads', '1'];
+      const args = [
+        'compress',
+        model,
+        '-o',
+        out,
+        '--eval',
+        score,
+        '--samples',
+        '2',
+        '--threads',
+        '1',
+        '--no-cache',
+      ];
       const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
       let err = '';
       child.stderr.on('data', (text: Buffer) => {
