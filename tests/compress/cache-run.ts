@@ -6,7 +6,9 @@ import { smallInputs, smallModel } from './small-model.js';
 
 const store = openStore(process.argv[2]!);
 await compress(smallModel(), {
-  inputs: smallInputs(),
+  inputs: smallInputs(12),
+  method: 'quantize',
+  samples: { calibration: 8, verification: 2 },
   threads: 1,
   timing: false,
   maxSize: '20%',

@@ -10,7 +10,13 @@ import { openStore } from '../../src/compress/store.node.js';
 import { encodeToBytes } from '../../src/onnx/index.js';
 import { smallInputs, smallModel } from './small-model.js';
 
-const settings: CompressOptions = { inputs: smallInputs(), threads: 1, timing: false };
+const settings: CompressOptions = {
+  inputs: smallInputs(12),
+  method: 'quantize',
+  samples: { calibration: 8, verification: 2 },
+  threads: 1,
+  timing: false,
+};
 
 let folder: string;
 beforeEach(async () => {
@@ -64,8 +70,8 @@ describe('cache', () => {
   it('does not mix up models or inputs', async () => {
     await compress(smallModel(1), { ...settings, maxSize: '20%', cache: folder });
     for (const [model, inputs] of [
-      [smallModel(2), smallInputs()],
-      [smallModel(1), smallInputs(30)],
+      [smallModel(2), smallInputs(12)],
+      [smallModel(1), smallInputs(14)],
     ] as const) {
       const result = await compress(model, { ...settings, inputs, maxSize: '20%', cache: folder });
       expect(phasesOf(result)).toContain('observe');
