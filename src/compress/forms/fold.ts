@@ -1,7 +1,7 @@
 import type { DType } from '../../graph/dtype.js';
-import { dtypeCode } from '../../graph/dtype.js';
+import { byteLengthOf, dtypeCode } from '../../graph/dtype.js';
 import type { Graph } from '../../graph/graph.js';
-import { Tensor } from '../../graph/tensor.js';
+import { sizeOf, Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import { fromMatrix, inversePermutation, isIdentity, permutedDims } from '../matrix.js';
 import { type QuantizedMatrix, storesScalesAsHalf } from '../quantizer.js';
@@ -27,8 +27,10 @@ export interface Target {
 
 /** Writes a weight as float16 plus a Cast. */
 export function foldFloat16(graph: Graph, data: Float32Array, target: Target): Value {
-  const half = graph.constant(Tensor.fromNumbers('float16', target.dims, data), 'h');
-  return castTo(graph, half, target.dtype);
+  const half = madeWhenRead('float16', target.dims, () =>
+    Tensor.fromNumbers('float16', target.dims, data).bytes(),
+  );
+  return castTo(graph, graph.constant(half, 'h'), target.dtype);
 }
 
 /** Writes a weight as packed integers and scales. */
@@ -40,8 +42,11 @@ export function foldIntegers(graph: Graph, quantized: QuantizedMatrix, target: T
 
 /** 8 bits, one scale per row: the integers keep the weight's own shape, the scales broadcast against it. */
 function foldPerRow(graph: Graph, { q, scales }: QuantizedMatrix, { dims, dtype, layout }: Target): Value {
-  const ints = Int8Array.from(fromMatrix(Float32Array.from(q), dims, layout));
-  const weight = castTo(graph, graph.constant(Tensor.from('int8', dims, ints), 'q'), 'float32');
+  const ints = madeWhenRead('int8', dims, () => {
+    const values = Int8Array.from(fromMatrix(Float32Array.from(q), dims, layout));
+    return new Uint8Array(values.buffer);
+  });
+  const weight = castTo(graph, graph.constant(ints, 'q'), 'float32');
   const rowAxes = layout.perm.slice(0, layout.split);
   const scaleDims = dims.map((dim, axis) => (rowAxes.includes(axis) ? dim : 1));
   const scale = foldScales(graph, scales, scaleDims);
@@ -107,12 +112,11 @@ export function foldScales(graph: Graph, scales: Float32Array, dims: readonly nu
  */
 function unpack(graph: Graph, q: Int8Array, bits: number, opset: number): Value {
   if (bits === 8) return castTo(graph, graph.constant(Tensor.from('int8', [q.length], q), 'q'), 'float32');
-  const unsigned = Uint8Array.from(q, value => value + 2 ** (bits - 1));
   let sum: Value | undefined;
   let shift = 0;
   for (const width of [4, 2, 1]) {
     if ((bits & width) === 0) continue;
-    let plane = unpackPlane(graph, unsigned, shift, width, opset);
+    let plane = unpackPlane(graph, q, bits, shift, width, opset);
     if (sum) {
       plane = graph.op('Mul', [plane, sharedScalar(graph, 2 ** shift)], {}, { outputs: ['u'] });
       plane = graph.op('Add', [sum, plane], {}, { outputs: ['u'] });
@@ -127,15 +131,18 @@ function unpack(graph: Graph, q: Int8Array, bits: number, opset: number): Value 
  * One plane: byte j holds the values j, j + m, j + 2m, … (m bytes in all), lowest bits first, so that dividing by a
  * column of powers of two and taking the remainder gives them in order: t = ⌊bytes / 2^(wi)⌋, value = t − 2^w ⌊t / 2^w⌋.
  */
-function unpackPlane(graph: Graph, unsigned: Uint8Array, shift: number, width: number, opset: number): Value {
+function unpackPlane(
+  graph: Graph,
+  q: Int8Array,
+  bits: number,
+  shift: number,
+  width: number,
+  opset: number,
+): Value {
   const perByte = 8 / width;
-  const size = Math.ceil(unsigned.length / perByte);
-  const mask = 2 ** width - 1;
-  const bytes = new Uint8Array(size);
-  for (let i = 0; i < unsigned.length; i++) {
-    bytes[i % size]! |= ((unsigned[i]! >> shift) & mask) << (width * Math.floor(i / size));
-  }
-  const packed = castTo(graph, graph.constant(Tensor.from('uint8', [1, size], bytes), 'q'), 'float32');
+  const size = Math.ceil(q.length / perByte);
+  const plane = madeWhenRead('uint8', [1, size], () => packPlane(q, bits, shift, width, size));
+  const packed = castTo(graph, graph.constant(plane, 'q'), 'float32');
   const column = Tensor.float32(
     [perByte, 1],
     Array.from({ length: perByte }, (_, i) => 2 ** (-width * i)),
@@ -149,7 +156,26 @@ function unpackPlane(graph: Graph, unsigned: Uint8Array, shift: number, width: n
     sharedScalar(graph, 2 ** width),
   );
   const values = graph.op('Reshape', [op('Sub', t, above), sharedShape(graph, [-1])], {}, { outputs: ['u'] });
-  return size * perByte === unsigned.length ? values : firstAlong(graph, values, 0, unsigned.length, opset);
+  return size * perByte === q.length ? values : firstAlong(graph, values, 0, q.length, opset);
+}
+
+/** Bits [shift, shift + width) of each integer, made unsigned, `size` bytes. */
+function packPlane(q: Int8Array, bits: number, shift: number, width: number, size: number): Uint8Array {
+  const mask = 2 ** width - 1;
+  const offset = 2 ** (bits - 1);
+  const bytes = new Uint8Array(size);
+  for (let i = 0, at = 0, left = 0; i < q.length; i++) {
+    bytes[at]! |= (((q[i]! + offset) >> shift) & mask) << left;
+    if (++at < size) continue;
+    at = 0;
+    left += width;
+  }
+  return bytes;
+}
+
+/** A tensor whose bytes are made when they are asked for: to know how long a file will be, nobody asks. */
+function madeWhenRead(dtype: DType, dims: readonly number[], make: () => Uint8Array): Tensor {
+  return new Tensor(dtype, dims, { byteLength: byteLengthOf(dtype, sizeOf(dims)), read: make });
 }
 
 /** The first `length` entries along an axis. */

@@ -1,6 +1,6 @@
 import { matmul, matrix } from '../../linalg/index.js';
 import { bitsOfFormat, formatLabel, type StorageFormat, StoredFactor } from '../forms/factor.js';
-import { applyFactors, isFactorizable } from '../forms/factored.js';
+import { applyFactors, type FactorPair, isFactorizable } from '../forms/factored.js';
 import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
 import { smallestRank } from '../rank-search.js';
@@ -96,13 +96,19 @@ function lowrankCandidate(
 ): Candidate {
   const { groups } = layer;
   const { rows, cols } = layer.matrix;
-  const pair = () => {
+  // Asked for several times in a row, but too large to be kept for good.
+  let latest: WeakRef<FactorPair> | undefined;
+  const pair = (): FactorPair => {
+    const known = latest?.deref();
+    if (known) return known;
     const factors = factorsOf();
-    return {
+    const made = {
       rank,
       inner: new StoredFactor({ data: factors.inner(rank), rows: groups * rank, cols }, format),
       outer: new StoredFactor({ data: transpose(factors.outer(rank), rows), rows: rank, cols: rows }, format),
     };
+    latest = new WeakRef(made);
+    return made;
   };
   return {
     method,
