@@ -93,7 +93,7 @@ export async function compress(original: Model, options: CompressOptions = {}): 
     ...(front && { pareto: front.report }),
     layers,
     phases: clock.phases,
-    warnings: [...inputs.warnings, ...warnings],
+    warnings: [...inputs.warnings, ...thinCalibration(findings), ...warnings],
   };
   return {
     model: result,
@@ -102,6 +102,16 @@ export async function compress(original: Model, options: CompressOptions = {}): 
     bytes: () => encodeToBytes(result),
     save: (path, saveOptions) => save(result, path, saveOptions),
   };
+}
+
+/** Says when the calibration inputs are too few to know a layer by. */
+function thinCalibration(findings: readonly LayerFindings[]): string[] {
+  const thin = findings.filter(finding => finding.thin);
+  if (thin.length === 0) return [];
+  const example = thin[0]!.site.value.name;
+  return [
+    `Calibration inputs are few: ${thin.length} of ${findings.length} layers (${example}, …) saw fewer vectors than they are wide, and may err more on other inputs than on these. Give more, or larger ones.`,
+  ];
 }
 
 const timeRatio = (time: CompressReport['time']): number =>

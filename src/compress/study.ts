@@ -17,6 +17,8 @@ import type { Site } from './sites.js';
 export interface LayerFindings {
   readonly site: Site;
   readonly bytesBefore: number;
+  /** Calibration saw fewer inputs than the layer is wide: errors on other inputs can be larger than those found. */
+  readonly thin: boolean;
   readonly scored: readonly Scored[];
   /** What the error rule alone would take; only looked for without a budget. */
   readonly byRule?: Scored | undefined;
@@ -89,6 +91,8 @@ async function studyLayer(
   const { site } = layer;
   const { error } = settings;
   const figures = cache?.figures('scores', site) ?? new Figures();
+  const isThin = ({ moment }: Layer) => moment !== undefined && moment.count < moment.width;
+  const thin = figures.once('thin', () => Number(isThin(layer))) === 1;
   const bytesOf = (candidate: Candidate): number =>
     figures.once(`bytes ${candidateKey(candidate)}`, () => scale.bytesOf(candidate));
   const measure = (candidate: Candidate): number | Promise<number> => {
@@ -105,7 +109,7 @@ async function studyLayer(
         measure,
         probe !== undefined,
       );
-      return { site, bytesBefore: scale.before, scored: tried, byRule: chosen };
+      return { site, bytesBefore: scale.before, thin, scored: tried, byRule: chosen };
     }
     const scored: Scored[] = [];
     for (const method of methods) {
@@ -116,7 +120,7 @@ async function studyLayer(
         if (result.bytes < scale.before && result.error <= (error ?? Infinity)) scored.push(result);
       }
     }
-    return { site, bytesBefore: scale.before, scored };
+    return { site, bytesBefore: scale.before, thin, scored };
   } catch (cause) {
     if (!(cause instanceof WhittleError)) throw cause;
     throw new WhittleError(cause.message, {
