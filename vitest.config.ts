@@ -57,6 +57,7 @@ export default defineConfig({
   resolve: { alias },
   test: {
     testTimeout: 60_000,
+    setupFiles: ['./tests/property-seed.ts'],
     globalSetup: './tests/build-kernels.ts',
     projects: CHROMIUM ? [node, browser] : [node],
   },

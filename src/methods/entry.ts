@@ -1,0 +1,32 @@
+import type { Settings, ValuesOf } from '../train/config/settings.js';
+import type { TrainingMethod } from '../train/method.js';
+
+/** What kind of redundancy a method leaves out. */
+export type Family = 'factorized' | 'structured' | 'sparse' | 'quantized' | 'sharing' | 'distillation';
+
+/**
+ * A way to get a small network by training, as `whittle methods` lists it and a study names it. What it does is in the
+ * `TrainingMethod` that `create` makes: at build (`prepare`), in the step, between steps and at export.
+ */
+export interface MethodEntry<S extends Settings = Settings> {
+  /** As in `--method`, e.g. `rigl`. */
+  readonly name: string;
+  readonly family: Family;
+  /** One sentence. */
+  readonly summary: string;
+  readonly paper: Paper;
+  readonly settings: S;
+  /** @throws WhittleError for values that make no sense */
+  create(values: ValuesOf<S>): TrainingMethod;
+}
+
+/** Where a method comes from. */
+export interface Paper {
+  readonly title: string;
+  readonly authors: string;
+  readonly year: number;
+  readonly url: string;
+}
+
+/** Describes a method; keeps the types of its settings. */
+export const defineMethod = <const S extends Settings>(entry: MethodEntry<S>): MethodEntry<S> => entry;
