@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { ownExports } from './scripts/own-exports.ts';
 
 const CHROMIUM = [
   process.env.CHROMIUM,
@@ -42,21 +42,11 @@ const browser: TestProjectConfiguration = {
 if (!CHROMIUM)
   console.warn('No Chromium found (set CHROMIUM to its path): the tests do NOT run in a browser.');
 
-/** Examples import the package by its name: here that means the sources. */
-const { exports } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
-  exports: Record<string, { default: string }>;
-};
-const alias = Object.entries(exports).map(([subpath, { default: file }]) => ({
-  find: new RegExp(`^whittle-nn${subpath.slice(1)}$`),
-  replacement: fileURLToPath(
-    new URL(file.replace('./dist/', './src/').replace(/\.js$/, '.ts'), import.meta.url),
-  ),
-}));
-
 export default defineConfig({
-  resolve: { alias },
+  resolve: { alias: ownExports() },
   test: {
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     setupFiles: ['./tests/property-seed.ts'],
     globalSetup: './tests/build-kernels.ts',
     projects: CHROMIUM ? [node, browser] : [node],

@@ -34,7 +34,7 @@ export function modelByteLength(model: Model, options: EncodeOptions = {}): numb
  * Encodes a model into one array.
  * @throws WhittleError where it has 2 GB or more
  */
-export function encodeToBytes(model: Model, options: EncodeOptions = {}): Uint8Array {
+export function encodeToBytes(model: Model, options: EncodeOptions = {}): Uint8Array<ArrayBuffer> {
   const pieces = encodePieces(model, options);
   const { byteLength } = pieces;
   if (byteLength > MAX_MODEL_BYTES) {

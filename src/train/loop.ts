@@ -1,7 +1,8 @@
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
+import { expandBatchNorm } from '../graph/rewrite/index.js';
 import type { Tensor } from '../graph/tensor.js';
-import { blockedLayout, probeBlockedLayout } from '../runtime/layout/index.js';
+import { layoutPass } from '../runtime/layout/index.js';
 import { Loader } from './data/loader.js';
 import { BestSoFar, type Goal } from './early-stopping.js';
 import { type Evaluated, Evaluator } from './evaluate.js';
@@ -14,6 +15,9 @@ import { StepRunner } from './step/runner.js';
 import { trainingStep } from './step/step.js';
 
 const LOWEST_LOSS: Goal = { metric: 'loss', betterIs: 'lower' };
+
+/** A shader of WebGPU binds ten buffers: one whole and its parts have to fit. */
+const WEBGPU_TOGETHER = 8;
 
 /** One training from its first or next update to its end. Opened once, run once. */
 export class Loop {
@@ -67,15 +71,15 @@ export class Loop {
   static async open(options: TrainOptions): Promise<Loop> {
     const { data, batchSize, session = {}, seed = 0, sizes = {}, checkpoints } = options;
     const loader = new Loader(data.train, { batchSize, seed, ...pick(options) });
-    const block =
-      options.blockedLayout === false || (session.provider ?? 'cpu') !== 'cpu'
-        ? undefined
-        : await probeBlockedLayout();
+    const { provider = 'cpu' } = session;
+    const pass = options.blockedLayout === false || provider !== 'cpu' ? undefined : await layoutPass();
     const arrange = (model: Model): void => {
-      if (block !== undefined) blockedLayout(model, { block });
+      pass?.({ model });
+      if (provider === 'webgpu') expandBatchNorm(model.graph);
     };
     const step = trainingStep(options.network, {
       ...options,
+      ...(provider === 'webgpu' && { flattenTogether: WEBGPU_TOGETHER }),
       passes: [...(options.passes ?? []), ({ model }) => void arrange(model)],
       weightDecay: options.weightDecay !== undefined && options.weightDecay !== 0,
       sizes: { ...sizesOf(options), ...sizes },

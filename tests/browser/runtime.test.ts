@@ -1,45 +1,23 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { build, type Rolldown } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chromiumPath, WEBGPU_FLAGS } from './chromium.js';
+import { chromiumPath } from './chromium.js';
 import { exercise, type PageResult } from './page.js';
+import { ServedPage } from './served-page.js';
 
 describe.skipIf(!chromiumPath)('the runtime in a bundled page', () => {
-  let server: Server;
-  let browser: Browser;
-  let page: Page;
-  let files: Map<string, string | Uint8Array>;
+  let served: ServedPage;
 
   beforeAll(async () => {
-    files = await bundle('tests/browser/page.ts');
-    server = createServer((request, response) => {
-      const path = new URL(request.url!, 'http://localhost').pathname;
-      const file = files.get(path);
-      response.writeHead(file === undefined ? 404 : 200, { 'content-type': contentType(path) }).end(file);
-    });
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-    browser = await chromium.launch({
-      executablePath: chromiumPath!,
-      args: ['--no-sandbox', ...WEBGPU_FLAGS],
-    });
-    page = await browser.newPage();
-    // A secure context, which WebGPU asks for: localhost counts as one.
-    await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
+    served = await ServedPage.open('tests/browser/page.ts');
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await new Promise(resolve => server?.close(resolve));
-  });
+  afterAll(() => served?.close());
 
   it.each([
     ['wasm', false],
     ['webgpu', true],
   ] as const)('computes on %s what Node computes', async (provider, onDevice) => {
     const expected = await exercise('cpu');
-    const result = await page.evaluate(p => {
+    const result = await served.page.evaluate(p => {
       const { exercise } = globalThis as unknown as { exercise: (provider: string) => Promise<PageResult> };
       return exercise(p);
     }, provider);
@@ -53,7 +31,7 @@ describe.skipIf(!chromiumPath)('the runtime in a bundled page', () => {
   });
 
   it('names the providers of the browser', async () => {
-    const message = await page.evaluate(() => {
+    const message = await served.page.evaluate(() => {
       const { exercise } = globalThis as unknown as { exercise: (provider: string) => Promise<PageResult> };
       return exercise('cuda').catch((error: Error) => error.message);
     });
@@ -61,7 +39,9 @@ describe.skipIf(!chromiumPath)('the runtime in a bundled page', () => {
   });
 
   it('does not download the native build', () => {
-    const scripts = [...files].filter(([path]) => path.endsWith('.js')).map(([, text]) => String(text));
+    const scripts = [...served.files]
+      .filter(([path]) => path.endsWith('.js'))
+      .map(([, text]) => String(text));
     expect(scripts.length).toBeGreaterThan(1);
     for (const script of scripts) expect(script).not.toContain('listSupportedBackends');
   });
@@ -70,30 +50,4 @@ describe.skipIf(!chromiumPath)('the runtime in a bundled page', () => {
 function expectClose(actual: readonly number[], expected: readonly number[]): void {
   expect(actual).toHaveLength(expected.length);
   actual.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 5));
-}
-
-/** Bundles a module as an application would; the page by its address. */
-async function bundle(entry: string): Promise<Map<string, string | Uint8Array>> {
-  const result = (await build({
-    configFile: false,
-    logLevel: 'error',
-    build: { write: false, minify: false, modulePreload: false, rolldownOptions: { input: entry } },
-  })) as Rolldown.RolldownOutput;
-  const files = new Map<string, string | Uint8Array>();
-  for (const file of result.output) {
-    files.set(`/${file.fileName}`, file.type === 'chunk' ? file.code : file.source);
-    if (file.type === 'chunk' && file.isEntry) {
-      files.set(
-        '/',
-        `<!doctype html><title>test</title><script type="module" src="/${file.fileName}"></script>`,
-      );
-    }
-  }
-  return files;
-}
-
-function contentType(path: string): string {
-  if (path === '/') return 'text/html';
-  if (path.endsWith('.js')) return 'text/javascript';
-  return path.endsWith('.wasm') ? 'application/wasm' : 'application/octet-stream';
 }

@@ -1,4 +1,5 @@
 export { foldAffine } from './affine.js';
+export { expandBatchNorm } from './batch-norm.js';
 export { liftConstants, lowerConstants } from './constants.js';
 export { removeDead } from './dead.js';
 export { type Evaluate, type FoldOptions, foldConstants } from './fold.js';

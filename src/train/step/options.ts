@@ -43,4 +43,6 @@ export interface StepOptions {
   readonly passes?: readonly StepPass[];
   /** Parameters of at most so many elements share a tensor; default 16384 (see `docs/training.md`). */
   readonly flattenBelow?: number;
+  /** The most parameters that share a tensor; default any number. */
+  readonly flattenTogether?: number;
 }

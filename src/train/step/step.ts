@@ -131,6 +131,7 @@ export function unitOptions(options: StepOptions): Parameters<typeof planUnits>[
     groupOf: of,
     separate: p => optimizer.wholeTensors === true || methods.some(method => method.separates?.(p)),
     flattenBelow: options.flattenBelow ?? FLATTEN_BELOW,
+    flattenTogether: options.flattenTogether ?? Infinity,
   };
 }
 

@@ -23,10 +23,13 @@ export interface UnitOptions {
   readonly separate: (parameter: Parameter) => boolean;
   /** Largest number of elements that is still laid end to end with others. */
   readonly flattenBelow: number;
+  /** The most parameters that are laid end to end. */
+  readonly flattenTogether: number;
 }
 
 /** Decides which parameters become one tensor. Frozen parameters stay constants of the graph. */
-export function planUnits(network: Network, { groupOf, separate, flattenBelow }: UnitOptions): Unit[] {
+export function planUnits(network: Network, options: UnitOptions): Unit[] {
+  const { groupOf, separate, flattenBelow, flattenTogether } = options;
   const units: Unit[] = [];
   const flat = new Map<Group | undefined, Parameter[]>();
   for (const parameter of network.parameters.values()) {
@@ -37,16 +40,21 @@ export function planUnits(network: Network, { groupOf, separate, flattenBelow }:
       units.push({ name: parameter.name, parameters: [parameter], dims: parameter.dims, group });
     } else flat.set(group, [...(flat.get(group) ?? []), parameter]);
   }
-  for (const [group, parameters] of flat) {
-    const [only] = parameters;
-    if (parameters.length === 1) {
-      units.push({ name: only!.name, parameters, dims: only!.dims, group });
-      continue;
+  for (const [group, all] of flat) {
+    for (let from = 0; from < all.length; from += flattenTogether) {
+      const parameters = all.slice(from, from + flattenTogether);
+      const part = from === 0 ? '' : `/${from}`;
+      units.push(endToEnd(`flat/${group?.name ?? 'buffers'}${part}`, parameters, group));
     }
-    const size = parameters.reduce((sum, parameter) => sum + parameterSize(parameter), 0);
-    units.push({ name: `flat/${group?.name ?? 'buffers'}`, parameters, dims: [size], group });
   }
   return units;
+}
+
+function endToEnd(name: string, parameters: readonly Parameter[], group: Group | undefined): Unit {
+  const [only] = parameters;
+  if (parameters.length === 1) return { name: only!.name, parameters, dims: only!.dims, group };
+  const size = parameters.reduce((sum, parameter) => sum + parameterSize(parameter), 0);
+  return { name, parameters, dims: [size], group };
 }
 
 /**
