@@ -1,3 +1,4 @@
+import { Graph } from '../graph.js';
 import type { Value } from '../value.js';
 import type { Builder } from './builder.js';
 import { byExpansion, type Gradients, type Vjp, type VjpContext } from './vjp.js';
@@ -102,14 +103,23 @@ function layerStatistics(context: VjpContext, axes: readonly number[]): Normaliz
     return normalized(b, x, axes, node.float('epsilon', 1e-5));
   }
   const inverse = output(2);
+  if (isPlain(context)) return { normal: output(0), inverse };
   return { normal: b.mul(b.sub(x, output(1)), inverse), inverse };
+}
+
+/** Whether the result is the normalization itself: a constant scale of 1, and a bias of 0 or none. */
+function isPlain({ has, input, needs }: VjpContext): boolean {
+  const holds = (i: number, number: number): boolean =>
+    !needs(i) && (Graph.constantOf(input(i))?.toNumbers().every(v => v === number) ?? false);
+  return holds(1, 1) && (!has(2) || holds(2, 0));
 }
 
 const layerNormalization: Vjp = context => {
   const { build: b, gradient: g, has, input, outputGradients } = context;
   const axes = trailing(context);
   const n = layerStatistics(context, axes);
-  let dx = throughStatistics(b, b.mul(g, input(1)), n, axes);
+  const plain = isPlain(context);
+  let dx = throughStatistics(b, plain ? g : b.mul(g, input(1)), n, axes);
   // ∂mean/∂x = 1/n and ∂inverse/∂x = −inverse²·normal/n, for gradients of gradients.
   const [, byMean, byInverse] = outputGradients;
   const ratio = (): ReturnType<typeof b.countRatio> => b.countRatio(input(0), n.inverse);
@@ -118,6 +128,7 @@ const layerNormalization: Vjp = context => {
     const weight = b.div(b.mul(byInverse, b.neg(b.square(n.inverse))), ratio());
     dx = b.add(dx, b.mul(weight, n.normal));
   }
+  if (plain) return [dx];
   return [dx, b.reduceLike(b.mul(g, n.normal), input(1)), has(2) ? b.reduceLike(g, input(2)) : null];
 };
 

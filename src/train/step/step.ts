@@ -8,6 +8,7 @@ import { cloneNetwork } from '../../nn/clone.js';
 import type { Network } from '../../nn/network.js';
 import { seedDropout } from '../../nn/seed-dropout.js';
 import { addOutput, StepContext } from './context.js';
+import { foldLayerNorm } from './fold-layer-norm.js';
 import { fuseMomentum } from './fuse-momentum.js';
 import { Groups } from './groups.js';
 import type { StepOptions, StepParts } from './options.js';
@@ -64,6 +65,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
   if (!drops) graph.inputs.splice(graph.inputs.indexOf(dropoutSeed), 1);
 
   const b = typedBuilder(model);
+  foldLayerNorm(b, graph);
   b.scope = 'loss/';
   const context = new StepContext(b, work, true, attached, name => prepared.tensor(name));
   if (drops) {
