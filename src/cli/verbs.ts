@@ -3,6 +3,7 @@ import { compressVerb } from './compress.js';
 import { inspectVerb } from './inspect.js';
 import { scanVerb } from './scan.js';
 import { sensitivityVerb } from './sensitivity.js';
+import { studyVerb } from './study.js';
 import type { Terminal } from './terminal.js';
 import { trainVerb } from './train.js';
 
@@ -10,4 +11,11 @@ import { trainVerb } from './train.js';
 export type Verb = (terminal: Terminal) => Command;
 
 /** All verbs, in the order of the help. A new one is a file and a line here. */
-export const VERBS: readonly Verb[] = [inspectVerb, compressVerb, sensitivityVerb, scanVerb, trainVerb];
+export const VERBS: readonly Verb[] = [
+  inspectVerb,
+  compressVerb,
+  sensitivityVerb,
+  scanVerb,
+  trainVerb,
+  studyVerb,
+];

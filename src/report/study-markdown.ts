@@ -1,0 +1,74 @@
+import type { ArmSummary, StudyReport } from '../study/summary.js';
+import {
+  differenceText,
+  labelIn,
+  pText,
+  seedsText,
+  spreadText,
+  studySummary,
+  testNote,
+  verdictOf,
+} from './study.js';
+import { runsText } from './terminal/study.js';
+
+/** The results of a study as Markdown, for documentation to show or to link. */
+export function studyMarkdown(report: StudyReport): string {
+  const { metric, columns, arms } = report;
+  const head = ['', 'Runs', metric.label, 'Difference', 'p', ...columns.map(({ label }) => label)];
+  const row = (arm: ArmSummary) => [
+    arm.label,
+    runsText(arm),
+    spreadText(arm.figures[metric.figure], metric.format),
+    arm.comparison
+      ? `${differenceText(arm.comparison, metric)}${arm.against === report.reference ? '' : ` (to ${labelIn(report, arm.against!)})`}`
+      : '–',
+    arm.comparison ? pText(arm.comparison.corrected) : '–',
+    ...columns.map(({ figure, format }) => spreadText(arm.figures[figure], format)),
+  ];
+  const verdicts = arms.flatMap(arm => verdictOf(report, arm) ?? []);
+  const failures = arms.flatMap(arm =>
+    arm.failed.map(({ seed, reason }) => `${arm.label}, seed ${seed}, failed: ${reason}`),
+  );
+  const groups = [...new Set(arms.map(({ group }) => group))];
+  const settings = Object.entries(report.settings).map(([name, value]) => `${name} = ${String(value)}`);
+  return `${[
+    `# ${report.title}`,
+    report.question,
+    `**${studySummary(report)}**`,
+    tableOf(
+      head,
+      groups.flatMap(group => [
+        ...(group === undefined ? [] : [[`**${group}**`, ...head.slice(1).map(() => '')]]),
+        ...arms.filter(arm => arm.group === group).map(row),
+      ]),
+    ),
+    `Differences are to ${labelIn(report, report.reference)} unless said otherwise. ${testNote(report)}`,
+    verdicts.length > 0 && listOf(verdicts),
+    failures.length > 0 && `## Failed\n\n${listOf(failures)}`,
+    report.notes.length > 0 && `## What it cannot show\n\n${listOf(report.notes)}`,
+    `## To repeat it\n\n\`\`\`sh\n${report.command}\n\`\`\`\n\n${seedsText(report)} (${report.seeds.join(', ')}); ${settings.join(', ')}. ${madeText(report)}`,
+    'Written by `whittle study` from `results.jsonl`, which holds every run; `results.html` shows more.',
+  ]
+    .filter(Boolean)
+    .join('\n\n')}\n`;
+}
+
+/** What the runs were made with. */
+export const madeText = ({ made, mixed }: StudyReport): string =>
+  made
+    .map(
+      ({ whittle, node, onnxruntime, platform, cpu, threads, jobs }) =>
+        `Whittle ${whittle}, ONNX Runtime ${onnxruntime}, Node ${node}, ${platform}, ${cpu}; ${threads} thread${threads === 1 ? '' : 's'} in each of ${jobs} run${jobs === 1 ? '' : 's'} side by side, so times are rough.`,
+    )
+    .join(' ') + (mixed ? ' The study’s file has changed since some of the runs.' : '');
+
+const tableOf = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(cells => line(cells))].join(
+    '\n',
+  );
+
+const line = (cells: readonly string[]): string =>
+  `| ${cells.map(cell => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+
+const listOf = (items: readonly string[]): string =>
+  items.map(item => `- ${item.replaceAll('\n', ' ')}`).join('\n');

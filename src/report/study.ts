@@ -1,0 +1,128 @@
+import type { FigureFormat } from '../study/define.js';
+import type { ArmComparison, ArmSummary, Column, Spread, StudyReport } from '../study/summary.js';
+import { brief, formatBytes, formatCount, formatDuration, formatNumber, plural } from './format.js';
+
+/** Differences that chance makes more rarely than this count as told apart. */
+export const LEVEL = 0.05;
+
+const MINUS = '−';
+
+/** `91.23 ± 0.15%`, `0.245 ± 0.003`, `2.69 M`; the error where the runs differ and the format has one. */
+export function spreadText(spread: Spread | undefined, format: FigureFormat): string {
+  if (!spread || Number.isNaN(spread.mean)) return '–';
+  const { mean, standardError: error } = spread;
+  if (format === 'percent') return `${withError(100 * mean, scaled(error, 100), 2)}%`;
+  if (format === 'number') return error ? withError(mean, error, 3) : formatNumber(mean);
+  return valueText(mean, format);
+}
+
+/** One run's value of a figure. */
+export function valueText(value: number | undefined, format: FigureFormat): string {
+  if (value === undefined) return '–';
+  switch (format) {
+    case 'percent':
+      return `${minus((100 * value).toFixed(2))}%`;
+    case 'bytes':
+      return formatBytes(Math.round(value));
+    case 'count':
+      return formatCount(Math.round(value));
+    case 'ms':
+      return formatDuration(value);
+    case 'seconds':
+      return brief(formatDuration(1000 * value));
+    case 'number':
+      return formatNumber(value);
+  }
+}
+
+/** `+1.20 ± 0.30 points`, `−0.012 ± 0.004`. */
+export function differenceText({ difference, standardError }: ArmComparison, metric: Column): string {
+  const factor = metric.format === 'percent' ? 100 : 1;
+  const text = withError(factor * difference, factor * standardError, metric.format === 'percent' ? 2 : 3);
+  return `${difference > 0 ? '+' : ''}${text}${metric.format === 'percent' ? ' points' : ''}`;
+}
+
+/** `0.012`, `< 0.001`. */
+export const pText = (p: number): string =>
+  Number.isNaN(p) ? '–' : p < 0.001 ? '< 0.001' : p >= 0.1 ? p.toFixed(2) : p.toPrecision(2);
+
+/** What a comparison says: better, worse, or that chance may have made the difference. */
+export function outcomeOf(
+  { difference, corrected }: ArmComparison,
+  { betterIs }: Pick<StudyReport['metric'], 'betterIs'>,
+): 'better' | 'worse' | 'unclear' {
+  if (!(corrected < LEVEL)) return 'unclear';
+  return difference > 0 === (betterIs === 'higher') ? 'better' : 'worse';
+}
+
+/** A comparison in a sentence that its numbers bear out; `undefined` without one. */
+export function verdictOf(report: StudyReport, arm: ArmSummary): string | undefined {
+  const { comparison } = arm;
+  if (!comparison) return undefined;
+  const { metric } = report;
+  const other = labelIn(report, comparison.against);
+  const p = pText(comparison.corrected);
+  const proof = `p ${p.startsWith('<') ? p : `= ${p}`}, ${plural(comparison.seeds, 'seed')}`;
+  const outcome = outcomeOf(comparison, metric);
+  if (outcome === 'unclear') {
+    return `No difference between ${arm.label} and ${other} can be told (${differenceText(comparison, metric)}, ${proof}).`;
+  }
+  const by = differenceText(comparison, metric).replace(/^[+−]/, '');
+  return `${arm.label} ${outcome === 'better' ? 'beats' : 'loses to'} ${other} by ${by} (${proof}).`;
+}
+
+/** The outcome of the whole study in a sentence or two. */
+export function studySummary(report: StudyReport): string {
+  const compared = report.arms.filter(arm => arm.comparison);
+  if (compared.length === 0) return nothingCompared(report);
+  if (compared.length <= 2) return compared.map(arm => verdictOf(report, arm)).join(' ');
+  const by = (outcome: string) =>
+    compared.filter(arm => outcomeOf(arm.comparison!, report.metric) === outcome);
+  const named = (arms: readonly ArmSummary[], verb: string) =>
+    arms.length > 0 &&
+    `${arms.map(arm => `${arm.label} ${verb} ${labelIn(report, arm.against!)}`).join(', ')}`;
+  const [better, worse, unclear] = [by('better'), by('worse'), by('unclear')];
+  const told = [
+    better.length <= 4 ? named(better, 'beats') : `${better.length} arms beat what they are compared with`,
+    worse.length <= 4 ? named(worse, 'loses to') : `${worse.length} arms lose to what they are compared with`,
+    unclear.length > 0 &&
+      (unclear.length === compared.length
+        ? `None of ${compared.length} arms can be told from what it is compared with`
+        : `${unclear.length} cannot be told apart`),
+  ].filter(Boolean);
+  return `${told.join('; ')} (${report.metric.label}, ${seedsText(report)}).`;
+}
+
+function nothingCompared(report: StudyReport): string {
+  const runs = report.arms.flatMap(({ runs }) => runs);
+  if (runs.length === 0) return `${report.title}: no run has ended yet.`;
+  return `${plural(runs.length, 'run')} of ${report.title}; with fewer than two seeds of an arm no difference can be told.`;
+}
+
+export const seedsText = ({ seeds }: Pick<StudyReport, 'seeds'>): string => plural(seeds.length, 'seed');
+
+/** How the p-values were found, for captions. */
+export function testNote({ arms }: StudyReport): string {
+  const tests = arms.flatMap(({ comparison }) => comparison ?? []);
+  if (tests.length === 0) return 'No test: it takes two seeds.';
+  const names = [...new Set(tests.map(({ test }) => test))].map(test =>
+    test === 'paired' ? 't-test on the differences within each seed' : 'Welch’s t-test',
+  );
+  const many = tests.length > 1 ? `, corrected for ${tests.length} comparisons by Holm’s method` : '';
+  return `± is the standard error of the mean over seeds. p: two-sided ${names.join(' or ')}${many}; below ${LEVEL} counts as a difference.`;
+}
+
+export const labelIn = (report: Pick<StudyReport, 'arms'>, arm: string): string =>
+  report.arms.find(({ name }) => name === arm)?.label ?? arm;
+
+/** `−1.20 ± 0.30`, with as many decimals as the error has two digits for. */
+function withError(value: number, error: number | undefined, digits: number): string {
+  if (error === undefined || !Number.isFinite(error)) return minus(value.toFixed(digits));
+  const decimals = error > 0 ? Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(error)))) : digits;
+  return `${minus(value.toFixed(decimals))} ± ${error.toFixed(decimals)}`;
+}
+
+const scaled = (value: number | undefined, factor: number): number | undefined =>
+  value === undefined ? undefined : factor * value;
+
+const minus = (text: string): string => text.replace(/^-/, MINUS);

@@ -1,0 +1,48 @@
+import type { ArmSummary, StudyReport } from '../../study/summary.js';
+import { plural, printable } from '../format.js';
+import { differenceText, pText, spreadText, studySummary, testNote } from '../study.js';
+import { type TextOptions, textTable, wrap } from './text.js';
+
+/** Every arm of a study in a table, what failed, and what it comes to. */
+export function studyText(report: StudyReport, options: TextOptions): string {
+  const { colours, width } = options;
+  const { metric, columns } = report;
+  const narrow = Math.min(width, 100);
+  const rows = report.arms.map(arm => [
+    printable(arm.label),
+    runsText(arm),
+    spreadText(arm.figures[metric.figure], metric.format),
+    arm.comparison ? differenceText(arm.comparison, metric) : '–',
+    arm.comparison ? pText(arm.comparison.corrected) : '–',
+    ...columns.map(({ figure, format }) => spreadText(arm.figures[figure], format)),
+  ]);
+  const failed = report.arms.flatMap(arm =>
+    arm.failed.map(({ seed, reason }) => `${arm.label}, seed ${seed}, failed: ${reason}`),
+  );
+  return [
+    textTable(
+      [
+        { heading: 'Arm', shrinks: true },
+        { heading: 'Runs', number: true },
+        { heading: printable(metric.label), number: true },
+        { heading: 'Difference', number: true },
+        { heading: 'p', number: true },
+        ...columns.map(({ label }, i) => ({ heading: printable(label), number: true, optional: i + 1 })),
+      ],
+      rows,
+      options,
+    ),
+    wrap(testNote(report), narrow),
+    ...failed.map(text => colours.red(wrap(printable(text), narrow))),
+    colours.bold(wrap(studySummary(report), narrow)),
+  ].join('\n\n');
+}
+
+/** `3`, `2 of 3`, `2, 1 failed`. */
+export function runsText({ runs, failed, missing }: ArmSummary): string {
+  const wanted = runs.length + failed.length + missing;
+  const done = missing > 0 ? `${runs.length} of ${wanted}` : String(runs.length);
+  return failed.length > 0
+    ? `${done}, ${plural(failed.length, 'failure').replace(/ failures?/, '')} failed`
+    : done;
+}

@@ -1,0 +1,72 @@
+import { twoSidedP } from './student-t.js';
+
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Standard deviation of a sample, n − 1 in the denominator; not a number for fewer than two values. */
+export function deviation(values: readonly number[]): number {
+  if (values.length < 2) return Number.NaN;
+  const middle = mean(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
+}
+
+/** Standard error of the mean. */
+export const standardError = (values: readonly number[]): number =>
+  deviation(values) / Math.sqrt(values.length);
+
+/** The difference of two means and what chance would make of it. */
+export interface Comparison {
+  readonly test: 'paired' | 'welch';
+  readonly difference: number;
+  /** Of the difference. */
+  readonly standardError: number;
+  readonly t: number;
+  readonly degreesOfFreedom: number;
+  /** Two-sided: how often chance alone makes so large a difference. */
+  readonly p: number;
+}
+
+/** Student's t-test on the differences of values that belong together. `undefined` for fewer than two pairs. */
+export function pairedTest(a: readonly number[], b: readonly number[]): Comparison | undefined {
+  if (a.length !== b.length || a.length < 2) return undefined;
+  const differences = a.map((value, i) => value - b[i]!);
+  return tested('paired', mean(differences), standardError(differences), a.length - 1);
+}
+
+/**
+ * Welch's t-test on independent samples, whose variances may differ. `undefined` for a sample of fewer than two.
+ * Welch, "The generalization of 'Student's' problem when several different population variances are involved", 1947.
+ */
+export function welchTest(a: readonly number[], b: readonly number[]): Comparison | undefined {
+  if (a.length < 2 || b.length < 2) return undefined;
+  const [va, vb] = [standardError(a) ** 2, standardError(b) ** 2];
+  const df = (va + vb) ** 2 / (va ** 2 / (a.length - 1) + vb ** 2 / (b.length - 1));
+  return tested('welch', mean(a) - mean(b), Math.sqrt(va + vb), va + vb > 0 ? df : a.length + b.length - 2);
+}
+
+function tested(
+  test: Comparison['test'],
+  difference: number,
+  error: number,
+  degreesOfFreedom: number,
+): Comparison {
+  // Without any spread a difference is certain, and none is none.
+  const t = difference === 0 ? 0 : difference / error;
+  return { test, difference, standardError: error, t, degreesOfFreedom, p: twoSidedP(t, degreesOfFreedom) };
+}
+
+/**
+ * p-values corrected for the number of comparisons, in the order given: with them, the chance that any difference is
+ * called significant where there is none stays below the level.
+ * Holm, "A simple sequentially rejective multiple test procedure", 1979.
+ */
+export function holm(p: readonly number[]): number[] {
+  const order = p.map((_, i) => i).sort((i, j) => p[i]! - p[j]!);
+  const adjusted = new Array<number>(p.length);
+  let largest = 0;
+  order.forEach((index, rank) => {
+    largest = Math.max(largest, Math.min(1, p[index]! * (p.length - rank)));
+    adjusted[index] = largest;
+  });
+  return adjusted;
+}

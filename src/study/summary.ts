@@ -1,0 +1,224 @@
+import { type FigureColumn, type FigureFormat, labelOf, type Study } from './define.js';
+import type { Curve, FailedRecord, FinishedRecord, Provenance, RunRecord } from './record.js';
+import { type Comparison, holm, mean, pairedTest, standardError, welchTest } from './statistics/compare.js';
+
+/** A figure of an arm over its seeds. */
+export interface Spread {
+  readonly mean: number;
+  /** Of the mean; absent for a single run. */
+  readonly standardError?: number;
+  readonly values: readonly number[];
+}
+
+export interface Column {
+  readonly figure: string;
+  readonly label: string;
+  readonly format: FigureFormat;
+}
+
+/** An arm against the one that it is compared with. */
+export interface ArmComparison extends Comparison {
+  readonly against: string;
+  /** p-value by Holm's correction over all comparisons of the study. */
+  readonly corrected: number;
+  readonly seeds: number;
+}
+
+export interface ArmSummary {
+  readonly name: string;
+  readonly label: string;
+  readonly group?: string;
+  readonly series?: string;
+  readonly x?: number;
+  /** Runs by seed. */
+  readonly runs: readonly FinishedRecord[];
+  readonly failed: readonly FailedRecord[];
+  /** Runs that are to come. */
+  readonly missing: number;
+  readonly figures: Readonly<Record<string, Spread>>;
+  readonly curves: Readonly<Record<string, Curve>>;
+  readonly against?: string;
+  /** Absent for the reference, and where there are fewer than two seeds. */
+  readonly comparison?: ArmComparison;
+}
+
+/** A study with all that its runs so far say, as plain JSON. */
+export interface StudyReport {
+  readonly version: 1;
+  readonly date: string;
+  readonly name: string;
+  readonly title: string;
+  readonly question: string;
+  readonly notes: readonly string[];
+  readonly command: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly seeds: readonly number[];
+  readonly metric: Column & { readonly betterIs: 'higher' | 'lower' };
+  readonly columns: readonly Column[];
+  readonly reference: string;
+  readonly plot: { readonly x?: Column; readonly log: boolean };
+  readonly arms: readonly ArmSummary[];
+  readonly made: readonly Provenance[];
+  /** Runs came from several versions of the study's file. */
+  readonly mixed: boolean;
+}
+
+const STANDARD: Readonly<Record<string, Omit<Column, 'figure'>>> = {
+  accuracy: { label: 'Accuracy', format: 'percent' },
+  loss: { label: 'Loss', format: 'number' },
+  perplexity: { label: 'Perplexity', format: 'number' },
+  parameters: { label: 'Parameters', format: 'count' },
+  bytes: { label: 'File', format: 'bytes' },
+  flops: { label: 'FLOPs', format: 'count' },
+  train_seconds: { label: 'Training', format: 'seconds' },
+  cpu_seconds: { label: 'CPU time', format: 'seconds' },
+  step_ms: { label: 'Step', format: 'ms' },
+  memory: { label: 'Peak memory', format: 'bytes' },
+};
+
+const DEFAULT_COLUMNS: readonly FigureColumn[] = ['parameters', 'bytes', 'flops', 'cpu_seconds'].map(
+  figure => ({ figure }),
+);
+
+/** Figures that every run has, and that the table does not show unless asked. */
+const USUAL: ReadonlySet<string> = new Set([...Object.keys(STANDARD), 'updates']);
+
+export interface SummaryOptions {
+  readonly name: string;
+  readonly command: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly seeds: readonly number[];
+  readonly date?: Date;
+  /** The hash of the study's file as it is. */
+  readonly definition: string;
+  readonly keyOf: (arm: string, seed: number) => string;
+}
+
+/** Gathers the runs of a study with these settings and seeds. */
+export function summarize(
+  study: Study,
+  records: ReadonlyMap<string, RunRecord>,
+  { name, command, settings, seeds, date = new Date(), definition, keyOf }: SummaryOptions,
+): StudyReport {
+  const plain = Object.keys(study.arms).map(arm => {
+    const found = seeds.flatMap(seed => records.get(keyOf(arm, seed)) ?? []);
+    return summarizeArm(study, arm, found, seeds.length);
+  });
+  const arms = withComparisons(study, plain);
+  const runs = arms.flatMap(arm => arm.runs);
+  const own = new Set(runs.flatMap(({ figures }) => Object.keys(figures)).filter(key => !USUAL.has(key)));
+  for (const { figure } of [study.metric, ...(study.columns ?? [])]) own.delete(figure);
+  const columns = [...(study.columns ?? DEFAULT_COLUMNS), ...[...own].map(figure => ({ figure }))];
+  return {
+    version: 1,
+    date: date.toISOString(),
+    name,
+    title: study.title,
+    question: study.question,
+    notes: study.notes ?? [],
+    command,
+    settings,
+    seeds,
+    metric: { ...columnOf(study.metric), betterIs: study.metric.betterIs },
+    columns: columns.map(columnOf),
+    reference: study.reference,
+    plot: { log: study.plot?.log ?? false, ...(study.plot?.x && { x: columnOf(study.plot.x) }) },
+    arms,
+    made: distinct(runs.map(({ made }) => made)),
+    mixed: runs.some(run => run.definition !== definition),
+  };
+}
+
+function summarizeArm(study: Study, name: string, found: readonly RunRecord[], seeds: number): ArmSummary {
+  const runs = found.filter(record => record.state === 'done');
+  const failed = found.filter(record => record.state === 'failed');
+  const { group, series, x, against = study.reference } = study.arms[name]!;
+  const names = new Set(runs.flatMap(({ figures }) => Object.keys(figures)));
+  const curves = new Set(runs.flatMap(run => Object.keys(run.curves)));
+  return {
+    name,
+    label: labelOf(study, name),
+    ...(group !== undefined && { group }),
+    ...(series !== undefined && { series }),
+    ...(x !== undefined && { x }),
+    ...(against !== name && { against }),
+    runs,
+    failed,
+    missing: seeds - found.length,
+    figures: Object.fromEntries(
+      [...names].map(figure => [figure, spread(runs.flatMap(run => run.figures[figure] ?? []))]),
+    ),
+    curves: Object.fromEntries(
+      [...curves].map(curve => [
+        curve,
+        meanCurve(runs.flatMap(run => (run.curves[curve] ? [run.curves[curve]] : []))),
+      ]),
+    ),
+  };
+}
+
+const spread = (values: readonly number[]): Spread => ({
+  mean: mean(values),
+  ...(values.length > 1 && { standardError: standardError(values) }),
+  values,
+});
+
+/** The mean of curves over seeds; those that were cut short, by early stopping, count as far as they go. */
+function meanCurve(curves: readonly Curve[]): Curve {
+  const longest = curves.reduce((a, b) => (b.length > a.length ? b : a));
+  return longest.map(([update], i) => {
+    const values = curves.flatMap(curve => (curve[i] ? [curve[i][1]] : []));
+    return [update, mean(values)] as const;
+  });
+}
+
+function withComparisons(study: Study, arms: readonly ArmSummary[]): ArmSummary[] {
+  const { figure } = study.metric;
+  const compared = arms.map(arm => {
+    const other = arms.find(({ name }) => name === arm.against);
+    return other && compareArms(arm, other, figure, study.test);
+  });
+  const corrected = holm(compared.flatMap(comparison => comparison?.p ?? []));
+  let next = 0;
+  return arms.map((arm, i) => {
+    const comparison = compared[i];
+    if (!comparison) return arm;
+    return { ...arm, comparison: { ...comparison, against: arm.against!, corrected: corrected[next++]! } };
+  });
+}
+
+function compareArms(
+  arm: ArmSummary,
+  other: ArmSummary,
+  figure: string,
+  test: Study['test'],
+): (Comparison & { seeds: number }) | undefined {
+  const of = (runs: readonly FinishedRecord[]) =>
+    new Map(
+      runs.flatMap(run => (run.figures[figure] === undefined ? [] : [[run.seed, run.figures[figure]]])),
+    );
+  const [mine, theirs] = [of(arm.runs), of(other.runs)];
+  const common = [...mine.keys()].filter(seed => theirs.has(seed));
+  const same = common.length === mine.size && common.length === theirs.size;
+  const paired = (test ?? (same ? 'paired' : 'welch')) === 'paired';
+  const comparison = paired
+    ? pairedTest(
+        common.map(seed => mine.get(seed)!),
+        common.map(seed => theirs.get(seed)!),
+      )
+    : welchTest([...mine.values()], [...theirs.values()]);
+  return comparison && { ...comparison, seeds: paired ? common.length : Math.min(mine.size, theirs.size) };
+}
+
+export function columnOf({ figure, label, format }: FigureColumn): Column {
+  const known = STANDARD[figure];
+  return {
+    figure,
+    label: label ?? known?.label ?? figure.replaceAll('_', ' '),
+    format: format ?? known?.format ?? (/accuracy|exact|f1$/i.test(figure) ? 'percent' : 'number'),
+  };
+}
+
+const distinct = <T>(values: readonly T[]): T[] => [
+  ...new Map(values.map(value => [JSON.stringify(value), value])).values(),
+];
