@@ -11,7 +11,7 @@ const MINUS = '−';
 export function spreadText(spread: Spread | undefined, format: FigureFormat): string {
   if (!spread || Number.isNaN(spread.mean)) return '–';
   const { mean, standardError: error } = spread;
-  if (format === 'percent') return `${withError(100 * mean, scaled(error, 100), 2)}%`;
+  if (format === 'percent') return `${withError(100 * mean, scaled(error, 100), 2, 2)}%`;
   if (format === 'number') return error ? withError(mean, error, 3) : formatNumber(mean);
   return valueText(mean, format);
 }
@@ -37,9 +37,9 @@ export function valueText(value: number | undefined, format: FigureFormat): stri
 
 /** `+1.20 ± 0.30 points`, `−0.012 ± 0.004`. */
 export function differenceText({ difference, standardError }: ArmComparison, metric: Column): string {
-  const factor = metric.format === 'percent' ? 100 : 1;
-  const text = withError(factor * difference, factor * standardError, metric.format === 'percent' ? 2 : 3);
-  return `${difference > 0 ? '+' : ''}${text}${metric.format === 'percent' ? ' points' : ''}`;
+  const sign = difference > 0 ? '+' : '';
+  if (metric.format !== 'percent') return sign + withError(difference, standardError, 3);
+  return `${sign}${withError(100 * difference, 100 * standardError, 2, 2)} points`;
 }
 
 /** `0.012`, `< 0.001`. */
@@ -79,8 +79,7 @@ export function studySummary(report: StudyReport): string {
   const by = (outcome: string) =>
     compared.filter(arm => outcomeOf(arm.comparison!, report.metric) === outcome);
   const named = (arms: readonly ArmSummary[], verb: string) =>
-    arms.length > 0 &&
-    `${arms.map(arm => `${arm.label} ${verb} ${labelIn(report, arm.against!)}`).join(', ')}`;
+    arms.length > 0 && arms.map(arm => `${arm.label} ${verb} ${labelIn(report, arm.against!)}`).join('; ');
   const [better, worse, unclear] = [by('better'), by('worse'), by('unclear')];
   const told = [
     better.length <= 4 ? named(better, 'beats') : `${better.length} arms beat what they are compared with`,
@@ -115,10 +114,10 @@ export function testNote({ arms }: StudyReport): string {
 export const labelIn = (report: Pick<StudyReport, 'arms'>, arm: string): string =>
   report.arms.find(({ name }) => name === arm)?.label ?? arm;
 
-/** `−1.20 ± 0.30`, with as many decimals as the error has two digits for. */
-function withError(value: number, error: number | undefined, digits: number): string {
+/** `−1.20 ± 0.30`, with as many decimals, up to `most`, as the error has two digits for. */
+function withError(value: number, error: number | undefined, digits: number, most = 6): string {
   if (error === undefined || !Number.isFinite(error)) return minus(value.toFixed(digits));
-  const decimals = error > 0 ? Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(error)))) : digits;
+  const decimals = error > 0 ? Math.min(most, Math.max(0, 1 - Math.floor(Math.log10(error)))) : digits;
   return `${minus(value.toFixed(decimals))} ± ${error.toFixed(decimals)}`;
 }
 

@@ -136,6 +136,8 @@ figcaption { margin-top: 8px; max-width: 68ch; }
 .spectra .plot { width: 100%; margin: 6px 0 2px; }
 .pairs { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 4px 24px; margin: 0; }
 .pairs dt { color: var(--quiet); } .pairs dd { margin: 0; overflow-wrap: anywhere; }
+.multiples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 250px), 1fr)); gap: 22px 28px; margin: 0 0 16px; padding: 0; list-style: none; max-width: none; }
+.multiples .plot { width: 100%; }
 footer { border-top: 1px solid var(--rule); padding-top: 20px; padding-bottom: 64px; color: var(--quiet); max-width: 1056px; padding-left: 0; padding-right: 0; }
 :focus-visible { outline: 2px solid var(--series-1); outline-offset: 2px; }
 @media (max-width: 1120px) { footer { margin: 0 32px; } }

@@ -55,6 +55,8 @@ export interface StudyReport {
   readonly seeds: readonly number[];
   readonly metric: Column & { readonly betterIs: 'higher' | 'lower' };
   readonly columns: readonly Column[];
+  /** How every figure that some run has is called and written. */
+  readonly figures: Readonly<Record<string, Column>>;
   readonly reference: string;
   readonly plot: { readonly x?: Column; readonly log: boolean };
   readonly arms: readonly ArmSummary[];
@@ -106,7 +108,8 @@ export function summarize(
   });
   const arms = withComparisons(study, plain);
   const runs = arms.flatMap(arm => arm.runs);
-  const own = new Set(runs.flatMap(({ figures }) => Object.keys(figures)).filter(key => !USUAL.has(key)));
+  const figures = [...new Set(runs.flatMap(run => Object.keys(run.figures)))];
+  const own = new Set(figures.filter(figure => !USUAL.has(figure)));
   for (const { figure } of [study.metric, ...(study.columns ?? [])]) own.delete(figure);
   const columns = [...(study.columns ?? DEFAULT_COLUMNS), ...[...own].map(figure => ({ figure }))];
   return {
@@ -121,6 +124,7 @@ export function summarize(
     seeds,
     metric: { ...columnOf(study.metric), betterIs: study.metric.betterIs },
     columns: columns.map(columnOf),
+    figures: Object.fromEntries(figures.map(figure => [figure, columnOf({ figure })])),
     reference: study.reference,
     plot: { log: study.plot?.log ?? false, ...(study.plot?.x && { x: columnOf(study.plot.x) }) },
     arms,

@@ -1,5 +1,197 @@
-import type { StudyReport } from '../../study/summary.js';
-import { svg } from './chart.js';
+import { line, symbol, symbolsFill } from 'd3-shape';
+import type { ArmSummary, StudyReport } from '../../study/summary.js';
+import { shorten } from '../format.js';
+import { html, type Markup, type Piece } from '../markup.js';
+import { spreadText, studySummary, valueText } from '../study.js';
+import { type Axis, chart, extent, px, svg } from './chart.js';
+import { standalone } from './standalone.js';
 
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** An arm as the plot shows it. */
+interface Mark {
+  readonly arm: ArmSummary;
+  readonly x: number;
+  readonly mean: number;
+  readonly error: number;
+}
+
+/**
+ * The deciding figure of each arm, with standard errors: against the study's horizontal axis, or one arm a row where
+ * there is none.
+ */
+export function studyPlot(report: StudyReport, size: Size): Markup {
+  const marks = marksOf(report);
+  const placed = marks.filter(({ x }) => Number.isFinite(x) && (!report.plot.log || x > 0));
+  return placed.length > 1 && placed.length === marks.length
+    ? against(report, placed, size)
+    : rows(report, marks, size);
+}
+
+/** The plot as a file of its own, readable on light and dark pages. */
 export const studyFigure = (report: StudyReport): string =>
-  svg({ title: report.title, description: report.question, width: 100, height: 100 }, '').text;
+  standalone(studyPlot(report, { width: 720, height: 400 }), { width: 720 });
+
+function marksOf({ arms, metric, plot }: StudyReport): Mark[] {
+  return arms.flatMap(arm => {
+    const spread = arm.figures[metric.figure];
+    if (!spread || !Number.isFinite(spread.mean)) return [];
+    const x = (plot.x ? arm.figures[plot.x.figure]?.mean : arm.x) ?? Number.NaN;
+    return [{ arm, x, mean: spread.mean, error: spread.standardError ?? 0 }];
+  });
+}
+
+function against(report: StudyReport, marks: readonly Mark[], size: Size): Markup {
+  const { plot } = report;
+  const nameOf = ({ arm }: Mark) => arm.series ?? arm.label;
+  const series = [...new Set(marks.map(nameOf))].map((name, i) => ({
+    name,
+    points: marks.filter(mark => nameOf(mark) === name).sort((a, b) => a.x - b.x),
+    ...toneOf(i),
+  }));
+  const key = legend(series, size.width);
+  const x: Axis = {
+    label: plot.x?.label ?? '',
+    domain: padded(
+      extent(
+        marks.map(mark => mark.x),
+        plot.log,
+      ),
+      plot.log,
+    ),
+    log: plot.log,
+    ticks: size.width < 480 ? 4 : 6,
+    format: value => valueText(value, plot.x?.format ?? 'number'),
+  };
+  return chart(
+    { ...titleOf(report), ...size, margin: [34 + key.height, 18, 44, 62], x, y: metricAxis(report, marks) },
+    (sx, sy) => {
+      const path = line<Mark>(
+        p => px(sx(p.x)),
+        p => px(sy(p.mean)),
+      );
+      return [
+        key.drawn,
+        series.map(
+          ({ points, colour, dash }) =>
+            points.length > 1 &&
+            html`<path class="line" d="${path([...points])!}" style="stroke:${colour}" stroke-dasharray="${dash}"/>`,
+        ),
+        series.map(({ points, colour, shape }) =>
+          points.map(({ arm, x: at, mean, error }) => {
+            const [cx, low, high] = [px(sx(at)), px(sy(mean - error)), px(sy(mean + error))];
+            return html`<g><title>${titleFor(report, arm)}</title>${error > 0 && html`<path d="M${cx},${low}V${high}M${px(cx - 4)},${low}h8M${px(cx - 4)},${high}h8" style="fill:none;stroke:${colour};stroke-width:1.25"/>`}<path class="dot" d="${shape}" transform="translate(${cx} ${px(sy(mean))})" style="fill:${colour}"/></g>`;
+          }),
+        ),
+      ];
+    },
+  );
+}
+
+const ROW = 26;
+
+function rows(report: StudyReport, marks: readonly Mark[], { width }: Size): Markup {
+  const { metric } = report;
+  const longest = Math.floor(width / 3 / 6.4);
+  const height = 64 + ROW * marks.length;
+  const [top, left] = [
+    20,
+    Math.min(width / 3, 16 + 6.6 * Math.max(...marks.map(({ arm }) => arm.label.length), 0)),
+  ];
+  if (marks.length === 0)
+    return svg(
+      { ...titleOf(report), width, height: 24 },
+      html`<text x="0" y="16">No run has ended yet.</text>`,
+    );
+  const { label, domain, format } = metricAxis(report, marks);
+  return chart(
+    {
+      ...titleOf(report),
+      width,
+      height,
+      margin: [top, 18, 44, left],
+      x: { label, domain, ticks: width < 480 ? 3 : 6, ...(format && { format }) },
+      y: { label: '', domain: [marks.length - 0.5, -0.5], ticks: 0 },
+    },
+    (sx, sy, area) =>
+      marks.map(({ arm, mean, error }, i) => {
+        const y = px(sy(i));
+        const colour = arm.name === report.reference ? 'var(--ink)' : toneOf(0).colour;
+        const [low, high] = [px(sx(mean - error)), px(sx(mean + error))];
+        return html`<g><title>${titleFor(report, arm)}</title><line class="grid" x1="${area.left}" x2="${area.right}" y1="${y}" y2="${y}"/><text class="value" x="${px(area.left - 10)}" y="${y}" dy="0.32em" text-anchor="end">${shorten(arm.label, longest)}</text>${arm.figures[
+          metric.figure
+        ]!.values.map(
+          value =>
+            html`<circle cx="${px(sx(value))}" cy="${y}" r="3" style="fill:none;stroke:${colour};opacity:0.55"/>`,
+        )}${error > 0 && html`<path d="M${low},${y}H${high}M${low},${px(y - 4)}v8M${high},${px(y - 4)}v8" style="fill:none;stroke:${colour};stroke-width:1.25"/>`}<circle class="dot" cx="${px(sx(mean))}" cy="${y}" r="4.5" style="fill:${colour}"/></g>`;
+      }),
+  );
+}
+
+const titleOf = (report: StudyReport) => ({ title: report.title, description: studySummary(report) });
+
+const titleFor = ({ metric, columns }: StudyReport, arm: ArmSummary): string => {
+  const size = columns.find(({ figure }) => figure === 'parameters');
+  const more = size ? `, ${spreadText(arm.figures.parameters, 'count')} parameters` : '';
+  return `${arm.label}: ${spreadText(arm.figures[metric.figure], metric.format)}${more}`;
+};
+
+function metricAxis({ metric }: StudyReport, marks: readonly Mark[]): Axis {
+  const values = marks.flatMap(({ arm, mean, error }) => [
+    mean - error,
+    mean + error,
+    ...arm.figures[metric.figure]!.values,
+  ]);
+  const better = `${metric.label}, ${metric.betterIs} is better`;
+  const format = (value: number) =>
+    metric.format === 'percent' ? `${Number((100 * value).toFixed(4))}%` : valueText(value, metric.format);
+  return { label: better, domain: padded(extent(values), false), ticks: 5, format };
+}
+
+/** A domain with some room on both sides, so that marks at its ends are whole. */
+function padded([low, high]: readonly [number, number], log: boolean): [number, number] {
+  if (log) {
+    const room = (high / low) ** 0.05;
+    return room > 1 ? [low / room, high * room] : [low / 1.5, high * 1.5];
+  }
+  const room = 0.06 * (high - low) || 0.05 * Math.abs(high) || 1;
+  return [low - room, high + room];
+}
+
+const DASHES = ['none', '6 3', '2 3', '8 3 2 3', '1 4', '10 4'];
+
+interface Tone {
+  readonly colour: string;
+  readonly dash: string;
+  readonly shape: string;
+}
+
+/** What tells series apart: colour, and shape and dashes for those who do not see it. */
+export function toneOf(i: number): Tone {
+  return {
+    colour: `var(--series-${(i % 6) + 1})`,
+    dash: DASHES[i % DASHES.length]!,
+    shape: symbol(symbolsFill[i % symbolsFill.length]!, 64)() ?? '',
+  };
+}
+
+/** Names of series above a plot, in as many lines as it takes. */
+function legend(
+  series: readonly ({ readonly name: string } & Tone)[],
+  width: number,
+): { drawn: Piece; height: number } {
+  const GAP = 18;
+  let [x, y] = [0, 0];
+  const drawn = series.map(({ name, colour, shape }) => {
+    const text = shorten(name, 40);
+    const needed = 16 + 6.4 * text.length;
+    if (x > 0 && x + needed > width) [x, y] = [0, y + GAP];
+    const at = x;
+    x += needed + 14;
+    return html`<path class="dot" d="${shape}" transform="translate(${px(at + 6)} ${y + 8})" style="fill:${colour}"/><text class="value" x="${px(at + 16)}" y="${y + 8}" dy="0.32em">${text}</text>`;
+  });
+  return { drawn, height: y + GAP };
+}
