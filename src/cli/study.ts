@@ -7,6 +7,7 @@ import { valueText } from '../report/study.js';
 import { studyMarkdown } from '../report/study-markdown.js';
 import { studyText } from '../report/terminal/study.js';
 import type { LoadedStudy, RunRecord, StudyProgress, StudyReport } from '../study/index.node.js';
+import { columnOf } from '../study/summary.js';
 import {
   type CommonOptions,
   commandLine,
@@ -150,12 +151,12 @@ class StudyDisplay {
 
   readonly ended = (record: RunRecord, { done, ended, total }: StudyProgress): void => {
     this.line.end();
-    const { metric } = this.loaded.study;
+    const metric = columnOf(this.loaded.study.metric);
     const left = this.forecast.left('study', done, total, performance.now());
     const outcome =
       record.state === 'failed'
         ? `failed: ${record.reason}`
-        : `${metric.figure} ${valueText(record.figures[metric.figure], metric.format ?? 'number')}`;
+        : `${metric.figure} ${valueText(record.figures[metric.figure], metric.format)}`;
     const rest = left !== undefined && left > 0 ? `, about ${brief(formatDuration(left))} left` : '';
     this.terminal.err(`${record.arm}, seed ${record.seed}: ${outcome} (${ended} of ${total}${rest})\n`);
   };

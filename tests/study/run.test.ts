@@ -83,7 +83,7 @@ describe('a study', () => {
   it('runs to its end and writes table, page and figure', async () => {
     const { code, out, err } = await whittle('whole');
     expect({ code, err: err.trim().split('\n').length }).toEqual({ code: 0, err: 6 });
-    expect(err).toMatch(/^wide, seed [01]: accuracy [\d.]+ \(\d of 6/);
+    expect(err).toMatch(/^wide, seed 0: accuracy [\d.]+% \(\d of 6/m);
     expect(out).toMatch(/Wide +2 +[\d.]+ ± [\d.]+% +– +–/);
     const found = await records('whole');
     whole = lasting(found);

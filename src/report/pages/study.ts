@@ -84,7 +84,7 @@ function armTable(report: StudyReport): Markup {
         head: true,
         key: arm => arm.label,
         cell: arm =>
-          html`${arm.label}${grouped && arm.group !== undefined && html`<span class="quiet">${arm.group}</span>`}`,
+          html`<span class="fixed">${arm.label}</span>${grouped && arm.group !== undefined && html`<span class="quiet fixed">${arm.group}</span>`}`,
       },
       { heading: 'Runs', number: true, cell: runsText },
       {
@@ -149,7 +149,12 @@ function runTable(report: StudyReport): Markup {
   return table<Row>(
     rows,
     [
-      { heading: 'Arm', head: true, key: ({ arm }) => arm.label, cell: ({ arm }) => arm.label },
+      {
+        heading: 'Arm',
+        head: true,
+        key: ({ arm }) => arm.label,
+        cell: ({ arm }) => html`<span class="fixed">${arm.label}</span>`,
+      },
       { heading: 'Seed', key: ({ run }) => run.seed, cell: ({ run }) => run.seed },
       ...all.map(({ figure: name, label, format }) => ({
         heading: label,

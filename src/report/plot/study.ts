@@ -1,6 +1,6 @@
 import { line, symbol, symbolsFill } from 'd3-shape';
 import type { ArmSummary, StudyReport } from '../../study/summary.js';
-import { shorten } from '../format.js';
+import { brief, shorten } from '../format.js';
 import { html, type Markup, type Piece } from '../markup.js';
 import { spreadText, studySummary, valueText } from '../study.js';
 import { type Axis, chart, extent, px, svg } from './chart.js';
@@ -64,7 +64,7 @@ function against(report: StudyReport, marks: readonly Mark[], size: Size): Marku
     ),
     log: plot.log,
     ticks: size.width < 480 ? 4 : 6,
-    format: value => valueText(value, plot.x?.format ?? 'number'),
+    format: value => brief(valueText(value, plot.x?.format ?? 'number')),
   };
   return chart(
     { ...titleOf(report), ...size, margin: [34 + key.height, 18, 44, 62], x, y: metricAxis(report, marks) },

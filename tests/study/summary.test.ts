@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { studyPage } from '../../src/report/pages/study.js';
+import { studyFigure } from '../../src/report/plot/study.js';
+import { studySummary, verdictOf } from '../../src/report/study.js';
+import { studyMarkdown } from '../../src/report/study-markdown.js';
+import { defineStudy, type Study } from '../../src/study/define.js';
+import type { RunRecord } from '../../src/study/record.js';
+import type { StudyReport } from '../../src/study/summary.js';
+import { exampleRecord, exampleRecords, exampleReport } from './example.js';
+
+const train = () => {
+  throw new Error('nothing is trained here');
+};
+
+const three: Study = defineStudy({
+  title: 'Three arms',
+  question: 'Which?',
+  settings: {},
+  metric: { figure: 'accuracy', betterIs: 'higher' },
+  reference: 'a',
+  arms: { a: { label: 'A', train }, b: { label: 'B', train }, c: { label: 'C', train } },
+});
+
+function run(arm: string, seed: number, accuracy: number): RunRecord {
+  const record = exampleRecord('dense', seed);
+  return { ...record, key: `${arm}-${seed}`, arm, figures: { accuracy }, curves: {} } as RunRecord;
+}
+
+const runs = (arm: string, values: readonly number[]) => values.map((value, seed) => run(arm, seed, value));
+const verdicts = (report: StudyReport) => report.arms.flatMap(arm => verdictOf(report, arm) ?? []);
+
+describe('what a study says', () => {
+  it('is what its numbers support', () => {
+    const records = [
+      ...runs('a', [0.9, 0.91, 0.92]),
+      ...runs('b', [0.95, 0.962, 0.97]),
+      ...runs('c', [0.9, 0.92, 0.91]),
+    ];
+    const report = exampleReport(records, { study: three });
+    // Differences of B: 5, 5.2, 5 points: mean 5.067, standard error 0.0667, t = 76 with 2 degrees of freedom.
+    expect(report.arms[1]!.comparison).toMatchObject({ test: 'paired', degreesOfFreedom: 2, seeds: 3 });
+    expect(report.arms[1]!.comparison!.p).toBeCloseTo(0.000173, 6);
+    expect(report.arms[1]!.comparison!.corrected).toBeCloseTo(2 * report.arms[1]!.comparison!.p, 12);
+    expect(verdicts(report)).toEqual([
+      'B beats A by 5.07 ± 0.07 points (p < 0.001, 3 seeds).',
+      'No difference between C and A can be told (0.00 ± 0.58 points, p = 1.00, 3 seeds).',
+    ]);
+    expect(studySummary(report)).toBe(verdicts(report).join(' '));
+    const lower = { ...three, metric: { figure: 'accuracy', betterIs: 'lower' } } as const;
+    expect(verdicts(exampleReport(records, { study: lower }))[0]).toMatch(/^B loses to A by 5\.07/);
+  });
+
+  it('takes Welch’s test where seeds differ, and none for a single run', () => {
+    const records = [...runs('a', [0.9, 0.91, 0.92]), ...runs('b', [0.95, 0.96]), ...runs('c', [0.99])];
+    const report = exampleReport(records, { study: three });
+    expect(report.arms.map(({ comparison }) => comparison?.test)).toEqual([undefined, 'welch', undefined]);
+    expect(report.arms.map(({ missing }) => missing)).toEqual([0, 1, 2]);
+    expect(verdicts(report)).toHaveLength(1);
+    expect(studyPage(report)).toContain('3 runs are still to come.');
+  });
+
+  it('of nothing, or of one seed, is that nothing can be told', () => {
+    expect(studySummary(exampleReport([], { study: three }))).toBe('Three arms: no run has ended yet.');
+    const single = exampleReport([run('a', 0, 0.9), run('b', 0, 0.99)], { study: three });
+    expect(studySummary(single)).toMatch(/^2 runs of Three arms; with fewer than two seeds/);
+    for (const report of [single, exampleReport([], { study: three })]) {
+      expect(studyPage(report)).toContain('</html>');
+      expect(studyMarkdown(report)).toContain('# Three arms');
+      expect(studyFigure(report)).toContain('</svg>');
+    }
+  });
+
+  it('names winners and losers of many arms, each against its own rival', () => {
+    const report = exampleReport();
+    expect(report.arms.find(({ name }) => name === 'SI-10')!.comparison!.against).toBe('narrow-10');
+    expect(studySummary(report)).toMatch(
+      /^Low-rank, SI\+FD, 10% beats Dense, narrower, 10%; .*Dense, narrower, 10% loses to Dense; 7 cannot be told apart \(Accuracy, 3 seeds\)\.$/,
+    );
+  });
+});
+
+describe('a report', () => {
+  it('shows every run, and nothing of a file that could be markup', () => {
+    const records = exampleRecords();
+    const failed: RunRecord = {
+      ...(({ figures: _, curves: __, ...head }) => head)(records[0] as RunRecord & { state: 'done' }),
+      state: 'failed',
+      reason: '<script>alert(1)</script>',
+    };
+    const page = studyPage(exampleReport([failed, ...records.slice(1)]));
+    expect(page).toContain('Dense, seed 0, failed: &lt;script&gt;alert(1)&lt;/script&gt;');
+    expect(page).not.toContain('<script>alert');
+    // Rows of the arms' table and of the runs'.
+    expect(page.match(/<tr>/g)).toHaveLength(1 + 11 + 1 + 32);
+    expect(page).toContain('stable rank');
+    expect(page).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  it('says where the study has changed since its runs', () => {
+    expect(studyPage(exampleReport())).not.toContain('has changed since');
+    expect(studyPage(exampleReport(undefined, { definition: 'other' }))).toContain('has changed since');
+    expect(studyMarkdown(exampleReport(undefined, { definition: 'other' }))).toContain('has changed since');
+  });
+
+  it('draws every arm, with an axis or without', () => {
+    const figure = studyFigure(exampleReport());
+    expect(figure).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+    expect(figure).toContain('prefers-color-scheme: dark');
+    expect(figure.match(/<g><title>/g)).toHaveLength(11);
+    expect(figure.match(/class="line"/g)).toHaveLength(5);
+    expect(figure).not.toMatch(/NaN|undefined|Infinity/);
+    const rows = studyFigure(
+      exampleReport([...runs('a', [0.9, 0.91]), ...runs('b', [0.9, 0.9])], { study: three }),
+    );
+    expect(rows.match(/<g><title>/g)).toHaveLength(2);
+    expect(rows.match(/<circle/g)).toHaveLength(6);
+    expect(rows).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  it('is a table in Markdown', () => {
+    const markdown = studyMarkdown(exampleReport());
+    const rows = markdown.split('\n').filter(line => line.startsWith('|'));
+    expect(rows).toHaveLength(2 + 11 + 2);
+    expect(new Set(rows.map(row => row.split('|').length)).size).toBe(1);
+    expect(markdown).toContain('whittle study example');
+  });
+});
