@@ -2,7 +2,7 @@ import type { ArmSummary, StudyReport } from '../study/summary.js';
 import {
   differenceText,
   labelIn,
-  pText,
+  markedP,
   seedsText,
   spreadText,
   studySummary,
@@ -22,7 +22,7 @@ export function studyMarkdown(report: StudyReport): string {
     arm.comparison
       ? `${differenceText(arm.comparison, metric)}${arm.against === report.reference ? '' : ` (to ${labelIn(report, arm.against!)})`}`
       : '–',
-    arm.comparison ? pText(arm.comparison.corrected) : '–',
+    arm.comparison ? markedP(arm.comparison) : '–',
     ...columns.map(({ figure, format }) => spreadText(arm.figures[figure], format)),
   ];
   const verdicts = arms.flatMap(arm => verdictOf(report, arm) ?? []);

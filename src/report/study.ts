@@ -46,6 +46,10 @@ export function differenceText({ difference, standardError }: ArmComparison, met
 export const pText = (p: number): string =>
   Number.isNaN(p) ? '–' : p < 0.001 ? '< 0.001' : p >= 0.1 ? p.toFixed(2) : p.toPrecision(2);
 
+/** The corrected p-value of a comparison, with a star where it counts as a difference. */
+export const markedP = ({ corrected }: ArmComparison): string =>
+  `${pText(corrected)}${corrected < LEVEL ? ' *' : ''}`;
+
 /** What a comparison says: better, worse, or that chance may have made the difference. */
 export function outcomeOf(
   { difference, corrected }: ArmComparison,
@@ -108,7 +112,7 @@ export function testNote({ arms }: StudyReport): string {
     test === 'paired' ? 't-test on the differences within each seed' : 'Welch’s t-test',
   );
   const many = tests.length > 1 ? `, corrected for ${tests.length} comparisons by Holm’s method` : '';
-  return `± is the standard error of the mean over seeds. p: two-sided ${names.join(' or ')}${many}; below ${LEVEL} counts as a difference.`;
+  return `± is the standard error of the mean over seeds. p: two-sided ${names.join(' or ')}${many}; below ${LEVEL} (*) counts as a difference.`;
 }
 
 export const labelIn = (report: Pick<StudyReport, 'arms'>, arm: string): string =>

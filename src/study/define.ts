@@ -58,6 +58,8 @@ interface ArmBase<V> {
 export interface TrainingArm<V> extends ArmBase<V> {
   /** The training of this seed. It should pass the seed on, to the network too. */
   train(settings: V, seed: number, needed: Needed): ConfiguredTraining | Promise<ConfiguredTraining>;
+  /** The inference model of the trained network; default `exportForInference`. */
+  export?(network: Network): Model | Promise<Model>;
 }
 
 /** An arm that makes its model from another arm's without training, e.g. by `compress()`. */

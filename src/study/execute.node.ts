@@ -124,7 +124,7 @@ async function trainArm(arm: TrainingArm<never>, execution: Execution, folder: s
   const lines = await readLog(log);
   const step = medianStep(lines);
   return {
-    model: exportForInference(result.network),
+    model: await (arm.export?.(result.network) ?? exportForInference(result.network)),
     network: result.network,
     figures: {
       updates: result.updates,

@@ -5,6 +5,7 @@ import { readSettings } from '../train/config/settings.js';
 import { type Figures, needsOf, seedsOf } from './define.js';
 import { JobProcess, type Outcome } from './job.node.js';
 import type { LoadedStudy } from './load.node.js';
+import { lock } from './lock.node.js';
 import { isKept } from './needed.node.js';
 import { keyOf, type PlannedRun, planRuns } from './plan.node.js';
 import { provenance } from './provenance.node.js';
@@ -81,9 +82,19 @@ class StudyRun {
 
   async run(): Promise<'done' | 'stopped'> {
     const { study } = this.loaded;
-    const { seeds, only, signal, out } = this.options;
-    if (out !== undefined) await mkdir(out, { recursive: true });
+    const { seeds, only, out } = this.options;
     const plan = planRuns(study, { values: this.values, seeds: seedsOf(study, seeds), only });
+    const unlock = await lock(this.scratch);
+    try {
+      if (out !== undefined) await mkdir(out, { recursive: true });
+      return await this.runPlan(plan);
+    } finally {
+      await unlock();
+    }
+  }
+
+  private async runPlan(plan: readonly PlannedRun[]): Promise<'done' | 'stopped'> {
+    const { signal } = this.options;
     if (this.options.fresh) await this.forget(plan);
     for (const [key, record] of latest(await this.results.read())) this.records.set(key, record);
     let pending = this.pending(plan);

@@ -9,8 +9,8 @@ import { responsive } from '../responsive.js';
 import {
   differenceText,
   labelIn,
+  markedP,
   outcomeOf,
-  pText,
   spreadText,
   studySummary,
   testNote,
@@ -103,7 +103,7 @@ function armTable(report: StudyReport): Markup {
       {
         heading: 'p',
         key: arm => arm.comparison?.corrected ?? 1,
-        cell: arm => (arm.comparison ? pText(arm.comparison.corrected) : '–'),
+        cell: arm => (arm.comparison ? markedP(arm.comparison) : '–'),
       },
       ...columns.map(({ figure: name, label, format }) => ({
         heading: label,

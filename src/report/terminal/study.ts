@@ -1,6 +1,6 @@
 import type { ArmSummary, StudyReport } from '../../study/summary.js';
 import { plural, printable } from '../format.js';
-import { differenceText, pText, spreadText, studySummary, testNote } from '../study.js';
+import { differenceText, markedP, spreadText, studySummary, testNote } from '../study.js';
 import { type TextOptions, textTable, wrap } from './text.js';
 
 /** Every arm of a study in a table, what failed, and what it comes to. */
@@ -13,7 +13,7 @@ export function studyText(report: StudyReport, options: TextOptions): string {
     runsText(arm),
     spreadText(arm.figures[metric.figure], metric.format),
     arm.comparison ? differenceText(arm.comparison, metric) : '–',
-    arm.comparison ? pText(arm.comparison.corrected) : '–',
+    arm.comparison ? markedP(arm.comparison) : '–',
     ...columns.map(({ figure, format }) => spreadText(arm.figures[figure], format)),
   ]);
   const failed = report.arms.flatMap(arm =>
