@@ -1,4 +1,5 @@
 import type { ArmSummary, StudyReport } from '../study/summary.js';
+import { plural } from './format.js';
 import {
   differenceText,
   labelIn,
@@ -53,14 +54,21 @@ export function studyMarkdown(report: StudyReport): string {
     .join('\n\n')}\n`;
 }
 
+/** How many runs are older than the study's file. */
+export const outdatedText = ({ outdated, arms }: StudyReport): string =>
+  `The study’s file has changed since ${outdated} of ${plural(
+    arms.reduce((sum, { runs }) => sum + runs.length, 0),
+    'run',
+  )}.`;
+
 /** What the runs were made with. */
-export const madeText = ({ made, mixed }: StudyReport): string =>
-  made
+export const madeText = (report: StudyReport): string =>
+  report.made
     .map(
       ({ whittle, node, onnxruntime, platform, cpu, threads, jobs }) =>
-        `Whittle ${whittle}, ONNX Runtime ${onnxruntime}, Node ${node}, ${platform}, ${cpu}; ${threads} thread${threads === 1 ? '' : 's'} in each of ${jobs} run${jobs === 1 ? '' : 's'} side by side, so times are rough.`,
+        `Whittle ${whittle}, ONNX Runtime ${onnxruntime}, Node ${node}, ${platform}, ${cpu}; ${plural(threads, 'thread')}${jobs === 1 ? '' : ` in each of ${jobs} runs side by side, so that times are rough`}.`,
     )
-    .join(' ') + (mixed ? ' The study’s file has changed since some of the runs.' : '');
+    .join(' ') + (report.outdated > 0 ? ` ${outdatedText(report)}` : '');
 
 const tableOf = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(cells => line(cells))].join(

@@ -24,6 +24,8 @@ import type { Curve } from './record.js';
 export interface Execution extends NeededOptions {
   /** Names the run, and its folder in `scratch`, where checkpoints, logs and models are kept. */
   readonly key: string;
+  /** The hash of the study's file: a run does not go on from a checkpoint of another text. */
+  readonly definition: string;
   readonly threads: number;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: TrainProgress) => void;
@@ -52,10 +54,10 @@ interface Made {
  * @throws Interrupted when the signal ended it, and whatever training and measuring throw
  */
 export async function execute(execution: Execution): Promise<Executed> {
-  const { study, arm, seed, values, scratch, key, threads, signal } = execution;
+  const { study, arm, seed, values, scratch, key, definition: text, threads, signal } = execution;
   const definition = study.arms[arm]!;
   const folder = join(scratch, key);
-  const resumed = existsSync(join(folder, 'checkpoints'));
+  const resumed = existsSync(join(folder, 'checkpoints', text));
   await mkdir(folder, { recursive: true });
   const session: SessionOptions = { threads };
   const needed = neededRuns(execution);
@@ -104,7 +106,7 @@ export async function execute(execution: Execution): Promise<Executed> {
 }
 
 async function trainArm(arm: TrainingArm<never>, execution: Execution, folder: string): Promise<Made> {
-  const { study, seed, values, threads, signal, onProgress } = execution;
+  const { study, seed, values, definition, threads, signal, onProgress } = execution;
   const training = await arm.train(values as never, seed, neededRuns(execution));
   const { checkpointEvery, ...options } = training;
   const log = join(folder, 'log.jsonl');
@@ -112,7 +114,7 @@ async function trainArm(arm: TrainingArm<never>, execution: Execution, folder: s
     ...options,
     session: { ...options.session, threads },
     checkpoints: {
-      store: new CheckpointFolder(join(folder, 'checkpoints'), { keep: 1 }),
+      store: new CheckpointFolder(join(folder, 'checkpoints', definition), { keep: 1 }),
       resume: true,
       ...(checkpointEvery !== undefined && { every: checkpointEvery }),
     },

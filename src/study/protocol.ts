@@ -25,6 +25,8 @@ export type Answer =
   | { readonly kind: 'progress'; readonly share: number; readonly detail: string }
   | {
       readonly kind: 'done';
+      /** The hash of the file as it was when the run began. */
+      readonly definition: string;
       readonly figures: Figures;
       readonly curves: Readonly<Record<string, Curve>>;
     }

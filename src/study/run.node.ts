@@ -190,7 +190,7 @@ class StudyRun {
       arm,
       seed,
       settings: this.values,
-      definition: this.loaded.definition,
+      definition: outcome.kind === 'done' ? outcome.definition : this.loaded.definition,
       date: new Date().toISOString(),
       made: provenance({ threads: this.threads, jobs: this.jobs }),
     } as const;

@@ -61,8 +61,8 @@ export interface StudyReport {
   readonly plot: { readonly x?: Column; readonly log: boolean };
   readonly arms: readonly ArmSummary[];
   readonly made: readonly Provenance[];
-  /** Runs came from several versions of the study's file. */
-  readonly mixed: boolean;
+  /** Runs that were made before the study's file was changed. */
+  readonly outdated: number;
 }
 
 const STANDARD: Readonly<Record<string, Omit<Column, 'figure'>>> = {
@@ -129,7 +129,7 @@ export function summarize(
     plot: { log: study.plot?.log ?? false, ...(study.plot?.x && { x: columnOf(study.plot.x) }) },
     arms,
     made: distinct(runs.map(({ made }) => made)),
-    mixed: runs.some(run => run.definition !== definition),
+    outdated: runs.filter(run => run.definition !== definition).length,
   };
 }
 

@@ -18,17 +18,18 @@ process.on('message', (order: Order) => {
 
 async function run(order: Order & { kind: 'run' }): Promise<Answer> {
   try {
-    const { study } = await loadStudy(order.file);
+    const { study, definition } = await loadStudy(order.file);
     const { figures, curves } = await execute({
       ...order,
       study,
+      definition,
       values: readSettings(study.settings, order.changes),
       signal: interrupt.signal,
       onProgress: throttled(({ done, total, detail }) =>
         send({ kind: 'progress', share: done / total, detail }),
       ),
     });
-    return { kind: 'done', figures, curves };
+    return { kind: 'done', definition, figures, curves };
   } catch (error) {
     if (error instanceof Interrupted) return { kind: 'stopped' };
     const reason = error instanceof Error ? error.message : String(error);

@@ -65,7 +65,7 @@ function training(network: Network, values: Values, seed: number): ConfiguredTra
     learningRate: warmup({ updates: Math.min(100, updates / 10) }, cosine({ base: learningRate })),
     weightDecay,
     transforms: [randomCrop({ padding: 2, fill: black }), randomFlip()],
-    evaluation: { every: 3 },
+    evaluation: { every: epochs / 3 },
     batchSize,
     epochs,
     seed,

@@ -17,7 +17,7 @@ import {
   valueText,
   verdictOf,
 } from '../study.js';
-import { madeText } from '../study-markdown.js';
+import { madeText, outdatedText } from '../study-markdown.js';
 import { pairs, table } from '../table.js';
 import { runsText } from '../terminal/study.js';
 import { dayOf } from './compress.js';
@@ -50,7 +50,8 @@ export function studyPage(report: StudyReport): string {
   });
 }
 
-function warnings({ arms, mixed }: StudyReport): Piece {
+function warnings(report: StudyReport): Piece {
+  const { arms, outdated } = report;
   const failed = arms.flatMap(arm =>
     arm.failed.map(({ seed, reason }) => `${arm.label}, seed ${seed}, failed: ${reason}`),
   );
@@ -58,7 +59,7 @@ function warnings({ arms, mixed }: StudyReport): Piece {
   const items = [
     ...failed,
     ...(missing > 0 ? [`${plural(missing, 'run')} ${missing === 1 ? 'is' : 'are'} still to come.`] : []),
-    ...(mixed ? ['The study’s file has changed since some of these runs were made.'] : []),
+    ...(outdated > 0 ? [outdatedText(report)] : []),
   ];
   return (
     items.length > 0 &&
