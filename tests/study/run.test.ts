@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -158,6 +158,15 @@ describe('runs that fail', () => {
         ['narrow', 'failed'],
       ]),
     );
+  });
+
+  it('is not started where another process runs it', async () => {
+    const scratch = join(folder, 'locked', 'scratch');
+    await mkdir(scratch, { recursive: true });
+    await writeFile(join(scratch, 'lock'), String(process.pid));
+    const { code, err } = await whittle('locked');
+    expect(code).toBe(1);
+    expect(err).toMatch(new RegExp(`process ${process.pid} is running this study`));
   });
 
   it('may even crash', async () => {

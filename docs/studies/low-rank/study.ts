@@ -25,9 +25,9 @@ import {
 
 const settings = {
   data: text('/usr/share/datasets/fashion-mnist', 'folder of the idx files'),
-  depth: integer(20, { description: '6n + 2' }),
+  depth: integer(8, { description: '6n + 2' }),
   width: number(0.5, { min: 0.05, max: 4, description: 'of the dense network, of 16, 32 and 64 channels' }),
-  epochs: number(15, { min: 0.01 }),
+  epochs: number(10, { min: 0.01 }),
   trainExamples: integer(10_000, { min: 128, max: 60_000 }),
   batchSize: integer(128, { min: 1 }),
   learningRate: number(0.1, { min: 0 }),
