@@ -6,7 +6,11 @@
 export function twoSidedP(t: number, df: number): number {
   if (Number.isNaN(t) || !(df > 0)) return Number.NaN;
   if (!Number.isFinite(t)) return 0;
-  return incompleteBeta(df / (df + t * t), df / 2, 0.5);
+  // Of the two forms the one whose first argument is not near 1, where a small t would be lost.
+  const square = t * t;
+  return square < df
+    ? 1 - incompleteBeta(square / (df + square), 0.5, df / 2)
+    : incompleteBeta(df / (df + square), df / 2, 0.5);
 }
 
 /** Regularized incomplete beta function I_x(a, b), 0 ≤ x ≤ 1. */
