@@ -33,8 +33,7 @@ export const lowRankEntry = defineMethod({
     multipleOf: integer(1, { min: 1, description: 'ranks are multiples of this' }),
     convolution: choice('spatial', ['spatial', 'channel'], 'how kernels are read as matrices'),
   },
-  create: ({ rule, amount, ...options }) =>
-    lowRank({ rank: { [rule]: amount } as unknown as RankRule, ...options }),
+  create: ({ rule, amount, ...options }) => lowRank({ rank: { [rule]: amount } as RankRule, ...options }),
 });
 
 export const overcompleteEntry = defineMethod({

@@ -28,7 +28,8 @@ export function orthogonalityDecay({
 }: OrthogonalityOptions = {}): TrainingMethod {
   return factorPenalty({
     name: 'orthogonality',
-    parameters: network => [...network.factorized.values()].flatMap(({ factors }) => factors),
+    parameters: network =>
+      [...network.factorized.values()].filter(isMatrixProduct).flatMap(({ factors }) => factors),
     gradients(context) {
       const { b } = context;
       const lambda = decayScalar(context, strength);
