@@ -1,0 +1,141 @@
+import { WhittleError } from '../graph/errors.js';
+import { Graph } from '../graph/graph.js';
+import type { Node } from '../graph/node.js';
+import type { Value } from '../graph/value.js';
+import type { LinearLayer } from '../nn/layer.js';
+import type { Network } from '../nn/network.js';
+
+/** What a linear layer does in a network, found from how it is connected. */
+export type LinearRole = 'ffn-in' | 'ffn-out' | 'attention-in' | 'attention-out' | 'other';
+
+/** The words that `selectLinearLayers` takes besides paths. */
+export const LAYER_WORDS: readonly string[] = [
+  'all',
+  'ffn',
+  'ffn-in',
+  'ffn-out',
+  'attention',
+  'attention-in',
+  'attention-out',
+];
+
+/** The role of each linear layer, by path. `attention-in` projects to queries, keys or values. */
+export function linearRoles(network: Network): Map<string, LinearRole> {
+  const known = attentionRoles(network);
+  for (const { first, second } of feedForwardPairs(network)) {
+    known.set(first.path, 'ffn-in');
+    known.set(second.path, 'ffn-out');
+  }
+  const linears = [...network.layers.values()].filter(({ kind }) => kind === 'linear');
+  return new Map(linears.map(({ path }) => [path, known.get(path) ?? 'other']));
+}
+
+/**
+ * Linear layers by what they do or by path: words of `LAYER_WORDS` and paths, in which `*` stands for anything, with
+ * commas between them. `all` leaves out a layer that gives an output of the network (the classifier).
+ * @throws WhittleError for a part that chooses no layer
+ */
+export function selectLinearLayers(network: Network, selection: string): LinearLayer[] {
+  const roles = linearRoles(network);
+  const chosen = new Set<string>();
+  for (const part of selection.split(',').map(text => text.trim())) {
+    const matches = matcherOf(network, roles, part);
+    const paths = [...roles.keys()].filter(matches);
+    if (paths.length === 0) {
+      throw new WhittleError(`"${part}" chooses no linear layer of the network`, {
+        hint: `It has ${[...roles.keys()].join(', ') || 'none'}; or say ${LAYER_WORDS.join(', ')}`,
+      });
+    }
+    for (const path of paths) chosen.add(path);
+  }
+  const inOrder = [...network.layers.values()].filter(({ path }) => chosen.has(path));
+  return inOrder.filter(layer => layer.kind === 'linear');
+}
+
+function matcherOf(
+  network: Network,
+  roles: ReadonlyMap<string, LinearRole>,
+  part: string,
+): (path: string) => boolean {
+  if (part === 'all') return path => !givesOutput(network, path);
+  if (LAYER_WORDS.includes(part)) return path => roles.get(path)!.startsWith(part);
+  const pieces = part.split('*').map(piece => piece.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  const pattern = new RegExp(`^${pieces.join('.*')}$`);
+  return path => pattern.test(path);
+}
+
+function givesOutput(network: Network, path: string): boolean {
+  const layer = network.layers.get(path);
+  return layer !== undefined && layer.kind !== 'attention' && network.graph.isOutput(layer.output);
+}
+
+/** Two linear layers with only an elementwise function between them, the second as wide as what the first reads. */
+export interface FeedForwardPair {
+  readonly first: LinearLayer;
+  readonly second: LinearLayer;
+  /** What lies between them, in order. */
+  readonly between: readonly Node[];
+}
+
+/** The feed-forward pairs of a network; projections of attentions belong to none. */
+export function feedForwardPairs(network: Network): FeedForwardPair[] {
+  const linears = [...network.layers.values()].filter(layer => layer.kind === 'linear');
+  const attention = attentionRoles(network);
+  const byOutput = new Map(linears.map(layer => [layer.output, layer]));
+  const pairs: FeedForwardPair[] = [];
+  for (const second of linears) {
+    const { source, nodes } = elementwiseSource(second.input, byOutput);
+    const first = source && byOutput.get(source);
+    if (!first || first.inFeatures !== second.outFeatures) continue;
+    if (attention.has(first.path) || attention.has(second.path)) continue;
+    pairs.push({ first, second, between: nodes });
+  }
+  return pairs;
+}
+
+function attentionRoles(network: Network): Map<string, LinearRole> {
+  const roles = new Map<string, LinearRole>();
+  for (const layer of network.layers.values()) {
+    if (layer.kind !== 'attention') continue;
+    for (const path of Object.values(layer.projections)) roles.set(path, 'attention-in');
+    roles.set(layer.outputProjection, 'attention-out');
+  }
+  return roles;
+}
+
+/** Functions of single elements that stand between the two layers of a feed-forward pair; normalizations are not. */
+const ELEMENTWISE = new Set(
+  (
+    'Add Sub Mul Div Pow Neg Sqrt Abs Exp Erf Tanh Sigmoid Relu LeakyRelu Elu Selu Celu Gelu Mish Softplus ' +
+    'HardSigmoid HardSwish Clip Max Min Cast Identity Dropout'
+  ).split(' '),
+);
+
+interface ElementwiseSource {
+  /** The only candidate that x is an elementwise function of, constants aside. */
+  readonly source: Value | undefined;
+  /** The nodes of that function, in order. */
+  readonly nodes: Node[];
+}
+
+function elementwiseSource(x: Value, candidates: ReadonlyMap<Value, unknown>): ElementwiseSource {
+  const sources = new Set<Value>();
+  const nodes = new Set<Node>();
+  const seen = new Set<Value>();
+  const visit = (value: Value): boolean => {
+    if (seen.has(value)) return true;
+    seen.add(value);
+    if (candidates.has(value)) {
+      sources.add(value);
+      return true;
+    }
+    if (Graph.constantOf(value)) return true;
+    const node = value.producer;
+    if (!node || !ELEMENTWISE.has(node.opType)) return false;
+    if (!node.inputs.every(input => !input || visit(input))) return false;
+    nodes.add(node);
+    return true;
+  };
+  const pure = visit(x) && sources.size === 1;
+  return { source: pure ? [...sources][0] : undefined, nodes: [...nodes] };
+}

@@ -1,0 +1,78 @@
+import { WhittleError } from '../../graph/errors.js';
+import { sizeOf } from '../../graph/tensor.js';
+import type { Initializer } from '../../nn/initializers.js';
+import type { LinearLayer } from '../../nn/layer.js';
+import { type LinearOptions, linear } from '../../nn/layers/linear.js';
+import type { Network } from '../../nn/network.js';
+import type { Parameter } from '../../nn/parameter.js';
+import { replaceLayer } from '../../nn/replace-layer.js';
+import { number } from '../../train/config/settings.js';
+import { defineMethod } from '../entry.js';
+import { feedForwardPairs } from '../select-layers.js';
+
+/**
+ * Makes the hidden layer of every feed-forward pair narrower, round(scale · width), with fresh weights drawn as the old
+ * ones were: the baseline that structured layers have to beat. The layers become `….narrow`. A network that is still to
+ * be built has `hiddenFeatures` for the same.
+ * @throws WhittleError where the network has no feed-forward pair
+ */
+export function narrowFeedForward(network: Network, scale: number): void {
+  const pairs = feedForwardPairs(network);
+  if (pairs.length === 0) {
+    throw new WhittleError('the network has no feed-forward layers to make narrower', {
+      hint: 'They are two linear layers with an activation between them',
+    });
+  }
+  for (const { first, second, between } of pairs) {
+    const hidden = Math.max(1, Math.round(scale * first.outFeatures));
+    replaceBySize(network, first, { inFeatures: first.inFeatures, outFeatures: hidden });
+    // What lies between is elementwise; only its shapes change.
+    for (const node of between) network.inferTypes(node);
+    replaceBySize(network, second, { inFeatures: hidden, outFeatures: second.outFeatures });
+  }
+}
+
+function replaceBySize(
+  network: Network,
+  { path, layout, weight, bias }: LinearLayer,
+  sizes: Pick<LinearOptions, 'inFeatures' | 'outFeatures'>,
+): void {
+  replaceLayer(network, path, (scope, { input }) =>
+    linear(scope.at('narrow'), input, {
+      ...sizes,
+      layout,
+      bias: bias !== undefined,
+      weightInit: redrawn(weight),
+      ...(bias && { biasInit: redrawn(bias) }),
+    }),
+  );
+}
+
+/** A parameter's own initializer, which a parameter that was read from a file does not have. */
+const redrawn =
+  ({ name, initializer }: Parameter): Initializer =>
+  (shape, random) => {
+    const data = initializer(shape, random);
+    if (data.length === sizeOf(shape.dims)) return data;
+    throw new WhittleError('weights that were read from a file cannot be drawn anew at another width', {
+      value: name,
+      hint: 'Build the network with fewer hiddenFeatures instead',
+    });
+  };
+
+export const narrowFeedForwardMethod = defineMethod({
+  name: 'narrow-ffn',
+  family: 'structured',
+  summary: 'Feed-forward layers of half the width, or another share: the baseline of the structured layers.',
+  paper: {
+    title: "Low-rank approximations to linear layers don't work",
+    authors: 'catid',
+    year: 2024,
+    url: 'https://catid.io/posts/low_rank/',
+  },
+  settings: { scale: number(0.5, { min: 0, max: 1, description: 'hidden features left, as a fraction' }) },
+  create: ({ scale }) => ({
+    name: 'narrow-ffn',
+    prepare: network => narrowFeedForward(network, scale),
+  }),
+});
