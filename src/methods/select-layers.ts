@@ -4,6 +4,7 @@ import type { Node } from '../graph/node.js';
 import type { Value } from '../graph/value.js';
 import type { LinearLayer } from '../nn/layer.js';
 import type { Network } from '../nn/network.js';
+import type { ReplaceableLayer } from '../nn/replace-layer.js';
 
 /** What a linear layer does in a network, found from how it is connected. */
 export type LinearRole = 'ffn-in' | 'ffn-out' | 'attention-in' | 'attention-out' | 'other';
@@ -35,38 +36,42 @@ export function linearRoles(network: Network): Map<string, LinearRole> {
  * commas between them. `all` leaves out a layer that gives an output of the network (the classifier).
  * @throws WhittleError for a part that chooses no layer
  */
-export function selectLinearLayers(network: Network, selection: string): LinearLayer[] {
+export const selectLinearLayers = (network: Network, selection: string): LinearLayer[] =>
+  selectLayers(network, selection, ['linear']).filter(layer => layer.kind === 'linear');
+
+/** As `selectLinearLayers`, for layers of any of these kinds. Words other than `all` choose linear layers only. */
+export function selectLayers(
+  network: Network,
+  selection: string,
+  kinds: readonly ReplaceableLayer['kind'][],
+): ReplaceableLayer[] {
+  const layers = [...network.layers.values()].filter(layer => layer.kind !== 'attention');
+  const candidates = layers.filter(({ kind }) => kinds.includes(kind));
   const roles = linearRoles(network);
-  const chosen = new Set<string>();
+  const chosen = new Set<ReplaceableLayer>();
   for (const part of selection.split(',').map(text => text.trim())) {
     const matches = matcherOf(network, roles, part);
-    const paths = [...roles.keys()].filter(matches);
-    if (paths.length === 0) {
-      throw new WhittleError(`"${part}" chooses no linear layer of the network`, {
-        hint: `It has ${[...roles.keys()].join(', ') || 'none'}; or say ${LAYER_WORDS.join(', ')}`,
+    const found = candidates.filter(matches);
+    if (found.length === 0) {
+      throw new WhittleError(`"${part}" chooses no ${kinds.join(' or ')} layer of the network`, {
+        hint: `It has ${candidates.map(({ path }) => path).join(', ') || 'none'}; or say ${LAYER_WORDS.join(', ')}`,
       });
     }
-    for (const path of paths) chosen.add(path);
+    for (const layer of found) chosen.add(layer);
   }
-  const inOrder = [...network.layers.values()].filter(({ path }) => chosen.has(path));
-  return inOrder.filter(layer => layer.kind === 'linear');
+  return candidates.filter(layer => chosen.has(layer));
 }
 
 function matcherOf(
   network: Network,
   roles: ReadonlyMap<string, LinearRole>,
   part: string,
-): (path: string) => boolean {
-  if (part === 'all') return path => !givesOutput(network, path);
-  if (LAYER_WORDS.includes(part)) return path => roles.get(path)!.startsWith(part);
+): (layer: ReplaceableLayer) => boolean {
+  if (part === 'all') return ({ output }) => !network.graph.isOutput(output);
+  if (LAYER_WORDS.includes(part)) return ({ path }) => roles.get(path)?.startsWith(part) ?? false;
   const pieces = part.split('*').map(piece => piece.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   const pattern = new RegExp(`^${pieces.join('.*')}$`);
-  return path => pattern.test(path);
-}
-
-function givesOutput(network: Network, path: string): boolean {
-  const layer = network.layers.get(path);
-  return layer !== undefined && layer.kind !== 'attention' && network.graph.isOutput(layer.output);
+  return ({ path }) => pattern.test(path);
 }
 
 /** Two linear layers with only an elementwise function between them, the second as wide as what the first reads. */

@@ -50,6 +50,7 @@ const ROWS: readonly Row[] = [
     [2, 4, 3],
     (b, x) => b.op('Gather', [x, b.reshape(b.ints([3, 1, 1, 0, 2, 3]), [2, 3])], { axis: 1 }),
   ],
+  ['Gather by int32', [4, 3], (b, x) => b.op('Gather', [x, b.cast(b.ints([0, 2, 2, -1]), 'int32')])],
   ['Gather of one', [4, 3], (b, x) => b.op('Gather', [x, b.scalar(2, 'int64')], { axis: 1 })],
   [
     'GatherElements',

@@ -1,5 +1,6 @@
 import type { AttributeInput } from '../attribute.js';
 import { sameDim } from '../dims.js';
+import { dtypeCode } from '../dtype.js';
 import type { NodeInput } from '../node.js';
 import { Tensor } from '../tensor.js';
 import type { Shape, Value } from '../value.js';
@@ -160,7 +161,10 @@ export abstract class ShapeBuilder {
     const others = Array.from({ length: rank - 1 }, (_, i) => (i < axis ? i : i + indexRank));
     const order = [axis, ...Array.from({ length: rank }, (_, i) => i).filter(a => a !== axis)];
     const zeros = this.fill(this.shapeFrom(order.map(a => sizes[a]!)), 0, g);
-    const places = this.unsqueeze(indices, [-1]);
+    // Gather takes int32 as well, ScatterND does not.
+    const whole =
+      indices.dtype === 'int32' ? this.op('Cast', [indices], { to: dtypeCode('int64') }) : indices;
+    const places = this.unsqueeze(whole, [-1]);
     const front = this.transpose(g, [...picked, ...others]);
     const sum = this.op('ScatterND', [zeros, places, front], { reduction: 'add' });
     return this.transpose(sum, inversePermutation(order));
