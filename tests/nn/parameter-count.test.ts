@@ -5,6 +5,8 @@ import { phi } from '../../src/nn/models/phi.js';
 import { resNet } from '../../src/nn/models/resnet.js';
 import { vgg } from '../../src/nn/models/vgg.js';
 import { vit } from '../../src/nn/models/vit.js';
+import { vitTiny } from '../../src/nn/models/vit-tiny.js';
+import { xTransformersVit } from '../../src/nn/models/x-transformers-vit.js';
 import type { Network } from '../../src/nn/network.js';
 
 // Published counts: torchvision's and timm's model tables, Hugging Face's `model.num_parameters()`.
@@ -21,6 +23,9 @@ const COUNTS: readonly (readonly [string, () => Network, number])[] = [
   ['VGG-19 with BatchNorm', () => vgg({ depth: 19 }), 143_678_248],
   ['ViT-B/16', () => vit(), 86_567_656],
   ['ViT-S/16', () => vit({ features: 384, heads: 6 }), 22_050_664],
+  // catid's experiments with linear layers.
+  ['x-transformers ViT', () => xTransformersVit(), 5_812_538],
+  ['ViT-tiny', () => vitTiny(), 4_363_254],
   ['BERT-base', () => bert(), 109_482_240],
   ['BERT-large', () => bert(BERT_LARGE), 335_141_888],
   ['BERT-base for masked tokens', () => bert({ head: 'mlm' }), 109_514_298],
