@@ -32,8 +32,8 @@ export function linearRoles(network: Network): Map<string, LinearRole> {
 }
 
 /**
- * Linear layers by what they do or by path: words of `LAYER_WORDS` and paths, in which `*` stands for anything, with
- * commas between them. `all` leaves out a layer that gives an output of the network (the classifier).
+ * Linear layers by what they do or by path: words of `LAYER_WORDS` and paths, in which `*` stands for anything,
+ * joined by `+`. `all` leaves out a layer that gives an output of the network (the classifier).
  * @throws WhittleError for a part that chooses no layer
  */
 export const selectLinearLayers = (network: Network, selection: string): LinearLayer[] =>
@@ -49,7 +49,7 @@ export function selectLayers(
   const candidates = layers.filter(({ kind }) => kinds.includes(kind));
   const roles = linearRoles(network);
   const chosen = new Set<ReplaceableLayer>();
-  for (const part of selection.split(',').map(text => text.trim())) {
+  for (const part of selection.split('+').map(text => text.trim())) {
     const matches = matcherOf(network, roles, part);
     const found = candidates.filter(matches);
     if (found.length === 0) {

@@ -100,7 +100,10 @@ export const clusteredMethod = defineMethod({
     url: 'https://arxiv.org/abs/1510.00149',
   },
   settings: {
-    layers: text('all', `which linear and convolution layers: ${LAYER_WORDS.join(', ')}, or paths with *`),
+    layers: text(
+      'all',
+      `which linear and convolution layers: ${LAYER_WORDS.join(', ')}, or paths with *, joined by +`,
+    ),
     bits: integer(4, { min: 1, max: 8, description: 'of an index; 2 to this power values in a layer' }),
   },
   create: ({ layers, bits }) => ({

@@ -109,7 +109,10 @@ export const hashedMethod = defineMethod({
     url: 'https://arxiv.org/abs/1504.04788',
   },
   settings: {
-    layers: text('all', `which linear and convolution layers: ${LAYER_WORDS.join(', ')}, or paths with *`),
+    layers: text(
+      'all',
+      `which linear and convolution layers: ${LAYER_WORDS.join(', ')}, or paths with *, joined by +`,
+    ),
     fraction: number(0.1, { min: 1e-6, max: 1, description: 'numbers left, as a fraction of the elements' }),
     seed: integer(0, { min: 0, description: 'of the hash' }),
     start: choice(

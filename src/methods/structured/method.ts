@@ -6,7 +6,7 @@ import { type LinearShape, parameterCount, replaceLinear, type Structure } from 
 
 /** What every structured layer is asked. */
 export const LAYER_SETTINGS = {
-  layers: text('ffn', `which layers: ${LAYER_WORDS.join(', ')}, or paths with *, separated by commas`),
+  layers: text('ffn', `which layers: ${LAYER_WORDS.join(', ')}, or paths with *, joined by +`),
   start: choice('variance', ['variance', 'dense'], 'random factors, or those nearest to the present weight'),
 };
 
