@@ -4,6 +4,7 @@ import type { Node } from '../graph/node.js';
 import type { Value } from '../graph/value.js';
 import type { LinearLayer } from '../nn/layer.js';
 import type { Network } from '../nn/network.js';
+import { recordLayers } from '../nn/record-layers.js';
 import type { ReplaceableLayer } from '../nn/replace-layer.js';
 
 /** What a linear layer does in a network, found from how it is connected. */
@@ -45,6 +46,8 @@ export function selectLayers(
   selection: string,
   kinds: readonly ReplaceableLayer['kind'][],
 ): ReplaceableLayer[] {
+  // A network around an imported graph knows its layers once it is asked.
+  if (network.layers.size === 0) recordLayers(network);
   const layers = [...network.layers.values()].filter(layer => layer.kind !== 'attention');
   const candidates = layers.filter(({ kind }) => kinds.includes(kind));
   const roles = linearRoles(network);

@@ -6,6 +6,7 @@ import { narrowFeedForwardMethod } from './narrow-feed-forward.js';
 import { rankReductionMethod } from './rank-reduction.js';
 import { stackedKroneckerMethod } from './stacked-kronecker.js';
 
+export * from '../select-layers.js';
 export * from './block-sparse.js';
 export * from './dyad.js';
 export * from './method.js';
