@@ -110,7 +110,11 @@ function layerStatistics(context: VjpContext, axes: readonly number[]): Normaliz
 /** Whether the result is the normalization itself: a constant scale of 1, and a bias of 0 or none. */
 function isPlain({ has, input, needs }: VjpContext): boolean {
   const holds = (i: number, number: number): boolean =>
-    !needs(i) && (Graph.constantOf(input(i))?.toNumbers().every(v => v === number) ?? false);
+    !needs(i) &&
+    (Graph.constantOf(input(i))
+      ?.toNumbers()
+      .every(v => v === number) ??
+      false);
   return holds(1, 1) && (!has(2) || holds(2, 0));
 }
 
