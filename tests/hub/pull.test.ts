@@ -1,0 +1,215 @@
+import { lstat, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type PullOptions, type PullPlan, parseHubReference, pullModel } from '../../src/hub/index.node.js';
+import { COMMIT, FakeHub, TOKEN } from './fake-hub.js';
+
+const bytes = (length: number, seed: number) =>
+  Uint8Array.from({ length }, (_, i) => (i * 31 + seed * 7 + (i >> 8)) & 255);
+const text = (value: string) => new TextEncoder().encode(value);
+
+const FILES = {
+  'README.md': text('# not needed'),
+  'config.json': text('{"model_type":"bert"}'),
+  'tokenizer.json': text('{}'),
+  'onnx/model.onnx': bytes(300_000, 1),
+  'onnx/model.onnx_data': bytes(200_000, 2),
+  'onnx/model_fp16.onnx': bytes(9000, 3),
+  'model.safetensors': bytes(9000, 4),
+};
+
+let cache: string;
+let hub: FakeHub;
+let options: PullOptions;
+
+beforeEach(async () => {
+  cache = await mkdtemp(join(tmpdir(), 'whittle-hub-'));
+  hub = new FakeHub({
+    'owner/model': { files: FILES },
+    'owner/gated': { files: FILES, gated: true },
+    'owner/private': { files: FILES, private: true },
+    'owner/two': { files: { 'encoder.onnx': bytes(10, 1), 'decoder.onnx': bytes(10, 2) } },
+    'owner/torch': { files: { 'model.safetensors': bytes(10, 1) } },
+    'owner/evil': { files: { 'model.onnx': bytes(10, 1), '../../escape.json': bytes(10, 2) } },
+  });
+  options = { cache, hubUrl: await hub.start(), token: '' };
+});
+
+afterEach(async () => {
+  await hub.stop();
+  await rm(cache, { recursive: true, force: true });
+});
+
+const pull = (name: string, more: PullOptions = {}) =>
+  pullModel(parseHubReference(name), { ...options, ...more });
+
+const repoFolder = () => join(cache, 'models--owner--model');
+const blobs = () => readdir(join(repoFolder(), 'blobs')).catch(() => []);
+
+describe('pullModel', () => {
+  it('brings the model, its data, configuration and tokenizer, and nothing else', async () => {
+    const { folder, model, commit, offline } = await pull('hf:owner/model');
+    expect({ commit, offline }).toEqual({ commit: COMMIT, offline: false });
+    expect(model).toBe(join(folder, 'onnx', 'model.onnx'));
+    expect(new Uint8Array(await readFile(model))).toEqual(FILES['onnx/model.onnx']);
+    expect(new Uint8Array(await readFile(`${model}_data`))).toEqual(FILES['onnx/model.onnx_data']);
+    expect((await readdir(folder, { recursive: true })).sort()).toEqual([
+      'config.json',
+      'onnx',
+      'onnx/model.onnx',
+      'onnx/model.onnx_data',
+      'tokenizer.json',
+    ]);
+  });
+
+  it('lays the cache out as huggingface_hub does', async () => {
+    const { folder, model } = await pull('hf:owner/model@v1');
+    expect(folder).toBe(join(repoFolder(), 'snapshots', COMMIT));
+    expect((await lstat(model)).isSymbolicLink()).toBe(true);
+    expect(await readlink(model)).toMatch(/^\.\.\/\.\.\/\.\.\/blobs\/[0-9a-f]{64}$/);
+    expect(await readFile(join(repoFolder(), 'refs', 'v1'), 'utf8')).toBe(COMMIT);
+    // config.json is small: git's own name for it.
+    expect(await readlink(join(folder, 'config.json'))).toMatch(/^\.\.\/\.\.\/blobs\/[0-9a-f]{40}$/);
+  });
+
+  it('says what it would download first, and downloads nothing twice', async () => {
+    const plans: PullPlan[] = [];
+    const confirm = (plan: PullPlan) => plans.push(plan) > 0;
+    await pull('hf:owner/model', { confirm });
+    const before = hub.requests.length;
+    await pull('hf:owner/model', { confirm });
+    expect(plans).toHaveLength(1);
+    expect(plans[0]!.bytes).toBe(500_000 + FILES['config.json'].length + FILES['tokenizer.json'].length);
+    expect(plans[0]!.files.map(({ path }) => path)).toEqual([
+      'config.json',
+      'tokenizer.json',
+      'onnx/model.onnx_data',
+      'onnx/model.onnx',
+    ]);
+    expect(hub.requests.slice(before).every(request => request.startsWith('/api/'))).toBe(true);
+  });
+
+  it('downloads nothing when that is declined', async () => {
+    await expect(pull('hf:owner/model', { confirm: () => false })).rejects.toThrow(
+      /declined.*hf:owner\/model/,
+    );
+    expect(await readdir(cache)).toEqual([]);
+  });
+
+  it('goes on where the connection was cut, and asks for the rest alone', async () => {
+    hub.cutAfter = 120_000;
+    await expect(pull('hf:owner/model:onnx/model.onnx')).rejects.toThrow(
+      /download stopped after \d+ of \d+ bytes.*Run it again: it goes on from there/,
+    );
+    const cut = (await blobs()).filter(name => name.endsWith('.incomplete'));
+    expect(cut).toHaveLength(1);
+    const kept = (await lstat(join(repoFolder(), 'blobs', cut[0]!))).size;
+    expect(kept).toBeGreaterThan(0);
+    hub.requests.length = 0;
+    const seen: number[] = [];
+    const { model } = await pull('hf:owner/model', { onProgress: done => seen.push(done) });
+    expect(hub.requests).toContain(
+      `/cdn/owner/model/resolve/${COMMIT}/onnx/model.onnx_data bytes=${kept}-199999`,
+    );
+    expect(new Uint8Array(await readFile(`${model}_data`))).toEqual(FILES['onnx/model.onnx_data']);
+    expect((await blobs()).filter(name => name.endsWith('.incomplete'))).toEqual([]);
+    expect(seen.at(-1)).toBe(500_000);
+  });
+
+  it('never gives a wrong download a name', async () => {
+    hub.corrupt = true;
+    await expect(pull('hf:owner/model')).rejects.toThrow(/not what the hub promised/);
+    expect((await blobs()).every(name => /^[0-9a-f]{40}$/.test(name))).toBe(true);
+    hub.corrupt = false;
+    await pull('hf:owner/model');
+  });
+
+  it('survives a server that ignores ranges', async () => {
+    hub.cutAfter = 120_000;
+    await expect(pull('hf:owner/model')).rejects.toThrow(/stopped/);
+    hub.ignoresRanges = true;
+    await expect(pull('hf:owner/model')).rejects.toThrow(/not what the hub promised/);
+    const { model } = await pull('hf:owner/model');
+    expect(new Uint8Array(await readFile(`${model}_data`))).toEqual(FILES['onnx/model.onnx_data']);
+  });
+
+  it('without network takes what is there, or says so', async () => {
+    const online = await pull('hf:owner/model');
+    await hub.stop();
+    expect(await pull('hf:owner/model')).toEqual({ ...online, offline: true });
+    await expect(pull('hf:owner/two')).rejects.toThrow(
+      /cannot be reached \(ECONNREFUSED\).*Check the network/,
+    );
+    await expect(pull('hf:owner/model@v1')).rejects.toThrow(/cannot be reached/);
+  });
+
+  it('picks another file by its path', async () => {
+    const { model } = await pull('hf:owner/model:onnx/model_fp16.onnx');
+    expect(model).toMatch(/onnx[\\/]model_fp16\.onnx$/);
+  });
+});
+
+describe('refusals', () => {
+  it.each<[string, string, PullOptions, RegExp]>([
+    [
+      'no such model',
+      'hf:owner/none',
+      {},
+      /no such model on the hub, or it is private.*hf:owner\/none.*Check the name/,
+    ],
+    ['no such model, with a token', 'hf:owner/none', { token: TOKEN }, /no such model on the hub/],
+    ['a private model', 'hf:owner/private', {}, /or it is private.*HF_TOKEN/],
+    ['a gated model', 'hf:owner/gated', {}, /gated and needs a token.*HF_TOKEN/],
+    ['a wrong token', 'hf:owner/model', { token: 'hf_bad' }, /refuses the token.*HF_TOKEN/],
+    ['what is no token', 'hf:owner/model', { token: 'secret' }, /must start with hf_/],
+    ['no such revision', 'hf:owner/model@v9', {}, /no revision "v9"/],
+    [
+      'no such file',
+      'hf:owner/model:onnx/other.onnx',
+      {},
+      /no "onnx\/other\.onnx".*hf:owner\/model:onnx\/model\.onnx/,
+    ],
+    [
+      'several models',
+      'hf:owner/two',
+      {},
+      /2 ONNX models.*hf:owner\/two:encoder\.onnx, hf:owner\/two:decoder\.onnx/,
+    ],
+    ['no model', 'hf:owner/torch', {}, /no ONNX model, only safetensors.*optimum-cli/],
+    ['a path that leads out', 'hf:owner/evil', {}, /leads out of the repository/],
+  ])('%s', async (_name, reference, more, message) => {
+    await expect(pull(reference, more)).rejects.toThrow(message);
+    // No trace but folders: nothing half or wrong under a name.
+    const left = await readdir(cache, { recursive: true, withFileTypes: true });
+    expect(left.filter(entry => entry.name.endsWith('.onnx'))).toEqual([]);
+  });
+
+  it('a token opens gated and private models', async () => {
+    await pull('hf:owner/gated', { token: TOKEN });
+    await pull('hf:owner/private', { token: TOKEN });
+  });
+});
+
+describe('parseHubReference', () => {
+  it.each([
+    ['hf:a/b', { repo: 'a/b', revision: 'main' }],
+    ['hf:a/b-c.d_2@refs/pr/1', { repo: 'a/b-c.d_2', revision: 'refs/pr/1' }],
+    ['hf:a/b:onnx/model_q4.onnx', { repo: 'a/b', revision: 'main', path: 'onnx/model_q4.onnx' }],
+    ['hf:a/b@v1:m.onnx', { repo: 'a/b', revision: 'v1', path: 'm.onnx' }],
+  ])('%s', (given, expected) => expect(parseHubReference(given)).toEqual(expected));
+
+  it.each([
+    'hf:',
+    'hf:a',
+    'hf:a/b/c',
+    'hf:../b',
+    'hf:a/..',
+    'hf:a/b@../x',
+    'hf:a/b:../x',
+    'hf:a/b:/x',
+    'hf:a/b:c\\d',
+  ])('refuses %s', given =>
+    expect(() => parseHubReference(given)).toThrow(/does not name a model|leads out/),
+  );
+});
