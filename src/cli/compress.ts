@@ -2,7 +2,8 @@ import { Command, Option } from 'commander';
 import type { Goal } from '../compress/method.js';
 import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY } from '../compress/options.js';
 import type { CompressReport } from '../compress/report.js';
-import { WhittleError } from '../graph/errors.js';
+import type { Model } from '../graph/model.js';
+import { HUB_DTYPES, type HubDtype } from '../hub/dtypes.js';
 import { compressPage } from '../report/pages/compress.js';
 import { compressText } from '../report/terminal/compress.js';
 import type { Provider } from '../runtime/options.js';
@@ -15,12 +16,20 @@ import {
   repeated,
   withCommonOptions,
 } from './arguments.js';
+import { type CompressTargets, compressTargets } from './compress-targets.js';
 import { BudgetMissed } from './exit.js';
 import { measureLoad } from './footprint.js';
 import { readImages } from './images.js';
-import { type JobFlags, jobOptions, withInputOptions, withSelectionOptions } from './job.js';
+import { type JobFlags, jobOptions, tokenizerOf, withInputOptions, withSelectionOptions } from './job.js';
+import {
+  locateModel,
+  MODEL_ARGUMENT,
+  type ModelFlags,
+  type ModelSource,
+  withModelOptions,
+} from './model-source.js';
 import { ProgressLine } from './progress.js';
-import { checkInput, checkTarget, writeText } from './targets.js';
+import { checkInput, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 import { type Decode, viewInputs } from './views.js';
 
@@ -28,7 +37,7 @@ const METHODS = ['auto', 'svd', 'quantize', 'svd+quantize', 'lowrank', 'spatial'
 const GOALS = ['size', 'memory', 'speed'] as const;
 const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const;
 
-interface CompressFlags extends CommonOptions, JobFlags {
+interface CompressFlags extends CommonOptions, JobFlags, ModelFlags {
   output?: string;
   method: (typeof METHODS)[number];
   onlyMethods?: string[];
@@ -40,6 +49,7 @@ interface CompressFlags extends CommonOptions, JobFlags {
   error?: number;
   rankSearch?: 'closed' | 'forward';
   provider: Provider;
+  dtype: HubDtype;
   dryRun?: boolean;
   /** `false` for --no-report. */
   report?: string | false;
@@ -53,8 +63,11 @@ export function compressVerb(terminal: Terminal): Command {
     .description(
       `Finds the best file that any mix of methods can make for a budget, and verifies it in ONNX Runtime on inputs that took no part. Without a budget: the smallest whose layers keep --error ${DEFAULT_ERROR} and whose outputs keep ${DEFAULT_QUALITY}.`,
     )
-    .argument('<model>', 'an ONNX file; it is never changed')
-    .option('-o, --output <file>', 'where the compressed model goes')
+    .argument('<model>', `${MODEL_ARGUMENT}; it is never changed`)
+    .option(
+      '-o, --output <path>',
+      'where the compressed model goes: a file; of a folder or a model on the hub, a folder that transformers.js loads',
+    )
     .option('--max-size <size>', 'budget: largest file, such as 6MB or 25%')
     .option(
       '--min-quality <bound>',
@@ -87,7 +100,12 @@ export function compressVerb(terminal: Terminal): Command {
     '--eval <file>',
     'a .ts or .js module whose function scores a model; run before and after',
   );
-  withSelectionOptions(command)
+  withModelOptions(withSelectionOptions(command))
+    .addOption(
+      new Option('--dtype <name>', 'for a folder: what one asks transformers.js for to get this file')
+        .choices(HUB_DTYPES)
+        .default('q8'),
+    )
     .addOption(new Option('--provider <name>', 'where to verify and time').choices(PROVIDERS).default('cpu'))
     .option('--dry-run', 'measure and report, but write no model')
     .option('--report <file>', 'where the HTML report goes (default: the output’s name with .html)')
@@ -111,38 +129,43 @@ export function compressVerb(terminal: Terminal): Command {
           'whittle compress model.onnx --dry-run --pareto --report front.html --calibration images',
         ],
         [
+          'A model on the hub, as a folder for transformers.js:',
+          'whittle compress hf:owner/name -o small --calibration lines.txt',
+        ],
+        [
           'Only quantize, and leave the last layer alone:',
           "whittle compress model.onnx -o small.onnx --method quantize --exclude 'head*'",
         ],
       ],
     )}`,
   );
-  return command.action((path: string, flags: CompressFlags) => {
+  return command.action((argument: string, flags: CompressFlags) => {
     if (flags.output === undefined && !flags.dryRun) {
       command.error('error: say where the compressed model goes: -o FILE (or --dry-run)');
     }
-    return compressModel(path, flags, terminal, command.parent?.args ?? []);
+    return compressModel(argument, flags, terminal, command.parent?.args ?? []);
   });
 }
 
 async function compressModel(
-  path: string,
+  argument: string,
   flags: CompressFlags,
   terminal: Terminal,
   args: readonly string[],
 ): Promise<void> {
   if (flags.eval !== undefined) await checkInput(flags.eval);
-  const targets = await targetsOf(path, flags);
+  const source = await locateModel(argument, flags, terminal);
+  const { path } = source;
+  const targets = await compressTargets(source, flags);
   // Loaded when needed, so that --help does not wait for them.
-  const [{ loadModel }, { saveModel }, { compress }] = await Promise.all([
+  const [{ loadModel }, { compress }] = await Promise.all([
     import('../onnx/load.node.js'),
-    import('../onnx/save.node.js'),
     import('../compress/compress.js'),
   ]);
   const { signal } = terminal;
   const model = await loadModel(path);
   const options: CompressOptions = {
-    ...(await jobOptions(model, flags)),
+    ...(await jobOptions(model, flags, source)),
     ...budgetOptions(flags),
     spectra: targets.report !== undefined || flags.json === true,
     signal,
@@ -152,7 +175,7 @@ async function compressModel(
     progress.end(),
   );
   signal.throwIfAborted();
-  if (targets.model !== undefined) await saveModel(result.model, targets.model, { signal });
+  await save(result.model, targets, source, flags, signal);
   const load = targets.model && (await measureLoad(path, targets.model, result.heldOut[0]!));
   const report: CompressReport = {
     ...result.report,
@@ -162,7 +185,7 @@ async function compressModel(
   if (targets.report !== undefined) {
     const views = {
       images: await readImages(report.worst),
-      samples: await viewInputs(result.heldOut, report, await decoderOf(flags)),
+      samples: await viewInputs(result.heldOut, report, await decoderOf(tokenizerOf(flags, source))),
     };
     await writeText(targets.report, compressPage(report, views));
   }
@@ -178,7 +201,23 @@ async function compressModel(
   if (report.budget.some(({ held }) => !held)) throw new BudgetMissed();
 }
 
-async function decoderOf({ tokenizer }: CompressFlags): Promise<Decode | undefined> {
+async function save(
+  model: Model,
+  targets: CompressTargets,
+  { folder }: ModelSource,
+  { dtype, force }: CompressFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  if (targets.folder !== undefined && folder) {
+    const { saveModelFolder } = await import('../hub/save-folder.node.js');
+    await saveModelFolder(model, folder, targets.folder, { dtype, force: force === true, signal });
+  } else if (targets.model !== undefined) {
+    const { saveModel } = await import('../onnx/save.node.js');
+    await saveModel(model, targets.model, { signal });
+  }
+}
+
+async function decoderOf(tokenizer: string | undefined): Promise<Decode | undefined> {
   if (tokenizer === undefined) return undefined;
   const { readTokenizer } = await import('../data/index.node.js');
   const { decode } = await readTokenizer(tokenizer);
@@ -200,23 +239,4 @@ function budgetOptions(flags: CompressFlags): CompressOptions {
     ...(error !== undefined && { error }),
     ...(rankSearch !== undefined && { rankSearch }),
   };
-}
-
-/** The files that will be written. @throws WhittleError where one of them cannot or must not be */
-async function targetsOf(path: string, flags: CompressFlags): Promise<{ model?: string; report?: string }> {
-  const model = flags.dryRun ? undefined : flags.output;
-  const page =
-    typeof flags.report === 'string' ? flags.report : model === undefined ? undefined : `${model}.html`;
-  const report = flags.report === false ? undefined : page;
-  const inputs = [path, ...(flags.eval === undefined ? [] : [flags.eval])];
-  if (model !== undefined && model === report) {
-    throw new WhittleError('model and report would be the same file', {
-      file: model,
-      hint: 'Give the report another name',
-    });
-  }
-  for (const target of [model, report]) {
-    if (target !== undefined) await checkTarget(target, { inputs, force: flags.force === true });
-  }
-  return { ...(model === undefined ? {} : { model }), ...(report === undefined ? {} : { report }) };
 }

@@ -2,11 +2,12 @@ import { Command } from 'commander';
 import { inspectPage } from '../report/pages/inspect.js';
 import { inspectText } from '../report/terminal/inspect.js';
 import { type CommonOptions, examples, withCommonOptions } from './arguments.js';
+import { locateModel, MODEL_ARGUMENT, type ModelFlags, withModelOptions } from './model-source.js';
 import { ProgressLine } from './progress.js';
 import { checkTarget, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 
-interface InspectFlags extends CommonOptions {
+interface InspectFlags extends CommonOptions, ModelFlags {
   spectra?: boolean;
   html?: string;
   force?: boolean;
@@ -14,21 +15,23 @@ interface InspectFlags extends CommonOptions {
 
 /** `whittle inspect MODEL`: what a model is made of. */
 export function inspectVerb(terminal: Terminal): Command {
-  return withCommonOptions(
+  const command = withModelOptions(
     new Command('inspect')
       .summary('show what a model is made of')
       .description(
         'Shows inputs and outputs, bytes by file and part, operators, and every weight that can be compressed.',
       )
-      .argument('<model>', 'an ONNX file')
+      .argument('<model>', MODEL_ARGUMENT)
       .option('--spectra', 'compute the singular values of every weight, and what ranks they need')
       .option('--html <file>', 'write a page with plots')
       .option('--force', 'replace the page if it exists'),
-  )
+  );
+  return withCommonOptions(command)
     .addHelpText(
       'after',
       examples([
         ['Where the bytes of a model are:', 'whittle inspect model.onnx'],
+        ['Of a model on the hub:', 'whittle inspect hf:owner/name'],
         [
           'Which weights have low rank, as a page with plots:',
           'whittle inspect model.onnx --spectra --html model.html',
@@ -39,10 +42,11 @@ export function inspectVerb(terminal: Terminal): Command {
         ],
       ]),
     )
-    .action((path: string, flags: InspectFlags) => inspectModel(path, flags, terminal));
+    .action((model: string, flags: InspectFlags) => inspectModel(model, flags, terminal));
 }
 
-async function inspectModel(path: string, flags: InspectFlags, terminal: Terminal): Promise<void> {
+async function inspectModel(argument: string, flags: InspectFlags, terminal: Terminal): Promise<void> {
+  const { path } = await locateModel(argument, flags, terminal);
   if (flags.html !== undefined) {
     await checkTarget(flags.html, { inputs: [path], force: flags.force === true });
   }

@@ -1,11 +1,12 @@
 import { type Command, Option } from 'commander';
 import { signatureOf } from '../compress/inputs.js';
 import type { CompressOptions } from '../compress/options.js';
-import type { ImageOptions } from '../data/image-spec.js';
+import type { InputSource } from '../data/sample.js';
 import type { Model } from '../graph/model.js';
 import { nonNegativeInteger, positiveInteger, repeated } from './arguments.js';
 import { defaultCache } from './cache.js';
 import { loadEvaluation } from './evaluation.js';
+import type { ModelSource } from './model-source.js';
 
 /** Options of every verb that runs a model on inputs. */
 export interface JobFlags {
@@ -28,9 +29,9 @@ export const withInputOptions = (command: Command): Command =>
   command
     .option(
       '--calibration <path>',
-      'inputs: a folder or file of .npy, .npz, images or text lines, or a .ts module (default: made up)',
+      'inputs: a folder or file of .npy, .npz, images, .wav or text lines, or a .ts module (default: made up)',
     )
-    .option('--tokenizer <file>', 'tokenizer.json for text inputs')
+    .option('--tokenizer <file>', 'tokenizer.json for text inputs (default: the model folder’s own)')
     .option('--max-length <tokens>', 'cut longer texts to so many tokens', positiveInteger)
     .option(
       '--image <key=value,…>',
@@ -61,28 +62,55 @@ export const withSelectionOptions = (command: Command): Command =>
     )
     .option('--no-cache', 'keep nothing');
 
-/** What the flags mean to the engine; opens the inputs and loads the evaluation. */
-export async function jobOptions(model: Model, flags: JobFlags): Promise<CompressOptions> {
+/** The tokenizer that was given, or the model folder's own. */
+export const tokenizerOf = (
+  { tokenizer }: Pick<JobFlags, 'tokenizer'>,
+  source?: Pick<ModelSource, 'folder'>,
+): string | undefined => tokenizer ?? source?.folder?.tokenizer;
+
+/** What the flags mean to the engine, over what the model's folder says; opens the inputs. */
+export async function inputsOf(
+  model: Model,
+  flags: JobFlags,
+  source?: Pick<ModelSource, 'folder'>,
+): Promise<InputSource> {
   const { openInputs, parseImageOptions, parseShapes, vocabularySize } = await import(
     '../data/index.node.js'
   );
   const signature = signatureOf(model);
   const { samples } = flags;
-  const image: ImageOptions | undefined =
-    flags.image === undefined ? undefined : parseImageOptions(flags.image);
-  const inputs = await openInputs(flags.calibration, signature, {
-    ...(flags.tokenizer !== undefined && { tokenizer: flags.tokenizer }),
+  const { image, samplingRate, normalizeAudio } = source?.folder?.preprocessing ?? {};
+  const tokenizer = tokenizerOf(flags, source);
+  const vocabulary = Object.fromEntries(
+    signature.map(({ name }) => [name, vocabularySize(model.graph, name)]),
+  );
+  return openInputs(flags.calibration, signature, {
+    ...(tokenizer !== undefined && { tokenizer }),
     ...(flags.maxLength !== undefined && { maxLength: flags.maxLength }),
-    ...(image !== undefined && { image }),
+    image: { ...image, ...(flags.image !== undefined && parseImageOptions(flags.image)) },
+    audio: {
+      ...(samplingRate !== undefined && { samplingRate }),
+      ...(normalizeAudio !== undefined && { normalize: normalizeAudio }),
+    },
+    vocabulary,
     generated: {
       ...parseShapes(flags.shape ?? [], signature),
       seed: flags.seed,
       ...(samples !== undefined && { count: 2 * samples }),
-      vocabulary: Object.fromEntries(signature.map(({ name }) => [name, vocabularySize(model.graph, name)])),
+      vocabulary,
     },
   });
+}
+
+/** What the flags mean to the engine; opens the inputs and loads the evaluation. */
+export async function jobOptions(
+  model: Model,
+  flags: JobFlags,
+  source?: Pick<ModelSource, 'folder'>,
+): Promise<CompressOptions> {
+  const { samples } = flags;
   return {
-    inputs,
+    inputs: await inputsOf(model, flags, source),
     seed: flags.seed,
     ...(flags.cache !== false && { cache: flags.cache ?? defaultCache() }),
     ...(samples !== undefined && { samples: { calibration: samples, verification: samples } }),

@@ -1,6 +1,6 @@
 import cliProgress from 'cli-progress';
 import type { Progress } from '../compress/report.js';
-import { brief, formatDuration, printable, shorten } from '../report/format.js';
+import { brief, formatBytes, formatDuration, printable, shorten } from '../report/format.js';
 import { Forecast } from './forecast.js';
 import type { Terminal } from './terminal.js';
 
@@ -48,9 +48,10 @@ export class ProgressLine {
 
 /** `choose 12/47, about 40 s left, conv2d_3.w_0`. */
 export function progressText({ phase, done, total, detail }: Progress, left: number | undefined): string {
+  const count = (value: number): string => (phase === 'download' ? formatBytes(value) : String(value));
   return [
     // A phase whose length was not known before counts up.
-    done > total ? `${phase} ${done}` : `${phase} ${done}/${total}`,
+    done > total ? `${phase} ${count(done)}` : `${phase} ${count(done)}/${count(total)}`,
     left !== undefined && left > 0 && `about ${brief(formatDuration(roundUp(left)))} left`,
     detail !== undefined && shorten(printable(detail), 32),
   ]

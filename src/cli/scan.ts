@@ -4,11 +4,12 @@ import { scanPage } from '../report/pages/scan.js';
 import { scanText } from '../report/terminal/scan.js';
 import { type CommonOptions, commandLine, examples, fraction, withCommonOptions } from './arguments.js';
 import { type JobFlags, jobOptions, withInputOptions, withSelectionOptions } from './job.js';
+import { locateModel, MODEL_ARGUMENT, type ModelFlags, withModelOptions } from './model-source.js';
 import { ProgressLine } from './progress.js';
 import { checkInput, checkTarget, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 
-interface ScanFlags extends CommonOptions, JobFlags {
+interface ScanFlags extends CommonOptions, JobFlags, ModelFlags {
   vary: ScanAxis;
   values?: number[];
   error?: number;
@@ -24,7 +25,7 @@ export function scanVerb(terminal: Terminal): Command {
     .description(
       'Compresses a model again and again as one setting varies, by SVD, by SVD with quantized factors, and by quantization alone, and measures every file on inputs that took no part.',
     )
-    .argument('<model>', 'an ONNX file')
+    .argument('<model>', MODEL_ARGUMENT)
     .addOption(
       new Option(
         '--vary <setting>',
@@ -45,7 +46,7 @@ export function scanVerb(terminal: Terminal): Command {
   withSelectionOptions(command)
     .option('--html <file>', 'write a page with the plot')
     .option('--force', 'replace the page if it exists');
-  return withCommonOptions(command)
+  return withCommonOptions(withModelOptions(command))
     .addHelpText(
       'after',
       examples([
@@ -57,11 +58,13 @@ export function scanVerb(terminal: Terminal): Command {
 }
 
 async function scanModel(
-  path: string,
+  argument: string,
   flags: ScanFlags,
   terminal: Terminal,
   args: readonly string[],
 ): Promise<void> {
+  const source = await locateModel(argument, flags, terminal);
+  const { path } = source;
   if (flags.eval !== undefined) await checkInput(flags.eval);
   if (flags.html !== undefined) {
     await checkTarget(flags.html, { inputs: [path], force: flags.force === true });
@@ -73,7 +76,7 @@ async function scanModel(
   ]);
   const model = await loadModel(path);
   const progress = new ProgressLine(terminal);
-  const options = await jobOptions(model, flags);
+  const options = await jobOptions(model, flags, source);
   const measured = await scan(model, {
     ...options,
     vary: flags.vary,

@@ -11,11 +11,12 @@ import {
   withCommonOptions,
 } from './arguments.js';
 import { type JobFlags, jobOptions, withInputOptions, withSelectionOptions } from './job.js';
+import { locateModel, MODEL_ARGUMENT, type ModelFlags, withModelOptions } from './model-source.js';
 import { ProgressLine } from './progress.js';
 import { checkTarget, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 
-interface SensitivityFlags extends CommonOptions, JobFlags {
+interface SensitivityFlags extends CommonOptions, JobFlags, ModelFlags {
   bits?: number;
   method?: 'svd' | 'quantize' | 'svd+quantize' | 'lowrank' | 'auto';
   ratio?: number;
@@ -30,7 +31,7 @@ export function sensitivityVerb(terminal: Terminal): Command {
     .description(
       'Compresses one layer at a time and measures what that does to the outputs, on inputs that took no part. The worst come first.',
     )
-    .argument('<model>', 'an ONNX file')
+    .argument('<model>', MODEL_ARGUMENT)
     .option('--bits <count>', 'quantize each layer to so many bits, 2 to 8 (default: 4)', positiveInteger)
     .addOption(
       new Option('--method <method>', 'instead, what a method makes of each layer within --ratio')
@@ -41,7 +42,7 @@ export function sensitivityVerb(terminal: Terminal): Command {
   withSelectionOptions(withInputOptions(command))
     .option('--html <file>', 'write a page with the plot')
     .option('--force', 'replace the page if it exists');
-  return withCommonOptions(command)
+  return withCommonOptions(withModelOptions(command))
     .addHelpText(
       'after',
       examples([
@@ -58,11 +59,13 @@ export function sensitivityVerb(terminal: Terminal): Command {
 }
 
 async function measure(
-  path: string,
+  argument: string,
   flags: SensitivityFlags,
   terminal: Terminal,
   args: readonly string[],
 ): Promise<void> {
+  const source = await locateModel(argument, flags, terminal);
+  const { path } = source;
   if (flags.html !== undefined) {
     await checkTarget(flags.html, { inputs: [path], force: flags.force === true });
   }
@@ -74,7 +77,7 @@ async function measure(
   const model = await loadModel(path);
   const progress = new ProgressLine(terminal);
   const measured = await measureSensitivity(model, {
-    ...(await jobOptions(model, flags)),
+    ...(await jobOptions(model, flags, source)),
     ...(flags.bits !== undefined && { bits: flags.bits }),
     ...(flags.method !== undefined && { method: flags.method }),
     ...(flags.ratio !== undefined && { ratio: flags.ratio }),

@@ -13,6 +13,8 @@ export interface Terminal {
   readonly errorColours: Colours;
   /** The stream that a progress bar may be drawn on; absent where nobody watches. */
   readonly progress?: NodeJS.WriteStream | undefined;
+  /** Asks whoever watches a question of yes or no; absent where nobody does. */
+  confirm?(question: string): Promise<boolean>;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }
@@ -22,7 +24,7 @@ const UNBOUNDED_WIDTH = 160;
 
 /** The terminal of this process. Colours follow NO_COLOR, FORCE_COLOR and whether somebody watches. */
 export function processTerminal(): Terminal {
-  const { stdout, stderr, env } = process;
+  const { stdin, stdout, stderr, env } = process;
   const interrupt = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
@@ -46,6 +48,19 @@ export function processTerminal(): Terminal {
     colours: pc.createColors(colourful(stdout)),
     errorColours: pc.createColors(colourful(stderr)),
     progress: stderr.isTTY && env.TERM !== 'dumb' ? stderr : undefined,
+    ...(stdin.isTTY && stderr.isTTY && { confirm: question => ask(question, interrupt.signal) }),
     signal: interrupt.signal,
   };
+}
+
+/** On the stream of errors: results may go into a pipe. Return alone means yes. */
+async function ask(question: string, signal: AbortSignal): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await lines.question(`${question} [Y/n] `, { signal });
+    return /^(y|yes|)$/i.test(answer.trim());
+  } finally {
+    lines.close();
+  }
 }

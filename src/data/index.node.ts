@@ -1,4 +1,5 @@
 export * from './arrays.node.js';
+export * from './audio.node.js';
 export * from './images.node.js';
 export * from './index.js';
 export * from './modules.node.js';

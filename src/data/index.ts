@@ -11,3 +11,4 @@ export * from './split.js';
 export * from './text.js';
 export * from './tokenizer.js';
 export * from './vocabulary.js';
+export * from './wav.js';

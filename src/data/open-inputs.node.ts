@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { WhittleError } from '../graph/errors.js';
 import { arrayInputs } from './arrays.node.js';
+import { AUDIO_EXTENSIONS, type AudioOptions, audioInputs } from './audio.node.js';
 import { type GeneratedOptions, generatedInputs } from './generated.js';
 import type { ImageOptions } from './image-spec.js';
 import { IMAGE_EXTENSIONS, imageInputs } from './images.node.js';
@@ -13,18 +14,21 @@ import { huggingFaceTokenizer, type Tokenizer } from './tokenizer.js';
 export interface OpenInputsOptions extends TextOptions {
   /** How images are resized and normalised, over what the model's signature suggests. */
   readonly image?: ImageOptions;
+  /** What the model wants of sounds. */
+  readonly audio?: AudioOptions;
   /** For text: a tokenizer, or the path of a `tokenizer.json` or of its folder. */
   readonly tokenizer?: Tokenizer | string;
   /** For inputs that are made up, where no path is given. */
   readonly generated?: GeneratedOptions;
 }
 
-type Kind = 'arrays' | 'images' | 'text' | 'module';
+type Kind = 'arrays' | 'images' | 'audio' | 'text' | 'module';
 
 const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['.npy', 'arrays'],
   ['.npz', 'arrays'],
   ...IMAGE_EXTENSIONS.map(extension => [extension, 'images'] as const),
+  ...AUDIO_EXTENSIONS.map(extension => [extension, 'audio'] as const),
   ['.txt', 'text'],
   ...MODULE_EXTENSIONS.map(extension => [extension, 'module'] as const),
 ]);
@@ -32,8 +36,8 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
 const kindOf = (file: string): Kind | undefined => KINDS.get(extname(file).toLowerCase());
 
 /**
- * Opens inputs for a model from a path, by what is there: a folder of `.npy`/`.npz` files or of images (subfolders
- * included), a `.txt` file with one text a line, or a `.ts`/`.js` file of the user's own. Without a path, inputs are
+ * Opens inputs for a model from a path, by what is there: a folder of `.npy`/`.npz` files, of images or of 16-bit
+ * `.wav` files (subfolders included), a `.txt` file with one text a line, or a `.ts`/`.js` file of the user's own. Without a path, inputs are
  * generated from the signature.
  * @throws WhittleError where nothing usable is there, kinds are mixed, or the inputs do not fit the model
  */
@@ -49,6 +53,8 @@ export async function openInputs(
       return arrayInputs(files, signature);
     case 'images':
       return imageInputs(files, signature, options.image);
+    case 'audio':
+      return audioInputs(files, signature, options.audio);
     case 'module':
       return moduleInputs(files[0]!, signature);
     case 'text': {
@@ -72,14 +78,14 @@ async function findFiles(path: string): Promise<{ kind: Kind; files: string[] }>
   const files = status.isDirectory() ? await listFiles(path) : [path];
   // Scripts and notes that lie in a folder of samples are not samples.
   const found = files.map(file => ({ file, kind: kindOf(file) }));
-  const inFolder = (kind: Kind | undefined) => kind === 'arrays' || kind === 'images';
+  const inFolder = (kind: Kind | undefined) => kind === 'arrays' || kind === 'images' || kind === 'audio';
   const kinds = new Set(
     found.map(({ kind }) => kind).filter(kind => !status.isDirectory() || inFolder(kind)),
   );
   if (kinds.size === 0 && found.some(({ kind }) => kind === 'text')) kinds.add('text');
   const [kind, another] = kinds;
   if (another) {
-    throw new WhittleError('the folder holds both arrays and images', {
+    throw new WhittleError(`the folder holds both ${[kind, another].sort().join(' and ')}`, {
       file: path,
       hint: 'Put each kind into a folder of its own',
     });

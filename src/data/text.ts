@@ -15,6 +15,8 @@ import type { Tokenizer } from './tokenizer.js';
 export interface TextOptions {
   /** Longer texts are cut to this many tokens; default 512. */
   readonly maxLength?: number;
+  /** How many token ids each input knows, where that is known: a tokenizer with more does not fit the model. */
+  readonly vocabulary?: Readonly<Record<string, number | undefined>>;
 }
 
 const isInteger = (info: TensorInfo): boolean => info.dtype === 'int64' || info.dtype === 'int32';
@@ -30,9 +32,10 @@ export function textInputs(
   lines: readonly string[],
   signature: Signature,
   tokenizer: Tokenizer,
-  { maxLength = 512 }: TextOptions = {},
+  { maxLength = 512, vocabulary = {} }: TextOptions = {},
 ): InputSource {
   const ids = findIdsInput(signature);
+  checkVocabulary(tokenizer, ids.name, vocabulary[ids.name]);
   const fixed = ids.shape?.at(-1);
   const limit = typeof fixed === 'number' ? fixed : maxLength;
   const encoded = lines.map(line => tokenizer.encode(line));
@@ -73,6 +76,16 @@ export function textInputs(
   // An input that text cannot fill should be known now, not when the first sample is asked for.
   if (lines.length > 0) makeSample(0);
   return indexedSource({ description: `${lines.length} lines of text`, notes }, lines.length, makeSample);
+}
+
+/** A token beyond the embedding table would stop the model, or make it read nonsense. */
+function checkVocabulary(tokenizer: Tokenizer, input: string, rows: number | undefined): void {
+  const { vocabulary } = tokenizer;
+  if (vocabulary === undefined || rows === undefined || vocabulary <= rows) return;
+  throw new WhittleError(
+    `the tokenizer does not fit the model: it has token ids up to ${vocabulary - 1}, the embedding table ${rows} rows`,
+    { value: input, hint: 'Give the tokenizer.json that came with this model' },
+  );
 }
 
 function findIdsInput(signature: Signature): TensorInfo {

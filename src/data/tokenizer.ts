@@ -8,6 +8,8 @@ export interface Tokenizer {
   decode?(ids: number[]): string;
   /** The id that fills up short texts where a length is fixed; default 0. */
   readonly padId?: number;
+  /** One more than the largest token id there is. */
+  readonly vocabulary?: number;
 }
 
 /**
@@ -38,6 +40,7 @@ export async function huggingFaceTokenizer(
       encode: text => tokenizer.encode(text).ids,
       decode: ids => tokenizer.decode(ids, { skip_special_tokens: true }),
       padId,
+      vocabulary: 1 + [...tokenizer.get_vocab(true).values()].reduce((a, b) => Math.max(a, b), -1),
     };
   } catch (cause) {
     throw new WhittleError(`the tokenizer is not understood: ${(cause as Error).message}`, {

@@ -1,4 +1,5 @@
 import { WhittleError } from '../graph/errors.js';
+import { TFJS_ADVICE } from '../onnx/sniff.js';
 
 /** Files beside a model that say how to use it; each is read by transformers.js or by Whittle. */
 const SIDECARS: ReadonlySet<string> = new Set([
@@ -89,6 +90,8 @@ function describeOthers(files: readonly string[]): string {
 }
 
 const adviceFor = (files: readonly string[]): string =>
-  files.some(path => /\.safetensors$|\.bin$/.test(path))
-    ? 'Many models have an ONNX twin in the hub’s onnx-community; else export it: optimum-cli export onnx --model NAME FOLDER'
-    : 'Give a repository or folder with an .onnx file';
+  files.some(path => /(^|\/)model\.json$/.test(path)) && files.some(path => path.endsWith('.bin'))
+    ? TFJS_ADVICE
+    : files.some(path => /\.safetensors$|\.bin$/.test(path))
+      ? 'Many models have an ONNX twin in the hub’s onnx-community; else export it: optimum-cli export onnx --model NAME FOLDER'
+      : 'Give a repository or folder with an .onnx file';

@@ -1,6 +1,10 @@
 import { WhittleError } from '../graph/errors.js';
 import type { ByteSource } from './source.js';
 
+/** What to do with a TensorFlow.js model. */
+export const TFJS_ADVICE =
+  'Convert it to ONNX with tf2onnx: python -m tf2onnx.convert --tfjs model.json --output model.onnx';
+
 const MAGICS: readonly [what: string, hint: string, matches: (head: string) => boolean][] = [
   [
     'a pointer of Git LFS, not the model itself',
@@ -32,6 +36,11 @@ const MAGICS: readonly [what: string, hint: string, matches: (head: string) => b
     'Export the model as ONNX',
     head => head.slice(5, 8) === '\0\0\0' && head[8] === '{',
   ],
+  [
+    'a TensorFlow.js model',
+    TFJS_ADVICE,
+    head => /^\s*\{/.test(head) && /"(graph-model|layers-model|modelTopology)"/.test(head),
+  ],
   ['a JSON text, not a model', 'Name the .onnx file', head => /^\s*[{[]\s*["{[]/.test(head)],
 ];
 
@@ -42,6 +51,9 @@ const MAGICS: readonly [what: string, hint: string, matches: (head: string) => b
 export function refuseOtherFormats(source: ByteSource, file: string | undefined): void {
   if (source.size === 0) {
     throw new WhittleError('the file is empty', { file, hint: 'Fetch or export the model again' });
+  }
+  if (file !== undefined && /group\d+-shard\d+of\d+(\.bin)?$/.test(file)) {
+    throw new WhittleError('the file holds weights of a TensorFlow.js model', { file, hint: TFJS_ADVICE });
   }
   const head = String.fromCharCode(...source.read(0, Math.min(source.size, 256)));
   // The usual beginning of a model, its IR version: what follows may be any text, such as the exporter's name.

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { inFolder, whittle } from './capture.js';
@@ -50,7 +50,14 @@ describe('whittle inspect', () => {
 describe('bad input', () => {
   it.each<[string, (folder: string, model: string) => Promise<string>, RegExp]>([
     ['a missing file', async folder => join(folder, 'none.onnx'), /no such file.*none\.onnx/],
-    ['a folder', async folder => folder, /folder/],
+    [
+      'a folder without a model',
+      async folder => {
+        await mkdir(join(folder, 'sub'));
+        return join(folder, 'sub');
+      },
+      /no ONNX model/,
+    ],
     [
       'an empty file',
       async folder => {
