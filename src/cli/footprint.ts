@@ -8,33 +8,51 @@ import type { Sample } from '../data/sample.js';
 /** Each file is loaded so often, each time in a fresh process. */
 const RUNS = 3;
 
+/** What loading takes: milliseconds until the session is ready, and bytes of memory taken after one run. */
+export interface LoadCost {
+  readonly ms: number;
+  readonly bytes: number;
+  readonly runs: number;
+}
+
 /**
  * What loading each file takes in a process of its own: the time until the session is ready, and the memory that is
  * taken after one run more than before. Medians.
+ * @param samples for each file its inputs
  * @returns `undefined` where no such process can be run, or the inputs are not plain tensors
  */
+export async function measureLoads(
+  files: readonly string[],
+  samples: readonly Sample[],
+): Promise<LoadCost[] | undefined> {
+  const feeds = samples.map(sample =>
+    Object.entries(sample).map(([name, { dtype, dims }]) => ({ name, dtype, dims })),
+  );
+  const found = files.map((): Footprint[] => []);
+  try {
+    // In turns, so that whatever else the machine does falls on all alike.
+    for (let run = 0; run < RUNS; run++) {
+      for (const [i, file] of files.entries()) found[i]!.push(await loadOnce(file, feeds[i]!));
+    }
+  } catch {
+    return undefined;
+  }
+  const median = (values: number[]) => values.sort((x, y) => x - y)[Math.floor(values.length / 2)]!;
+  return found.map(runs => ({
+    ms: median(runs.map(({ ms }) => ms)),
+    bytes: median(runs.map(({ bytes }) => bytes)),
+    runs: RUNS,
+  }));
+}
+
+/** What loading takes before and after a compression. */
 export async function measureLoad(
   before: string,
   after: string,
   sample: Sample,
 ): Promise<CompressReport['load'] | undefined> {
-  const feeds = Object.entries(sample).map(([name, { dtype, dims }]) => ({ name, dtype, dims }));
-  const runs: { a: Footprint; b: Footprint }[] = [];
-  try {
-    // In turns, so that whatever else the machine does falls on both alike.
-    for (let i = 0; i < RUNS; i++)
-      runs.push({ a: await loadOnce(before, feeds), b: await loadOnce(after, feeds) });
-  } catch {
-    return undefined;
-  }
-  const median = (values: number[]) => values.sort((x, y) => x - y)[Math.floor(values.length / 2)]!;
-  return {
-    beforeMs: median(runs.map(({ a }) => a.ms)),
-    afterMs: median(runs.map(({ b }) => b.ms)),
-    beforeBytes: median(runs.map(({ a }) => a.bytes)),
-    afterBytes: median(runs.map(({ b }) => b.bytes)),
-    runs: RUNS,
-  };
+  const [a, b] = (await measureLoads([before, after], [sample, sample])) ?? [];
+  return a && b && { beforeMs: a.ms, afterMs: b.ms, beforeBytes: a.bytes, afterBytes: b.bytes, runs: RUNS };
 }
 
 interface Footprint {

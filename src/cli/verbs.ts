@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { compareVerb } from './compare.js';
 import { compressVerb } from './compress.js';
 import { inspectVerb } from './inspect.js';
 import { scanVerb } from './scan.js';
@@ -14,6 +15,7 @@ export type Verb = (terminal: Terminal) => Command;
 export const VERBS: readonly Verb[] = [
   inspectVerb,
   compressVerb,
+  compareVerb,
   sensitivityVerb,
   scanVerb,
   trainVerb,

@@ -1,3 +1,4 @@
+export { comparePage } from './pages/compare.js';
 export { type CompressPageOptions, compressPage } from './pages/compress.js';
 export { inspectPage } from './pages/inspect.js';
 export { type Bar, type BarChartOptions, barChart } from './plot/bars.js';

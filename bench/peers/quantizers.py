@@ -1,0 +1,97 @@
+"""
+ONNX Runtime's own quantizers, for `npm run bench:peers`:
+    python3 quantizers.py MODEL INPUTS OUTDIR
+INPUTS is a folder of .npz files to calibrate with. Writes one model per way that works into OUTDIR and prints JSON
+lines {"way", "path"} or {"way", "skipped"}.
+"""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import logging
+
+import numpy as np
+
+warnings.filterwarnings("ignore")
+logging.disable(logging.WARNING)
+
+import onnxruntime  # noqa: E402
+from onnxruntime.quantization import (  # noqa: E402
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_dynamic,
+    quantize_static,
+)
+from onnxruntime.quantization.shape_inference import quant_pre_process  # noqa: E402
+
+MODEL, INPUTS, OUT = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+
+
+class Reader(CalibrationDataReader):
+    def __init__(self):
+        self.files = iter(sorted(INPUTS.glob("*.npz")))
+
+    def get_next(self):
+        file = next(self.files, None)
+        return None if file is None else dict(np.load(file))
+
+
+def prepare() -> str:
+    """As ONNX Runtime's documentation asks for: fold constants and infer shapes first."""
+    path = str(OUT / "prepared.onnx")
+    for skip in (False, True):
+        try:
+            quant_pre_process(MODEL, path, skip_symbolic_shape=skip)
+            return path
+        except Exception:
+            continue
+    return MODEL
+
+
+def dynamic(path: str, source: str, weight: QuantType) -> None:
+    quantize_dynamic(source, path, weight_type=weight, per_channel=True, reduce_range=False)
+
+
+def static(path: str, source: str) -> None:
+    quantize_static(
+        source,
+        path,
+        Reader(),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+    )
+
+
+def nbits(path: str, source: str, bits: int) -> None:
+    import onnx
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    quantizer = MatMulNBitsQuantizer(onnx.load(source), bits=bits, block_size=32, is_symmetric=False)
+    quantizer.process()
+    quantizer.model.save_model_to_file(path, False)
+
+
+def main() -> None:
+    print(json.dumps({"version": onnxruntime.__version__}), flush=True)
+    source = prepare()
+    ways = {
+        "dynamic int8": lambda path: dynamic(path, source, QuantType.QInt8),
+        "dynamic uint8": lambda path: dynamic(path, source, QuantType.QUInt8),
+        "static QDQ int8": lambda path: static(path, source),
+        "MatMulNBits int4": lambda path: nbits(path, source, 4),
+    }
+    for way, make in ways.items():
+        path = str(OUT / (way.replace(" ", "-") + ".onnx"))
+        try:
+            make(path)
+            print(json.dumps({"way": way, "path": path}), flush=True)
+        except Exception as error:
+            print(json.dumps({"way": way, "skipped": f"{type(error).__name__}: {error}"[:200]}), flush=True)
+
+
+main()

@@ -1,0 +1,2 @@
+export { openContender } from './contender.node.js';
+export * from './index.js';
