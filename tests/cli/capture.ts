@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pc from 'picocolors';
 import { run } from '../../src/cli/run.js';
+import type { Terminal } from '../../src/cli/terminal.js';
 import { Graph, Model, Tensor, tensorType } from '../../src/graph/index.js';
 import { saveModel } from '../../src/onnx/save.node.js';
 
@@ -15,7 +16,11 @@ export interface Captured {
 /** Runs the command line in this process and catches what it writes. */
 export async function whittle(
   args: readonly string[],
-  { width = 100, signal = new AbortController().signal }: { width?: number; signal?: AbortSignal } = {},
+  {
+    width = 100,
+    signal = new AbortController().signal,
+    confirm,
+  }: { width?: number; signal?: AbortSignal; confirm?: Terminal['confirm'] } = {},
 ): Promise<Captured> {
   const captured = { code: -1, out: '', err: '' };
   captured.code = await run(args, {
@@ -29,6 +34,7 @@ export async function whittle(
     colours: pc.createColors(false),
     errorColours: pc.createColors(false),
     signal,
+    ...(confirm && { confirm }),
   });
   return captured;
 }

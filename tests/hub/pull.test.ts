@@ -1,8 +1,10 @@
 import { lstat, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type PullOptions, type PullPlan, parseHubReference, pullModel } from '../../src/hub/index.node.js';
+import { encodeToBytes } from '../../src/onnx/index.js';
+import { smallModel, whittle } from '../cli/capture.js';
 import { COMMIT, FakeHub, TOKEN } from './fake-hub.js';
 
 const bytes = (length: number, seed: number) =>
@@ -188,6 +190,48 @@ describe('refusals', () => {
   it('a token opens gated and private models', async () => {
     await pull('hf:owner/gated', { token: TOKEN });
     await pull('hf:owner/private', { token: TOKEN });
+  });
+});
+
+describe('whittle inspect hf:…', () => {
+  const model = encodeToBytes(smallModel());
+  let ours: FakeHub;
+  beforeEach(async () => {
+    ours = new FakeHub({ 'owner/small': { files: { 'config.json': text('{}'), 'onnx/model.onnx': model } } });
+    vi.stubEnv('HF_ENDPOINT', await ours.start());
+    vi.stubEnv('HF_HUB_CACHE', cache);
+    vi.stubEnv('HF_TOKEN', '');
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await ours.stop();
+  });
+
+  it('shows the size and goes on where nobody can be asked', async () => {
+    const { code, out, err } = await whittle(['inspect', 'hf:owner/small']);
+    expect({ code, err }).toEqual({ code: 0, err: 'Downloading owner/small: 27.9 kB in 2 files.\n' });
+    expect(out).toContain('first.weight');
+    // The second time it is there.
+    expect((await whittle(['inspect', 'hf:owner/small'])).err).toBe('');
+    await ours.stop();
+    const offline = await whittle(['inspect', 'hf:owner/small']);
+    expect(offline).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/cannot be reached.*copy in the cache/),
+    });
+  });
+
+  it('asks whoever watches, unless told not to', async () => {
+    const questions: string[] = [];
+    const confirm = async (question: string) => {
+      questions.push(question);
+      return false;
+    };
+    const declined = await whittle(['inspect', 'hf:owner/small'], { confirm });
+    expect(declined).toMatchObject({ code: 1, err: expect.stringMatching(/declined/) });
+    expect(questions).toEqual(['Download owner/small: 27.9 kB in 2 files?']);
+    expect((await whittle(['inspect', 'hf:owner/small', '--yes'], { confirm })).code).toBe(0);
+    expect(questions).toHaveLength(1);
   });
 });
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { html } from '../../src/report/markup.js';
+import { comparePage } from '../../src/report/pages/compare.js';
 import { compressPage } from '../../src/report/pages/compress.js';
 import { inspectPage } from '../../src/report/pages/inspect.js';
 import { scanPage } from '../../src/report/pages/scan.js';
@@ -10,7 +11,7 @@ import { SCRIPT, SCRIPT_HASH } from '../../src/report/script.js';
 import { methodOf, toneOf } from '../../src/report/tone.js';
 import { examplePareto, exampleReport } from './example.js';
 import { exampleInspection } from './inspection.js';
-import { exampleScan, exampleSensitivity } from './studies.js';
+import { exampleComparison, exampleScan, exampleSensitivity } from './studies.js';
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror='alert(2)'>\u202e\u0000`;
 
@@ -48,6 +49,7 @@ describe('pages', () => {
   it.each([
     ['compress', () => compressPage(infect({ ...exampleReport(), pareto: examplePareto(1e7) }))],
     ['scan', () => scanPage(infect(exampleScan()))],
+    ['compare', () => comparePage(infect(exampleComparison()))],
     ['sensitivity', () => sensitivityPage(infect(exampleSensitivity()))],
     ['inspect', () => inspectPage(infect(exampleInspection()))],
   ])('%s: hostile names stay text', (_name, make) => {

@@ -1,3 +1,4 @@
+import type { CompareReport } from '../../src/compare/report.js';
 import type { OutputAgreement } from '../../src/compress/report.js';
 import type { ScanReport } from '../../src/compress/scan.js';
 import type { SensitivityReport } from '../../src/compress/sensitivity-report.js';
@@ -92,5 +93,55 @@ export function exampleSensitivity(): SensitivityReport {
     skipped: ['conv2d_99.w_0'],
     warnings: [...common.warnings],
     phases: [],
+  };
+}
+
+/** A made-up comparison of three models: not a measurement of anything. */
+export function exampleComparison(): CompareReport {
+  const model = (name: string, bytes: number) => ({
+    name,
+    producer: 'tool 1.0',
+    nodes: 12,
+    bytes,
+    gzipBytes: 0.9 * bytes,
+    load: { ms: 80, bytes: 2 * bytes, runs: 3 },
+    time: { medianMs: 12, p10: 11, p90: 14, runs: 40 },
+  });
+  const score = (after: number) => ({
+    name: 'exact',
+    before: 71.5,
+    after,
+    betterIs: 'higher' as const,
+    unit: '%',
+  });
+  const layer = (value: string, relativeError: number) => ({
+    value,
+    op: 'Conv',
+    relativeError,
+    cosine: 1 - relativeError,
+  });
+  return {
+    version: 1,
+    date: '2026-03-14T09:26:53.000Z',
+    whittle: '0.1.0',
+    command: 'whittle compare a.onnx b.onnx c.onnx',
+    inputs: { source: '16 lines', samples: 16, generated: false },
+    provider: 'cpu',
+    models: [
+      { ...model('a.onnx', 10_822_323), outputs: [], scores: [score(71.5)] },
+      {
+        ...model('b.onnx', 2_822_323),
+        outputs: [output(0.998)],
+        scores: [score(71.1)],
+        drift: { layers: [layer('conv.1', 0.02), layer('conv.2', 0.06)], values: 9, samples: 4 },
+      },
+      {
+        ...model('c.onnx', 5_822_323),
+        outputs: [output(0.91)],
+        scores: [score(60)],
+        drift: { layers: [], values: 9, samples: 4 },
+      },
+    ],
+    warnings: ['Mind the gap.'],
   };
 }
