@@ -44,6 +44,7 @@ export async function openModelFolder(folder: string, wanted?: string): Promise<
 /** The folder that an ONNX file belongs to, if a `config.json` says that it is one. */
 export async function folderOf(model: string): Promise<ModelFolder | undefined> {
   const own = dirname(resolve(model));
+  if (basename(model).startsWith('.')) return undefined;
   const roots = basename(own) === 'onnx' ? [dirname(own), own] : [own];
   for (const root of roots) {
     if (await exists(join(root, 'config.json'))) {
