@@ -25,8 +25,8 @@ const sha = (algorithm: string, ...parts: (string | Uint8Array)[]): string => {
  */
 export class FakeHub {
   readonly requests: string[] = [];
-  /** Cuts the connection once, when so many bytes of a large file have been sent. */
-  cutAfter: number | undefined;
+  /** Cuts the connection once: after so many bytes of a large file, as soon as `seen` says that some have arrived. */
+  cut: { after: number; seen(): Promise<unknown> } | undefined;
   /** Answers every byte of large files wrongly. */
   corrupt = false;
   /** Sends large files whole, whatever range was asked for. */
@@ -113,10 +113,11 @@ export class FakeHub {
       'Content-Length': body.byteLength,
       ...(ranged && { 'Content-Range': `bytes ${start}-${end - 1}/${total}` }),
     });
-    const cut = large && !probe ? this.cutAfter : undefined;
-    if (cut !== undefined && cut < body.byteLength) {
-      this.cutAfter = undefined;
-      response.write(body.subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
+    const cut = large && !probe ? this.cut : undefined;
+    if (cut !== undefined && cut.after < body.byteLength) {
+      this.cut = undefined;
+      response.write(body.subarray(0, cut.after));
+      void cut.seen().then(() => response.destroy());
     } else response.end(body);
   }
 }

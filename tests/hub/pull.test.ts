@@ -2,8 +2,12 @@ import { lstat, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openContender } from '../../src/compare/index.node.js';
+import { Tensor } from '../../src/graph/index.js';
 import { type PullOptions, type PullPlan, parseHubReference, pullModel } from '../../src/hub/index.node.js';
 import { encodeToBytes } from '../../src/onnx/index.js';
+import { saveModel } from '../../src/onnx/save.node.js';
+import { createSession } from '../../src/runtime/index.js';
 import { smallModel, whittle } from '../cli/capture.js';
 import { COMMIT, FakeHub, TOKEN } from './fake-hub.js';
 
@@ -48,6 +52,18 @@ const pull = (name: string, more: PullOptions = {}) =>
 
 const repoFolder = () => join(cache, 'models--owner--model');
 const blobs = () => readdir(join(repoFolder(), 'blobs')).catch(() => []);
+
+/** Waits until the download has kept something. */
+async function someKept(): Promise<void> {
+  for (;;) {
+    const names = (await blobs()).filter(name => name.endsWith('.incomplete'));
+    const sizes = await Promise.all(
+      names.map(async name => (await lstat(join(repoFolder(), 'blobs', name))).size),
+    );
+    if (sizes.some(size => size > 0)) return;
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+}
 
 describe('pullModel', () => {
   it('brings the model, its data, configuration and tokenizer, and nothing else', async () => {
@@ -100,7 +116,7 @@ describe('pullModel', () => {
   });
 
   it('goes on where the connection was cut, and asks for the rest alone', async () => {
-    hub.cutAfter = 120_000;
+    hub.cut = { after: 120_000, seen: someKept };
     await expect(pull('hf:owner/model:onnx/model.onnx')).rejects.toThrow(
       /download stopped after \d+ of \d+ bytes.*Run it again: it goes on from there/,
     );
@@ -128,7 +144,7 @@ describe('pullModel', () => {
   });
 
   it('survives a server that ignores ranges', async () => {
-    hub.cutAfter = 120_000;
+    hub.cut = { after: 120_000, seen: someKept };
     await expect(pull('hf:owner/model')).rejects.toThrow(/stopped/);
     hub.ignoresRanges = true;
     await expect(pull('hf:owner/model')).rejects.toThrow(/not what the hub promised/);
@@ -144,6 +160,29 @@ describe('pullModel', () => {
       /cannot be reached \(ECONNREFUSED\).*Check the network/,
     );
     await expect(pull('hf:owner/model@v1')).rejects.toThrow(/cannot be reached/);
+  });
+
+  it('leaves a model with external data so that it runs, though both are links', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'whittle-outside-'));
+    try {
+      const saved = await saveModel(smallModel(), join(folder, 'model.onnx'), {
+        externalData: { threshold: 1, file: 'model.onnx_data' },
+      });
+      const [model, data] = await Promise.all(saved.files.map(({ path }) => readFile(path)));
+      const outside = new FakeHub({
+        'owner/model': { files: { 'model.onnx': model!, 'model.onnx_data': data! } },
+      });
+      const pulled = await pull('hf:owner/model', { hubUrl: await outside.start() });
+      await outside.stop();
+      const { bytes, source } = await openContender(pulled.model, 'pulled');
+      expect(bytes).toBe(saved.bytes);
+      const session = await createSession(source, { threads: 1 });
+      const { y } = await session.run({ x: Tensor.float32([1, 64], new Float32Array(64).fill(1)) });
+      await session.release();
+      expect(y!.dims).toEqual([1, 8]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('picks another file by its path', async () => {
