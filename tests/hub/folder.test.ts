@@ -1,6 +1,9 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { compressTargets } from '../../src/cli/compress-targets.js';
+import { locateModel } from '../../src/cli/model-source.js';
+import type { Terminal } from '../../src/cli/terminal.js';
 import { baseName } from '../../src/hub/dtypes.js';
 import {
   folderOf,
@@ -173,11 +176,28 @@ describe('whittle compress FOLDER', () => {
       );
     }));
 
-  it('writes a lone file where one is asked for', () =>
+  it('makes a file where one is asked for, a folder of a folder', () =>
     made(async (folder, source) => {
-      const out = join(folder, 'small.onnx');
-      expect((await whittle(['compress', source, '-o', out, ...FAST])).code).toBe(0);
-      expect((await readFile(out)).length).toBeGreaterThan(1000);
+      const terminal = { err: () => {} } as unknown as Terminal;
+      const targets = async (model: string, output: string) =>
+        compressTargets(await locateModel(model, {}, terminal), {
+          output: join(folder, output),
+          dtype: 'q4',
+        });
+      const small = join(folder, 'small');
+      expect(await targets(source, 'small.onnx')).toEqual({
+        model: `${small}.onnx`,
+        report: `${small}.onnx.html`,
+      });
+      expect(await targets(source, 'small')).toEqual({
+        model: join(small, 'onnx', 'model_q4.onnx'),
+        folder: small,
+        report: `${small}.html`,
+      });
+      // A file in a folder stays a file, unless the output is a folder.
+      const file = join(source, 'onnx', 'model.onnx');
+      expect(await targets(file, 'small')).toEqual({ model: small, report: `${small}.html` });
+      expect(await targets(file, 'small/')).toMatchObject({ folder: small });
     }));
 
   it('refuses a tokenizer that does not fit the model', () =>
