@@ -63,6 +63,8 @@ export class JobProcess {
 function describe(code: number | null, signal: NodeJS.Signals | null, errors: string): string {
   const how = signal === null ? `the process ended with code ${code}` : `the process was ended by ${signal}`;
   const hint = signal === 'SIGKILL' ? '; the system does that when memory is short' : '';
-  const last = errors.trim().split('\n').at(-1);
-  return `${how}${hint}${last ? `: ${last}` : ''}`;
+  // Node prints the error first, then where it was thrown and its own version.
+  const lines = errors.trim().split('\n');
+  const reason = lines.find(line => /^\S*Error\b/.test(line)) ?? lines.at(-1);
+  return `${how}${hint}${reason ? `: ${reason}` : ''}`;
 }
