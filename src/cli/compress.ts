@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { Goal } from '../compress/method.js';
-import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY } from '../compress/options.js';
+import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY, type Recovery } from '../compress/options.js';
 import type { CompressReport } from '../compress/report.js';
 import { WhittleError } from '../graph/errors.js';
 import { compressPage } from '../report/pages/compress.js';
@@ -39,6 +39,8 @@ interface CompressFlags extends CommonOptions, JobFlags {
   pareto?: boolean;
   error?: number;
   rankSearch?: 'closed' | 'forward';
+  /** `true` without a value. */
+  recover?: true | Recovery;
   provider: Provider;
   dryRun?: boolean;
   /** `false` for --no-report. */
@@ -82,6 +84,12 @@ export function compressVerb(terminal: Terminal): Command {
       )
         .choices(['closed', 'forward'])
         .default('closed'),
+    )
+    .addOption(
+      new Option(
+        '--recover [how]',
+        'win back quality at the same size: each layer in closed form (layers), or also by training what is in floats to give the original’s outputs (distill: minutes)',
+      ).choices(['layers', 'distill']),
     );
   withInputOptions(command).option(
     '--eval <file>',
@@ -113,6 +121,10 @@ export function compressVerb(terminal: Terminal): Command {
         [
           'Only quantize, and leave the last layer alone:',
           "whittle compress model.onnx -o small.onnx --method quantize --exclude 'head*'",
+        ],
+        [
+          'A fifth of the size, then trained to answer like the original:',
+          'whittle compress model.onnx -o small.onnx --max-size 20% --recover distill --calibration images',
         ],
       ],
     )}`,
@@ -186,7 +198,7 @@ async function decoderOf({ tokenizer }: CompressFlags): Promise<Decode | undefin
 }
 
 function budgetOptions(flags: CompressFlags): CompressOptions {
-  const { method, onlyMethods, maxSize, minQuality, maxLatency, goal, pareto, error, rankSearch, provider } =
+  const { method, onlyMethods, maxSize, minQuality, maxLatency, goal, pareto, error, rankSearch, recover, provider } =
     flags;
   return {
     method,
@@ -199,6 +211,7 @@ function budgetOptions(flags: CompressFlags): CompressOptions {
     ...(pareto !== undefined && { pareto }),
     ...(error !== undefined && { error }),
     ...(rankSearch !== undefined && { rankSearch }),
+    ...(recover !== undefined && { recover }),
   };
 }
 
