@@ -198,8 +198,19 @@ async function decoderOf({ tokenizer }: CompressFlags): Promise<Decode | undefin
 }
 
 function budgetOptions(flags: CompressFlags): CompressOptions {
-  const { method, onlyMethods, maxSize, minQuality, maxLatency, goal, pareto, error, rankSearch, recover, provider } =
-    flags;
+  const {
+    method,
+    onlyMethods,
+    maxSize,
+    minQuality,
+    maxLatency,
+    goal,
+    pareto,
+    error,
+    rankSearch,
+    recover,
+    provider,
+  } = flags;
   return {
     method,
     provider,

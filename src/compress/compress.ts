@@ -96,7 +96,12 @@ export async function compress(original: Model, options: CompressOptions = {}): 
     ...(recovered && !unchanged && { recovery: recovered.report }),
     layers,
     phases: clock.phases,
-    warnings: [...inputs.warnings, ...thinCalibration(findings), ...warnings, ...(recovered ? recovered.warnings : [])],
+    warnings: [
+      ...inputs.warnings,
+      ...thinCalibration(findings),
+      ...warnings,
+      ...(recovered ? recovered.warnings : []),
+    ],
   };
   return {
     model: result,

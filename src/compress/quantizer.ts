@@ -1,4 +1,5 @@
-import { matrix, roundWithFeedback } from '../linalg/index.js';
+import { toFloat16 } from '../graph/tensor.js';
+import { halfExponent, matrix, roundWithFeedback } from '../linalg/index.js';
 import type { WeightMatrix } from './matrix.js';
 
 /** How numbers are stored: integers of `bits` bits, one scale for each row or for each block along a row. */
@@ -134,8 +135,6 @@ function roundInto(q: Int8Array, at: number, values: Float32Array, scale: number
   }
 }
 
-/** The range in which float16 keeps its full precision. */
-export const FLOAT16_MIN = 2 ** -14;
 export const FLOAT16_MAX = 65504;
 
 /** Bytes that a Cast node with its names takes in a file. */
@@ -144,15 +143,16 @@ const CAST_BYTES = 40;
 /** Whether so many numbers save more as float16 than the Cast costs. */
 export const paysAsHalf = (count: number): boolean => count * 2 > CAST_BYTES;
 
-/** Whether scales are stored as float16: where it holds them all, and saves more than its Cast costs. */
-export function storesScalesAsHalf(scales: ArrayLike<number>): boolean {
-  if (!paysAsHalf(scales.length)) return false;
-  for (let i = 0; i < scales.length; i++) {
-    const size = Math.abs(scales[i]!);
-    if (size !== 0 && (size < FLOAT16_MIN || size > FLOAT16_MAX)) return false;
-  }
-  return true;
-}
+/**
+ * Whether scales are stored as float16, and then times which power of two (its exponent): where one brings them all into
+ * its range, and it saves more than its Cast costs.
+ */
+export const storedExponent = (scales: ArrayLike<number>): number | undefined =>
+  paysAsHalf(scales.length) ? halfExponent(scales) : undefined;
+
+/** A number as float16 holds it times 2^exponent. */
+export const roundedToHalf = (value: number, exponent: number): number =>
+  toFloat16(value * 2 ** exponent) / 2 ** exponent;
 
 /**
  * Rounds to nearest with the scales as they will be stored: float16 where that holds them all and saves bytes, else

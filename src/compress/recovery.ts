@@ -36,7 +36,11 @@ export async function recover(job: Job, choice: Plan['choice'], how: Recovery): 
 
   clock.start('recover layers', 1);
   const plan = { choice, price: 0, distortion: 0 };
-  const refitted = await recoverLayers(model, plan, inputs.calibration, { threads, signal, cache: job.cache });
+  const refitted = await recoverLayers(model, plan, inputs.calibration, {
+    threads,
+    signal,
+    cache: job.cache,
+  });
   const changed = [...choice].filter(([site, scored]) => refitted.choice.get(site) !== scored).length;
   if (changed > 0) {
     const candidate = writeChoices(model, refitted.choice);

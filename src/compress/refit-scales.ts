@@ -1,13 +1,6 @@
-import { toFloat16 } from '../graph/tensor.js';
 import { cholesky, matmul, matrix, solveTriangular } from '../linalg/index.js';
 import type { Layer } from './layer.js';
-import {
-  dequantizeRows,
-  FLOAT16_MAX,
-  FLOAT16_MIN,
-  type QuantizedMatrix,
-  storesScalesAsHalf,
-} from './quantizer.js';
+import { dequantizeRows, type QuantizedMatrix, roundedToHalf, storedExponent } from './quantizer.js';
 
 /**
  * The scales of a quantized weight by least squares on the layer's outputs, the integers fixed. With z_b = scale_b · q_b
@@ -20,7 +13,9 @@ export function refitScales(layer: Layer, quantized: QuantizedMatrix): Quantized
   const { rows, cols, block, paddedCols } = quantized;
   const blocks = paddedCols / block;
   const scales = Float32Array.from(quantized.scales);
-  const round = storesScalesAsHalf(scales) ? toFloat16 : Math.fround;
+  const exponent = storedExponent(scales);
+  const round = (scale: number) =>
+    exponent === undefined ? Math.fround(scale) : roundedToHalf(scale, exponent);
   const restored = dequantizeRows(quantized);
   const groupRows = rows / groups;
   for (let g = 0; g < groups; g++) {
@@ -34,13 +29,12 @@ export function refitScales(layer: Layer, quantized: QuantizedMatrix): Quantized
       const factors = solve(gramian, target, blocks);
       for (let b = 0; b < blocks; b++) {
         const scale = round(scales[row * blocks + b]! * factors[b]!);
-        const size = Math.abs(scale);
-        // Out of float16's range it could not be stored where the old one was.
-        if (size === 0 || size < FLOAT16_MIN || size > FLOAT16_MAX) continue;
-        scales[row * blocks + b] = scale;
+        if (scale !== 0 && Number.isFinite(scale)) scales[row * blocks + b] = scale;
       }
     }
   }
+  // Where float16 held the old scales and cannot hold the new ones, the file would grow.
+  if (exponent !== undefined && storedExponent(scales) === undefined) return quantized;
   return { ...quantized, scales };
 }
 

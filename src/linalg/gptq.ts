@@ -18,7 +18,7 @@ export interface RoundedMatrix {
   readonly q: Int8Array<ArrayBuffer>;
   /** (rows, blocks); may be negative. */
   readonly scales: Float32Array<ArrayBuffer>;
-  /** Whether float16 holds all scales as they are. */
+  /** Whether float16 holds all scales, up to a power of two that they share: see `halfExponent`. */
   readonly half: boolean;
 }
 
@@ -98,9 +98,25 @@ export function roundWithFeedback(
   });
 }
 
-function fitsHalf(scale: number): boolean {
-  const size = Math.abs(scale);
-  return size === 0 || (size >= HALF_MIN && size <= HALF_MAX);
+/** Beyond this 2^−e is no normal float32 any more. */
+const MAX_EXPONENT = 120;
+
+/**
+ * An exponent e with which all scales · 2^e lie where float16 has its full precision: 0 where they do as they are.
+ * @returns `undefined` where they lie too far apart
+ */
+export function halfExponent(scales: ArrayLike<number>): number | undefined {
+  let least = Number.POSITIVE_INFINITY;
+  let most = 0;
+  for (let i = 0; i < scales.length; i++) {
+    const size = Math.abs(scales[i]!);
+    if (size === 0) continue;
+    if (size < least) least = size;
+    if (size > most) most = size;
+  }
+  if (most === 0 || (least >= HALF_MIN && most <= HALF_MAX)) return 0;
+  const exponent = 14 - Math.floor(Math.log2(most));
+  return exponent <= MAX_EXPONENT && least * 2 ** exponent >= HALF_MIN ? exponent : undefined;
 }
 
 function roundRows(
@@ -143,5 +159,5 @@ function roundRows(
     }
     kernels.release(start);
   }
-  return { q, scales, half: half && scales.every(fitsHalf) };
+  return { q, scales, half: half && halfExponent(scales) !== undefined };
 }

@@ -4,7 +4,7 @@ import type { Graph } from '../../graph/graph.js';
 import { sizeOf, Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import { fromMatrix, inversePermutation, isIdentity, permutedDims } from '../matrix.js';
-import { type QuantizedMatrix, storesScalesAsHalf } from '../quantizer.js';
+import { type QuantizedMatrix, storedExponent } from '../quantizer.js';
 import type { WeightLayout } from '../sites.js';
 import { sharedConstant, sharedScalar, sharedShape } from './constants.js';
 
@@ -102,8 +102,12 @@ export function foldSum(graph: Graph, weight: Value, rows: Value, target: Target
 
 /** Scales as float16 where that is safe and saves more than its Cast costs. */
 export function foldScales(graph: Graph, scales: Float32Array, dims: readonly number[]): Value {
-  if (!storesScalesAsHalf(scales)) return graph.constant(Tensor.float32(dims, scales), 's');
-  return castTo(graph, graph.constant(Tensor.fromNumbers('float16', dims, scales), 's'), 'float32');
+  const exponent = storedExponent(scales);
+  if (exponent === undefined) return graph.constant(Tensor.float32(dims, scales), 's');
+  const stored = scales.map(scale => scale * 2 ** exponent);
+  const half = castTo(graph, graph.constant(Tensor.fromNumbers('float16', dims, stored), 's'), 'float32');
+  if (exponent === 0) return half;
+  return graph.op('Mul', [half, sharedScalar(graph, 2 ** -exponent)], {}, { outputs: ['s'] });
 }
 
 /**

@@ -17,17 +17,29 @@ import { refitScales } from '../refit-scales.js';
 export const INT8: IntegerFormat = { bits: 8, block: 0 };
 export const INT4: IntegerFormat = { bits: 4, block: 32 };
 
-/** Fewest bits first. Fewer bits want smaller blocks: their scales then cost less than the error they save. */
+/**
+ * Fewest bits first; blocks are about so long. Fewer bits want smaller blocks: their scales then cost less than the
+ * error they save.
+ */
 const FORMATS: readonly IntegerFormat[] = [
   { bits: 2, block: 16 },
   { bits: 3, block: 32 },
   { bits: 4, block: 128 },
   INT4,
-  { bits: 5, block: 64 },
-  { bits: 6, block: 64 },
+  { bits: 5, block: 128 },
+  { bits: 5, block: 32 },
+  { bits: 6, block: 128 },
+  { bits: 6, block: 48 },
+  { bits: 7, block: 128 },
   INT8,
   { bits: 8, block: 64 },
 ];
+
+/** Blocks of equal length, near the one wanted: a short last block would be filled up with zeros, which take bytes. */
+export function fitBlock({ bits, block }: IntegerFormat, cols: number): IntegerFormat {
+  const blocks = block === 0 ? 1 : Math.max(1, Math.round(cols / block));
+  return { bits, block: blocks === 1 ? 0 : Math.ceil(cols / blocks) };
+}
 
 /**
  * Quantization of the weight alone; the activations stay as they are. 2 to 8 bits with a scale per output or per block,
@@ -37,7 +49,9 @@ const FORMATS: readonly IntegerFormat[] = [
 export const quantize: Method = {
   name: 'quantize',
   *propose(layer) {
-    for (const format of FORMATS) yield quantizeCandidate(layer, format);
+    const { cols } = layer.matrix;
+    const formats = new Map(FORMATS.map(format => fitBlock(format, cols)).map(f => [formatLabel(f), f]));
+    for (const format of formats.values()) yield quantizeCandidate(layer, format);
     const half = float16Candidate(layer);
     if (half) yield half;
   },

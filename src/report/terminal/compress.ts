@@ -128,9 +128,7 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
         .filter(Boolean)
         .join(', '),
     ]),
-    ...(report.recovery
-      ? [['Recovery', recoveryText(report.recovery)] as [string, string]]
-      : []),
+    ...(report.recovery ? [['Recovery', recoveryText(report.recovery)] as [string, string]] : []),
     ...(time
       ? [
           [
@@ -156,8 +154,7 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
 
 /** What recovery did to the distortion of the outputs. */
 function recoveryText({ layers, epochs, before, afterLayers, after, samples }: RecoveryReport): string {
-  const change = (from: number, to: number) =>
-    from > 0 ? formatPercent(to / from - 1) : 'nothing to win';
+  const change = (from: number, to: number) => (from > 0 ? formatPercent(to / from - 1) : 'nothing to win');
   const steps = [
     layers > 0 ? `${plural(layers, 'layer')} fitted anew: ${change(before, afterLayers)}` : 'no layer gained',
     epochs > 0 &&
