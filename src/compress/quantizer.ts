@@ -26,7 +26,15 @@ export interface QuantizedMatrix {
   readonly q: Int8Array;
   /** (rows, blocks); may be negative. */
   readonly scales: Float32Array;
+  /** What each column is multiplied with besides: squares of `codes` over 255². */
+  readonly columns?: { readonly codes: Uint8Array };
+  /** How the scales are stored: scale = row's unit · code · |code|. Absent where they are stored as they are. */
+  readonly nested?: { readonly units: Float32Array; readonly codes: Int8Array };
 }
+
+/** What a code of `QuantizedMatrix.columns` stands for. */
+export const columnFactor = (code: number): number => Math.fround(code * code * COLUMN_UNIT);
+export const COLUMN_UNIT = Math.fround(1 / 255 ** 2);
 
 /**
  * Candidate scales, as a share of the one that just reaches the largest weight. At few bits, clipping the largest
@@ -66,10 +74,12 @@ export function quantizeRows(
 export function dequantizeRows(matrix: QuantizedMatrix): Float32Array {
   const { rows, cols, paddedCols, block, q, scales } = matrix;
   const blocks = paddedCols / block;
+  const factors = matrix.columns && Float32Array.from(matrix.columns.codes, columnFactor);
   const result = new Float32Array(rows * cols);
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < cols; c++) {
-      result[r * cols + c] = q[r * paddedCols + c]! * scales[r * blocks + Math.floor(c / block)]!;
+      const scaled = q[r * paddedCols + c]! * scales[r * blocks + Math.floor(c / block)]!;
+      result[r * cols + c] = factors ? Math.fround(scaled) * factors[c]! : scaled;
     }
   }
   return result;

@@ -1,4 +1,5 @@
 import { cholesky, matmul, matrix, solveTriangular } from '../linalg/index.js';
+import { scalesOf } from './balance.js';
 import type { Layer } from './layer.js';
 import { dequantizeRows, type QuantizedMatrix, roundedToHalf, storedExponent } from './quantizer.js';
 
@@ -10,9 +11,11 @@ import { dequantizeRows, type QuantizedMatrix, roundedToHalf, storedExponent } f
 export function refitScales(layer: Layer, quantized: QuantizedMatrix): QuantizedMatrix {
   const { moment, groups } = layer;
   if (!moment) return quantized;
-  const { rows, cols, block, paddedCols } = quantized;
+  const { rows, cols, paddedCols, nested } = quantized;
+  // Of scales that are codes, the units of the rows can change.
+  const block = nested ? paddedCols : quantized.block;
   const blocks = paddedCols / block;
-  const scales = Float32Array.from(quantized.scales);
+  const scales = Float32Array.from(nested ? nested.units : quantized.scales);
   const exponent = storedExponent(scales);
   const round = (scale: number) =>
     exponent === undefined ? Math.fround(scale) : roundedToHalf(scale, exponent);
@@ -35,7 +38,8 @@ export function refitScales(layer: Layer, quantized: QuantizedMatrix): Quantized
   }
   // Where float16 held the old scales and cannot hold the new ones, the file would grow.
   if (exponent !== undefined && storedExponent(scales) === undefined) return quantized;
-  return { ...quantized, scales };
+  if (!nested) return { ...quantized, scales };
+  return { ...quantized, scales: scalesOf(scales, nested.codes), nested: { ...nested, units: scales } };
 }
 
 /** z_b S z_cᵀ and z_b S wᵀ of one row; each block is zero but for its own columns. */

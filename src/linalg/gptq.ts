@@ -8,8 +8,11 @@ export interface RoundingFormat {
   readonly bits: number;
   /** Columns that share a scale; 0 for all of them. */
   readonly block: number;
-  /** How scales are rounded: to float16 where its range holds all of them, or to float32. */
-  readonly scales: 'float16' | 'float32';
+  /**
+   * How scales are rounded: to float16 where its range holds all of them, to float32, or to ± the square of an integer
+   * from 1 to 127 (the rows then come in a unit that suits it).
+   */
+  readonly scales: 'float16' | 'float32' | 'squares';
 }
 
 /** A matrix as integers times scales, one scale a block of a row. */
@@ -91,7 +94,7 @@ export function roundWithFeedback(
     const pu = u ? write(kernels, u, 'u') : 0;
     return formats.map(format => {
       const run = (half: boolean) => roundRows(kernels, w, pu, format, half, tile);
-      if (format.scales === 'float32') return run(false);
+      if (format.scales !== 'float16') return run(false);
       const result = run(true);
       return result.half ? result : run(false);
     });
@@ -123,7 +126,7 @@ function roundRows(
   kernels: Kernels,
   w: Matrix,
   u: Pointer,
-  { bits, block: wanted }: RoundingFormat,
+  { bits, block: wanted, scales: precision }: RoundingFormat,
   half: boolean,
   tile: number,
 ): RoundedMatrix {
@@ -149,7 +152,7 @@ function roundRows(
       const row = rowOf(w, first + r);
       for (let c = 0; c < cols; c++) columns[c * padded + r] = row[c]!;
     }
-    kernels.gptq(padded, cols, bits, block, half, pw, u, errors, importance, pq, ps);
+    kernels.gptq(padded, cols, bits, block, half, precision === 'squares', pw, u, errors, importance, pq, ps);
     const integers = new Int8Array(kernels.memory.buffer, pq, padded * cols);
     const steps = new Float64Array(kernels.memory.buffer, ps, padded * blocks);
     for (let r = 0; r < count; r++) {

@@ -1,4 +1,5 @@
 import { toFloat16 } from '../../graph/tensor.js';
+import { quantizeBalanced } from '../balance.js';
 import { quantizeWithFeedback } from '../error-feedback.js';
 import { formatLabel } from '../forms/factor.js';
 import { foldFloat16, foldIntegers } from '../forms/fold.js';
@@ -23,17 +24,20 @@ export const INT4: IntegerFormat = { bits: 4, block: 32 };
  */
 const FORMATS: readonly IntegerFormat[] = [
   { bits: 2, block: 16 },
-  { bits: 3, block: 32 },
-  { bits: 4, block: 128 },
-  INT4,
-  { bits: 5, block: 128 },
-  { bits: 5, block: 32 },
-  { bits: 6, block: 128 },
-  { bits: 6, block: 48 },
-  { bits: 7, block: 128 },
+  { bits: 3, block: 24 },
+  { bits: 4, block: 64 },
+  { bits: 4, block: 24 },
+  { bits: 5, block: 64 },
+  { bits: 5, block: 24 },
+  { bits: 6, block: 64 },
+  { bits: 6, block: 24 },
+  { bits: 7, block: 48 },
   INT8,
-  { bits: 8, block: 64 },
+  { bits: 8, block: 32 },
 ];
+
+/** In smaller layers the nodes that balancing needs take more than it saves. */
+const BALANCED_FROM = 4096;
 
 /** Blocks of equal length, near the one wanted: a short last block would be filled up with zeros, which take bytes. */
 export function fitBlock({ bits, block }: IntegerFormat, cols: number): IntegerFormat {
@@ -80,7 +84,8 @@ export function quantizeCandidate(layer: Layer, format: IntegerFormat, given?: Q
   const { tensor, layout } = layer.site;
   // Rounding is costly and the result is needed several times; it takes a quarter of the weight's memory.
   let cached = given;
-  const quantized = () => (cached ??= quantizeLayer(layer, format));
+  const balances = layer.groups === 1 && layer.matrix.data.length >= BALANCED_FROM;
+  const quantized = () => (cached ??= balances ? balancedLayer(layer, format) : quantizeLayer(layer, format));
   return {
     method: 'quantize',
     label: formatLabel(format),
@@ -93,6 +98,10 @@ export function quantizeCandidate(layer: Layer, format: IntegerFormat, given?: Q
     },
   };
 }
+
+/** The same with factors for the columns and scales in a byte, as only the fold form can store it. */
+const balancedLayer = (layer: Layer, format: IntegerFormat): QuantizedMatrix =>
+  quantizeBalanced(layer.matrix, format, layer.feedback()?.[0]);
 
 /** Rounds a layer's weight, with error feedback where calibration allows, group by group. */
 export function quantizeLayer(layer: Layer, format: IntegerFormat): QuantizedMatrix {

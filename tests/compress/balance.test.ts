@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { quantizeBalanced, scalesOf } from '../../src/compress/balance.js';
+import { feedbackFactor, quantizeWithFeedback } from '../../src/compress/error-feedback.js';
+import { dequantizeRows, type QuantizedMatrix } from '../../src/compress/quantizer.js';
+import { matmul, matrix } from '../../src/linalg/index.js';
+import { Random } from '../../src/random/random.js';
+import { numbers } from './one-layer.js';
+
+/** A layer of which some input channels are much larger than others, in weights or in activations. */
+function problem(seed: number, rows: number, cols: number) {
+  const random = new Random(seed);
+  const sizes = Array.from({ length: cols }, () => Math.exp(1.5 * random.normal()));
+  const loud = Array.from({ length: cols }, () => Math.exp(random.normal()));
+  const data = numbers(random, rows * cols, 0).map((v, i) => v * sizes[i % cols]!);
+  const x = numbers(random, 4 * cols * cols).map((v, i) => v * loud[i % cols]!);
+  const second = matmul(matrix(x, 4 * cols, cols), matrix(x, 4 * cols, cols), { transposeA: true }).data;
+  return { weight: { data, rows, cols }, second, factor: feedbackFactor(second, cols) };
+}
+
+/** tr(D S Dᵀ). */
+function outputError(
+  { weight: { data, rows, cols }, second }: ReturnType<typeof problem>,
+  quantized: QuantizedMatrix,
+): number {
+  const restored = dequantizeRows(quantized);
+  const d = matrix(
+    Float64Array.from(data, (v, i) => v - restored[i]!),
+    rows,
+    cols,
+  );
+  const product = matmul(d, matrix(second, cols, cols)).data;
+  return product.reduce((sum, v, i) => sum + v * d.data[i]!, 0);
+}
+
+describe('quantizeBalanced', () => {
+  it('errs much less than without balance where columns differ', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1000 }), fc.constantFrom(3, 4, 6), (seed, bits) => {
+        const given = problem(seed, 24, 48);
+        const format = { bits, block: 0 };
+        const plain = outputError(given, quantizeWithFeedback(given.weight, format, [given.factor]));
+        const balanced = outputError(given, quantizeBalanced(given.weight, format, given.factor));
+        expect(balanced).toBeLessThan(0.7 * plain);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('with scales of a byte errs little more than with scales of float16', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1000 }), fc.constantFrom(3, 5), (seed, bits) => {
+        const given = problem(seed, 24, 48);
+        const nested = quantizeBalanced(given.weight, { bits, block: 12 }, given.factor);
+        const halves = quantizeWithFeedback(given.weight, { bits, block: 12 }, [given.factor]);
+        expect(nested.nested).toBeDefined();
+        expect(outputError(given, nested)).toBeLessThan(1.1 * outputError(given, halves));
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('keeps integers and codes in range, and scales what units and codes say', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1000 }), fc.integer({ min: 2, max: 8 }), (seed, bits) => {
+        const given = problem(seed, 24, 40);
+        const { q, scales, nested, columns } = quantizeBalanced(
+          given.weight,
+          { bits, block: 10 },
+          given.factor,
+        );
+        expect(q.every(v => v >= -(2 ** (bits - 1)) && v < 2 ** (bits - 1))).toBe(true);
+        expect(columns!.codes).toHaveLength(40);
+        expect(nested!.codes.every(code => code !== 0 && code !== -128)).toBe(true);
+        expect(scales).toEqual(scalesOf(nested!.units, nested!.codes));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('rounds rows of zeros to zeros, without calibration too', () => {
+    const weight = { data: new Float32Array(4 * 32), rows: 4, cols: 32 };
+    weight.data.fill(0.5, 0, 32);
+    for (const block of [0, 8]) {
+      const restored = dequantizeRows(quantizeBalanced(weight, { bits: 4, block }, undefined));
+      expect(restored.subarray(32).every(v => v === 0)).toBe(true);
+      expect(restored[0]).toBeCloseTo(0.5, 2);
+    }
+  });
+});
