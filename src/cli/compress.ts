@@ -4,6 +4,7 @@ import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY, type Recovery } f
 import type { CompressReport } from '../compress/report.js';
 import { WhittleError } from '../graph/errors.js';
 import { compressPage } from '../report/pages/compress.js';
+import { frontFigure } from '../report/pages/front-figure.js';
 import { compressText } from '../report/terminal/compress.js';
 import type { Provider } from '../runtime/options.js';
 import {
@@ -43,6 +44,7 @@ interface CompressFlags extends CommonOptions, JobFlags {
   recover?: true | Recovery;
   provider: Provider;
   dryRun?: boolean;
+  figure?: string;
   /** `false` for --no-report. */
   report?: string | false;
   force?: boolean;
@@ -100,6 +102,7 @@ export function compressVerb(terminal: Terminal): Command {
     .option('--dry-run', 'measure and report, but write no model')
     .option('--report <file>', 'where the HTML report goes (default: the output’s name with .html)')
     .option('--no-report', 'write no HTML report')
+    .option('--figure <file>', 'with --pareto: the front as an SVG picture')
     .option('--force', 'replace outputs that exist');
   withCommonOptions(command).addHelpText(
     'after',
@@ -132,6 +135,9 @@ export function compressVerb(terminal: Terminal): Command {
   return command.action((path: string, flags: CompressFlags) => {
     if (flags.output === undefined && !flags.dryRun) {
       command.error('error: say where the compressed model goes: -o FILE (or --dry-run)');
+    }
+    if (flags.figure !== undefined && !flags.pareto) {
+      command.error('error: --figure draws the front of sizes: it needs --pareto');
     }
     return compressModel(path, flags, terminal, command.parent?.args ?? []);
   });
@@ -178,12 +184,15 @@ async function compressModel(
     };
     await writeText(targets.report, compressPage(report, views));
   }
+  const figure = targets.figure !== undefined && frontFigure(report);
+  if (figure) await writeText(targets.figure!, figure);
   if (flags.json) terminal.out(`${JSON.stringify(report, null, 2)}\n`);
   else {
     terminal.out(`${compressText(report, terminal)}\n\n`);
     const written = [
       targets.model !== undefined && `Model:  ${targets.model}\n`,
       targets.report !== undefined && `Report: ${targets.report}\n`,
+      figure && `Figure: ${targets.figure}\n`,
     ].filter(Boolean);
     terminal.out(written.join('') || 'Nothing was written, as asked.\n');
   }
@@ -226,8 +235,14 @@ function budgetOptions(flags: CompressFlags): CompressOptions {
   };
 }
 
+interface Targets {
+  model?: string;
+  report?: string;
+  figure?: string;
+}
+
 /** The files that will be written. @throws WhittleError where one of them cannot or must not be */
-async function targetsOf(path: string, flags: CompressFlags): Promise<{ model?: string; report?: string }> {
+async function targetsOf(path: string, flags: CompressFlags): Promise<Targets> {
   const model = flags.dryRun ? undefined : flags.output;
   const page =
     typeof flags.report === 'string' ? flags.report : model === undefined ? undefined : `${model}.html`;
@@ -239,8 +254,19 @@ async function targetsOf(path: string, flags: CompressFlags): Promise<{ model?: 
       hint: 'Give the report another name',
     });
   }
-  for (const target of [model, report]) {
+  const { figure } = flags;
+  if (figure !== undefined && (figure === model || figure === report)) {
+    throw new WhittleError('the figure would be the same file as another output', {
+      file: figure,
+      hint: 'Give it another name',
+    });
+  }
+  for (const target of [model, report, figure]) {
     if (target !== undefined) await checkTarget(target, { inputs, force: flags.force === true });
   }
-  return { ...(model === undefined ? {} : { model }), ...(report === undefined ? {} : { report }) };
+  return {
+    ...(model !== undefined && { model }),
+    ...(report !== undefined && { report }),
+    ...(figure !== undefined && { figure }),
+  };
 }

@@ -57,6 +57,8 @@ export interface CompressOptions extends Budget {
    * (Node), or a store of your own. Nothing is kept by default.
    */
   cache?: string | Store;
+  /** Bytes that the folder may take; what was not read for longest goes first. Default 4 GB. */
+  cacheLimit?: number;
   /** Threads of ONNX Runtime. */
   threads?: number;
   /** Where verification and timing run; layers are always studied on the processor. */
