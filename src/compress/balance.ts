@@ -22,7 +22,7 @@ const HEADROOM = 1.2;
 /**
  * Quantization with error feedback after balancing: each column has a factor of its own, by which large columns do not
  * force a coarse grid on the others and columns whose errors count more get a finer one. Short blocks store their scales
- * in a byte, in a unit that their row shares.
+ * in a byte, in a unit that their row shares. Where rows lie to one side of zero the grid is asymmetric.
  *
  * (Column factors by activations: Lin et al., "AWQ", 2023; both axes: Müller et al., "SINQ", 2025; scales of scales:
  * Dettmers et al., "QLoRA", 2023.)
@@ -38,6 +38,11 @@ export function quantizeBalanced(
   const columns = factor && { codes: columnCodes({ data, rows, cols }, factor) };
   const factors = columns && Float64Array.from(columns.codes, columnFactor);
   const balanced = Float64Array.from(data, factors ? (w, i) => w / factors[i % cols]! : w => w);
+  const offsets = rowOffsets(balanced, rows, cols, block);
+  if (offsets) {
+    for (let i = 0; i < balanced.length; i++)
+      balanced[i]! -= offsets.unit * offsets.codes[Math.floor(i / cols)]!;
+  }
   // In terms of balanced columns, S is T S T: the columns of U are divided by the same factors.
   const u =
     factors &&
@@ -46,7 +51,15 @@ export function quantizeBalanced(
       cols,
       cols,
     );
-  const shape = { format, rows, cols, paddedCols: blocks * block, block, ...(columns && { columns }) };
+  const shape = {
+    format,
+    rows,
+    cols,
+    paddedCols: blocks * block,
+    block,
+    ...(columns && { columns }),
+    ...(offsets && { offsets }),
+  };
   if (blocks >= NESTED_FROM) {
     const units = rowUnits(balanced, rows, cols, format.bits);
     if (units) {
@@ -86,6 +99,48 @@ function columnCodes({ data, rows, cols }: WeightMatrix, { data: u, stride }: De
 
 /** Keeps factors within 1 : 250; smaller ones could not be told apart. */
 const LEAST_CODE = 16;
+
+/** An offset has to take so much off the squared steps to be worth its bytes. */
+const OFFSET_FROM = 0.9;
+
+/**
+ * What to take off each row so that its blocks lie about zero: an asymmetric grid, in steps of a byte. The middle of a row
+ * with one scale; of one with many the mean, from which each block strays to its own side.
+ * @returns `undefined` where a symmetric grid is as good
+ */
+function rowOffsets(
+  balanced: Float64Array,
+  rows: number,
+  cols: number,
+  block: number,
+): QuantizedMatrix['offsets'] {
+  const wanted = new Float64Array(rows);
+  for (let r = 0; r < rows; r++) {
+    const row = balanced.subarray(r * cols, (r + 1) * cols);
+    wanted[r] =
+      block === cols
+        ? (row.reduce((a, b) => Math.max(a, b)) + row.reduce((a, b) => Math.min(a, b))) / 2
+        : row.reduce((a, b) => a + b) / cols;
+  }
+  const unit = Math.fround(wanted.reduce((a, b) => Math.max(a, Math.abs(b)), 0) / 127);
+  if (!(unit > 0)) return undefined;
+  const codes = Int8Array.from(wanted, offset => Math.round(offset / unit));
+  const squaredSteps = (offsetOf: (row: number) => number) => {
+    let sum = 0;
+    for (let r = 0; r < rows; r++) {
+      for (let start = 0; start < cols; start += block) {
+        let most = 0;
+        for (let c = start; c < Math.min(start + block, cols); c++)
+          most = Math.max(most, Math.abs(balanced[r * cols + c]! - offsetOf(r)));
+        sum += most ** 2;
+      }
+    }
+    return sum;
+  };
+  return squaredSteps(r => unit * codes[r]!) < OFFSET_FROM * squaredSteps(() => 0)
+    ? { unit, codes }
+    : undefined;
+}
 
 /** A unit for each row with which the codes of its scales end near 127; `undefined` where float16 cannot hold them. */
 function rowUnits(

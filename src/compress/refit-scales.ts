@@ -19,11 +19,15 @@ export function refitScales(layer: Layer, quantized: QuantizedMatrix): Quantized
   const exponent = storedExponent(scales);
   const round = (scale: number) =>
     exponent === undefined ? Math.fround(scale) : roundedToHalf(scale, exponent);
-  const restored = dequantizeRows(quantized);
+  const { offsets, ...symmetric } = quantized;
+  const restored = dequantizeRows(symmetric);
+  // What the offsets add is fixed: the scales are fitted to the rest.
+  const added = offsets && dequantizeRows(quantized).map((w, i) => w - restored[i]!);
+  const wanted = added ? layer.matrix.data.map((w, i) => w - added[i]!) : layer.matrix.data;
   const groupRows = rows / groups;
   for (let g = 0; g < groups; g++) {
     const s = moment.second[g]!;
-    const part = layer.matrix.data.subarray(g * groupRows * cols, (g + 1) * groupRows * cols);
+    const part = wanted.subarray(g * groupRows * cols, (g + 1) * groupRows * cols);
     const weighted = matmul(matrix(part, groupRows, cols), matrix(s, cols, cols)); // W S
     for (let r = 0; r < groupRows; r++) {
       const row = g * groupRows + r;

@@ -45,7 +45,7 @@ export function foldIntegers(graph: Graph, quantized: QuantizedMatrix, target: T
 
 /** 8 bits, one scale per row: the integers keep the weight's own shape, the scales broadcast against it. */
 function foldPerRow(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, layout }: Target): Value {
-  const { q, scales, columns } = quantized;
+  const { q, scales, columns, offsets } = quantized;
   const ints = madeWhenRead('int8', dims, () => {
     const values = Int8Array.from(fromMatrix(Float32Array.from(q), dims, layout));
     return new Uint8Array(values.buffer);
@@ -55,11 +55,24 @@ function foldPerRow(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
   const scaleDims = dims.map((dim, axis) => (rowAxes.includes(axis) ? dim : 1));
   const scale = foldScales(graph, scales, scaleDims);
   let scaled = graph.op('Mul', [weight, scale], {}, { outputs: ['w'] });
+  if (offsets) scaled = addOffsets(graph, scaled, offsets, scaleDims);
   if (columns) {
     const columnDims = dims.map((dim, axis) => (rowAxes.includes(axis) ? 1 : dim));
     scaled = graph.op('Mul', [scaled, foldColumns(graph, columns.codes, columnDims)], {}, { outputs: ['w'] });
   }
   return castTo(graph, scaled, dtype);
+}
+
+/** Adds to each row what its code says. */
+function addOffsets(
+  graph: Graph,
+  weight: Value,
+  { unit, codes }: NonNullable<QuantizedMatrix['offsets']>,
+  dims: readonly number[],
+): Value {
+  const stored = castTo(graph, graph.constant(Tensor.from('int8', dims, codes), 'o'), 'float32');
+  const offsets = graph.op('Mul', [stored, sharedScalar(graph, unit)], {}, { outputs: ['o'] });
+  return graph.op('Add', [weight, offsets], {}, { outputs: ['w'] });
 }
 
 /** The factors of the columns from their codes. */
@@ -81,7 +94,7 @@ function foldNested(graph: Graph, { units, codes }: NonNullable<QuantizedMatrix[
 
 /** Any bits, any block: a flat stream of integers, unpacked, scaled per block and put back in shape. */
 function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, layout, opset }: Target): Value {
-  const { rows, cols, paddedCols, block, scales, format, columns, nested } = quantized;
+  const { rows, cols, paddedCols, block, scales, format, columns, nested, offsets } = quantized;
   const blocks = paddedCols / block;
   const flat = unpack(graph, quantized.q, format.bits, opset);
   const inBlocks = graph.op(
@@ -100,7 +113,7 @@ function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
     {},
     { outputs: ['w'] },
   );
-  let weight = scaled;
+  let weight = offsets ? addOffsets(graph, scaled, offsets, [rows, 1, 1]) : scaled;
   if (paddedCols > cols) {
     weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, paddedCols])], {}, { outputs: ['w'] });
     weight = firstAlong(graph, weight, 1, cols, opset);
