@@ -142,6 +142,9 @@ function rowOffsets(
     : undefined;
 }
 
+/** The smallest unit as a share of the largest: what the range of float16 spans with full precision. */
+const UNIT_RANGE = 2 ** -28;
+
 /** A unit for each row with which the codes of its scales end near 127; `undefined` where float16 cannot hold them. */
 function rowUnits(
   balanced: Float64Array,
@@ -155,10 +158,10 @@ function rowUnits(
     for (let c = 0; c < cols; c++) most = Math.max(most, Math.abs(balanced[r * cols + c]!));
     units[r] = (HEADROOM * most) / 2 ** (bits - 1) / 127 ** 2;
   }
-  const least = units.reduce((a, b) => (b > 0 && b < a ? b : a), Infinity);
-  if (least === Infinity) return undefined;
-  // A row of zeros has no unit of its own.
-  for (let r = 0; r < rows; r++) units[r] ||= least;
+  const largest = units.reduce((a, b) => Math.max(a, b), 0);
+  if (largest === 0) return undefined;
+  // float16 must hold all units, those of rows of zeros too: a tiny row does with a coarser one.
+  for (let r = 0; r < rows; r++) units[r] = Math.max(units[r]!, largest * UNIT_RANGE);
   const exponent = storedExponent(units);
   return exponent === undefined ? undefined : units.map(unit => roundedToHalf(unit, exponent));
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { quantizeBalanced, scalesOf } from '../../src/compress/balance.js';
 import { feedbackFactor, quantizeWithFeedback } from '../../src/compress/error-feedback.js';
-import { dequantizeRows, type QuantizedMatrix } from '../../src/compress/quantizer.js';
+import { dequantizeRows, type QuantizedMatrix, storedExponent } from '../../src/compress/quantizer.js';
 import { matmul, matrix } from '../../src/linalg/index.js';
 import { Random } from '../../src/random/random.js';
 import { numbers } from './one-layer.js';
@@ -60,7 +60,7 @@ describe('quantizeBalanced', () => {
         const result = quantizeBalanced(aside.weight, format, aside.factor);
         const symmetric = quantizeWithFeedback(aside.weight, format, [aside.factor]);
         expect(result.offsets).toBeDefined();
-        expect(outputError(aside, result)).toBeLessThan(0.3 * outputError(aside, symmetric));
+        expect(outputError(aside, result)).toBeLessThan(0.7 * outputError(aside, symmetric));
       }),
       { numRuns: 20 },
     );
@@ -95,6 +95,14 @@ describe('quantizeBalanced', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it('stores scales in a byte whatever lies in single rows', () => {
+    const given = problem(7, 24, 48);
+    given.weight.data.subarray(0, 48).fill(0);
+    for (let c = 48; c < 96; c++) given.weight.data[c]! *= 1e-30;
+    const { nested } = quantizeBalanced(given.weight, { bits: 6, block: 12 }, given.factor);
+    expect(storedExponent(nested!.units)).toBeDefined();
   });
 
   it('rounds rows of zeros to zeros, without calibration too', () => {
