@@ -35,14 +35,12 @@ export function quantizeBalanced(
 ): QuantizedMatrix {
   const block = format.block === 0 ? cols : Math.min(format.block, cols);
   const blocks = Math.ceil(cols / block);
-  const columns = factor && { codes: columnCodes({ data, rows, cols }, factor) };
+  const offsets = rowOffsets({ data, rows, cols }, block);
+  const offsetOf = (i: number) => (offsets ? offsets.unit * offsets.codes[Math.floor(i / cols)]! : 0);
+  const balanced = Float64Array.from(data, (w, i) => w - offsetOf(i));
+  const columns = factor && { codes: columnCodes(balanced, rows, cols, factor) };
   const factors = columns && Float64Array.from(columns.codes, columnFactor);
-  const balanced = Float64Array.from(data, factors ? (w, i) => w / factors[i % cols]! : w => w);
-  const offsets = rowOffsets(balanced, rows, cols, block);
-  if (offsets) {
-    for (let i = 0; i < balanced.length; i++)
-      balanced[i]! -= offsets.unit * offsets.codes[Math.floor(i / cols)]!;
-  }
+  if (factors) for (let i = 0; i < balanced.length; i++) balanced[i]! /= factors[i % cols]!;
   // In terms of balanced columns, S is T S T: the columns of U are divided by the same factors.
   const u =
     factors &&
@@ -83,7 +81,12 @@ export function scalesOf(units: Float32Array, codes: Int8Array): Float32Array {
 }
 
 /** The roots of the columns' factors, as shares of the largest in 255 steps. */
-function columnCodes({ data, rows, cols }: WeightMatrix, { data: u, stride }: DenseMatrix): Uint8Array {
+function columnCodes(
+  data: Float64Array,
+  rows: number,
+  cols: number,
+  { data: u, stride }: DenseMatrix,
+): Uint8Array {
   const energies = new Float64Array(cols);
   for (let i = 0; i < rows * cols; i++) energies[i % cols]! += data[i]! ** 2;
   const roots = new Float64Array(cols);
@@ -108,15 +111,10 @@ const OFFSET_FROM = 0.9;
  * with one scale; of one with many the mean, from which each block strays to its own side.
  * @returns `undefined` where a symmetric grid is as good
  */
-function rowOffsets(
-  balanced: Float64Array,
-  rows: number,
-  cols: number,
-  block: number,
-): QuantizedMatrix['offsets'] {
+function rowOffsets({ data, rows, cols }: WeightMatrix, block: number): QuantizedMatrix['offsets'] {
   const wanted = new Float64Array(rows);
   for (let r = 0; r < rows; r++) {
-    const row = balanced.subarray(r * cols, (r + 1) * cols);
+    const row = data.subarray(r * cols, (r + 1) * cols);
     wanted[r] =
       block === cols
         ? (row.reduce((a, b) => Math.max(a, b)) + row.reduce((a, b) => Math.min(a, b))) / 2
@@ -131,7 +129,7 @@ function rowOffsets(
       for (let start = 0; start < cols; start += block) {
         let most = 0;
         for (let c = start; c < Math.min(start + block, cols); c++)
-          most = Math.max(most, Math.abs(balanced[r * cols + c]! - offsetOf(r)));
+          most = Math.max(most, Math.abs(data[r * cols + c]! - offsetOf(r)));
         sum += most ** 2;
       }
     }

@@ -28,7 +28,7 @@ export interface QuantizedMatrix {
   readonly scales: Float32Array;
   /** What each column is multiplied with besides: squares of `codes` over 255². */
   readonly columns?: { readonly codes: Uint8Array };
-  /** What is added to each row before the columns' factors, unit · code: absent where the grid is symmetric. */
+  /** What is added to each row at the end, unit · code; absent where the grid is symmetric. */
   readonly offsets?: { readonly unit: number; readonly codes: Int8Array };
   /** How the scales are stored: scale = row's unit · code · |code|. Absent where they are stored as they are. */
   readonly nested?: { readonly units: Float32Array; readonly codes: Int8Array };
@@ -81,8 +81,8 @@ export function dequantizeRows(matrix: QuantizedMatrix): Float32Array {
   for (let r = 0; r < rows; r++) {
     const offset = matrix.offsets ? matrix.offsets.unit * matrix.offsets.codes[r]! : 0;
     for (let c = 0; c < cols; c++) {
-      const scaled = q[r * paddedCols + c]! * scales[r * blocks + Math.floor(c / block)]! + offset;
-      result[r * cols + c] = factors ? Math.fround(scaled) * factors[c]! : scaled;
+      const scaled = q[r * paddedCols + c]! * scales[r * blocks + Math.floor(c / block)]!;
+      result[r * cols + c] = (factors ? Math.fround(scaled) * factors[c]! : scaled) + offset;
     }
   }
   return result;

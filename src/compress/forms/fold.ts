@@ -55,11 +55,11 @@ function foldPerRow(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
   const scaleDims = dims.map((dim, axis) => (rowAxes.includes(axis) ? dim : 1));
   const scale = foldScales(graph, scales, scaleDims);
   let scaled = graph.op('Mul', [weight, scale], {}, { outputs: ['w'] });
-  if (offsets) scaled = addOffsets(graph, scaled, offsets, scaleDims);
   if (columns) {
     const columnDims = dims.map((dim, axis) => (rowAxes.includes(axis) ? 1 : dim));
     scaled = graph.op('Mul', [scaled, foldColumns(graph, columns.codes, columnDims)], {}, { outputs: ['w'] });
   }
+  if (offsets) scaled = addOffsets(graph, scaled, offsets, scaleDims);
   return castTo(graph, scaled, dtype);
 }
 
@@ -113,17 +113,18 @@ function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
     {},
     { outputs: ['w'] },
   );
-  let weight = offsets ? addOffsets(graph, scaled, offsets, [rows, 1, 1]) : scaled;
+  let weight = scaled;
   if (paddedCols > cols) {
     weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, paddedCols])], {}, { outputs: ['w'] });
     weight = firstAlong(graph, weight, 1, cols, opset);
   }
+  if ((columns || offsets) && paddedCols === cols)
+    weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, cols])], {}, { outputs: ['w'] });
   if (columns) {
-    if (paddedCols === cols)
-      weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, cols])], {}, { outputs: ['w'] });
     const factors = foldColumns(graph, columns.codes, [1, cols]);
     weight = graph.op('Mul', [weight, factors], {}, { outputs: ['w'] });
   }
+  if (offsets) weight = addOffsets(graph, weight, offsets, [rows, 1]);
   weight = shapeMatrix(graph, weight, { dims, layout });
   return castTo(graph, weight, dtype);
 }
