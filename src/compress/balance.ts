@@ -104,7 +104,7 @@ function columnCodes(
 const LEAST_CODE = 16;
 
 /** An offset has to take so much off the squared steps to be worth its bytes. */
-const OFFSET_FROM = 0.9;
+const OFFSET_FROM = 0.5;
 
 /**
  * What to take off each row so that its blocks lie about zero: an asymmetric grid, in steps of a byte. The middle of a row
