@@ -99,9 +99,18 @@ export function quantizeCandidate(layer: Layer, format: IntegerFormat, given?: Q
   };
 }
 
-/** The same with factors for the columns and scales in a byte, as only the fold form can store it. */
-const balancedLayer = (layer: Layer, format: IntegerFormat): QuantizedMatrix =>
-  quantizeBalanced(layer.matrix, format, layer.feedback()?.[0]);
+/**
+ * The same with factors for the columns and scales in a byte, as only the fold form can store it. A grid for a whole row
+ * is fixed before errors are handed on and can be too narrow for them, more so in balanced columns: there the better of
+ * both is taken.
+ */
+function balancedLayer(layer: Layer, format: IntegerFormat): QuantizedMatrix {
+  const balanced = quantizeBalanced(layer.matrix, format, layer.feedback()?.[0]);
+  if (format.block > 0 && format.block < layer.matrix.cols) return balanced;
+  const plain = quantizeLayer(layer, format);
+  const errorOf = (quantized: QuantizedMatrix) => layer.error(dequantizeRows(quantized));
+  return errorOf(balanced) < errorOf(plain) ? balanced : plain;
+}
 
 /** Rounds a layer's weight, with error feedback where calibration allows, group by group. */
 export function quantizeLayer(layer: Layer, format: IntegerFormat): QuantizedMatrix {
