@@ -46,7 +46,9 @@ describe('quantizeBalanced', () => {
         fc.integer({ min: 0, max: 1000 }),
         fc.constantFrom(3, 4, 6),
         fc.constantFrom(12, 24),
-        (seed, bits, block) => expect(ratioOf(seed, bits, block)).toBeLessThan(1.2),
+        (seed, bits, block) => {
+          expect(ratioOf(seed, bits, block)).toBeLessThan(1.2);
+        },
       ),
       { numRuns: 20 },
     );
