@@ -12,11 +12,14 @@ export interface CompressTargets {
   /** The folder around it, where the output is one. */
   readonly folder?: string;
   readonly report?: string;
+  /** Picture of the front. */
+  readonly figure?: string;
 }
 
 interface TargetFlags {
   readonly output?: string;
   readonly report?: string | false;
+  readonly figure?: string;
   readonly eval?: string;
   readonly dtype: HubDtype;
   readonly dryRun?: boolean;
@@ -51,14 +54,22 @@ export async function compressTargets(source: ModelSource, flags: TargetFlags): 
       hint: 'Give the report another name',
     });
   }
+  const { figure } = flags;
+  if (figure !== undefined && (figure === model || figure === report)) {
+    throw new WhittleError('the figure would be the same file as another output', {
+      file: figure,
+      hint: 'Give it another name',
+    });
+  }
   const inputs = [source.path, ...(flags.eval === undefined ? [] : [flags.eval])];
-  for (const target of [folder === undefined ? model : undefined, report]) {
+  for (const target of [folder === undefined ? model : undefined, report, figure]) {
     if (target !== undefined) await checkTarget(target, { inputs, force });
   }
   return {
     ...(model !== undefined && { model }),
     ...(folder !== undefined && { folder: resolve(folder) }),
     ...(report !== undefined && { report }),
+    ...(figure !== undefined && { figure }),
   };
 }
 

@@ -1,10 +1,11 @@
 import { Command, Option } from 'commander';
 import type { Goal } from '../compress/method.js';
-import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY } from '../compress/options.js';
+import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY, type Recovery } from '../compress/options.js';
 import type { CompressReport } from '../compress/report.js';
 import type { Model } from '../graph/model.js';
 import { HUB_DTYPES, type HubDtype } from '../hub/dtypes.js';
 import { compressPage } from '../report/pages/compress.js';
+import { frontFigure } from '../report/pages/front-figure.js';
 import { compressText } from '../report/terminal/compress.js';
 import type { Provider } from '../runtime/options.js';
 import {
@@ -48,9 +49,12 @@ interface CompressFlags extends CommonOptions, JobFlags, ModelFlags {
   pareto?: boolean;
   error?: number;
   rankSearch?: 'closed' | 'forward';
+  /** `true` without a value. */
+  recover?: true | Recovery;
   provider: Provider;
   dtype: HubDtype;
   dryRun?: boolean;
+  figure?: string;
   /** `false` for --no-report. */
   report?: string | false;
   force?: boolean;
@@ -95,6 +99,12 @@ export function compressVerb(terminal: Terminal): Command {
       )
         .choices(['closed', 'forward'])
         .default('closed'),
+    )
+    .addOption(
+      new Option(
+        '--recover [how]',
+        'win back quality at the same size: each layer in closed form (layers), or also by training what is in floats to give the original’s outputs (distill: minutes)',
+      ).choices(['layers', 'distill']),
     );
   withInputOptions(command).option(
     '--eval <file>',
@@ -110,6 +120,7 @@ export function compressVerb(terminal: Terminal): Command {
     .option('--dry-run', 'measure and report, but write no model')
     .option('--report <file>', 'where the HTML report goes (default: the output’s name with .html)')
     .option('--no-report', 'write no HTML report')
+    .option('--figure <file>', 'with --pareto: the front as an SVG picture')
     .option('--force', 'replace outputs that exist');
   withCommonOptions(command).addHelpText(
     'after',
@@ -136,12 +147,19 @@ export function compressVerb(terminal: Terminal): Command {
           'Only quantize, and leave the last layer alone:',
           "whittle compress model.onnx -o small.onnx --method quantize --exclude 'head*'",
         ],
+        [
+          'A fifth of the size, then trained to answer like the original:',
+          'whittle compress model.onnx -o small.onnx --max-size 20% --recover distill --calibration images',
+        ],
       ],
     )}`,
   );
   return command.action((argument: string, flags: CompressFlags) => {
     if (flags.output === undefined && !flags.dryRun) {
       command.error('error: say where the compressed model goes: -o FILE (or --dry-run)');
+    }
+    if (flags.figure !== undefined && !flags.pareto) {
+      command.error('error: --figure draws the front of sizes: it needs --pareto');
     }
     return compressModel(argument, flags, terminal, command.parent?.args ?? []);
   });
@@ -189,12 +207,15 @@ async function compressModel(
     };
     await writeText(targets.report, compressPage(report, views));
   }
+  const figure = targets.figure !== undefined && frontFigure(report);
+  if (figure) await writeText(targets.figure!, figure);
   if (flags.json) terminal.out(`${JSON.stringify(report, null, 2)}\n`);
   else {
     terminal.out(`${compressText(report, terminal)}\n\n`);
     const written = [
       targets.model !== undefined && `Model:  ${targets.model}\n`,
       targets.report !== undefined && `Report: ${targets.report}\n`,
+      figure && `Figure: ${targets.figure}\n`,
     ].filter(Boolean);
     terminal.out(written.join('') || 'Nothing was written, as asked.\n');
   }
@@ -225,8 +246,19 @@ async function decoderOf(tokenizer: string | undefined): Promise<Decode | undefi
 }
 
 function budgetOptions(flags: CompressFlags): CompressOptions {
-  const { method, onlyMethods, maxSize, minQuality, maxLatency, goal, pareto, error, rankSearch, provider } =
-    flags;
+  const {
+    method,
+    onlyMethods,
+    maxSize,
+    minQuality,
+    maxLatency,
+    goal,
+    pareto,
+    error,
+    rankSearch,
+    recover,
+    provider,
+  } = flags;
   return {
     method,
     provider,
@@ -238,5 +270,6 @@ function budgetOptions(flags: CompressFlags): CompressOptions {
     ...(pareto !== undefined && { pareto }),
     ...(error !== undefined && { error }),
     ...(rankSearch !== undefined && { rankSearch }),
+    ...(recover !== undefined && { recover }),
   };
 }

@@ -1,4 +1,5 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { parseSize } from '../compress/budget.js';
 import { signatureOf } from '../compress/inputs.js';
 import type { CompressOptions } from '../compress/options.js';
 import type { InputSource } from '../data/sample.js';
@@ -23,6 +24,7 @@ export interface JobFlags {
   threads?: number;
   /** A folder; `false` for --no-cache. */
   cache?: string | false;
+  cacheLimit?: number;
 }
 
 export const withInputOptions = (command: Command): Command =>
@@ -60,7 +62,21 @@ export const withSelectionOptions = (command: Command): Command =>
       '--cache <folder>',
       'where finished work is kept, so that another budget starts at once (default: the user’s cache folder)',
     )
-    .option('--no-cache', 'keep nothing');
+    .option('--no-cache', 'keep nothing')
+    .option(
+      '--cache-limit <size>',
+      'how much the cache may hold, such as 500MB; what was not used for longest goes first (default: 4GB)',
+      bytes,
+    );
+
+/** A size with its unit, in bytes. */
+function bytes(text: string): number {
+  try {
+    return parseSize(text, Number.NaN);
+  } catch {
+    throw new InvalidArgumentError('It must be a size, such as 500MB.');
+  }
+}
 
 /** The tokenizer that was given, or the model folder's own. */
 export const tokenizerOf = (
@@ -113,6 +129,7 @@ export async function jobOptions(
     inputs: await inputsOf(model, flags, source),
     seed: flags.seed,
     ...(flags.cache !== false && { cache: flags.cache ?? defaultCache() }),
+    ...(flags.cacheLimit !== undefined && { cacheLimit: flags.cacheLimit }),
     ...(samples !== undefined && { samples: { calibration: samples, verification: samples } }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
     ...(flags.include !== undefined && { include: flags.include }),

@@ -12,6 +12,7 @@ import { type MeasuredFront, measureFront } from './pareto.js';
 import type { Plan } from './plan.js';
 import { type Job, openJob, study, withStudies } from './prepare.js';
 import { atMost, qualityOutcomes } from './quality.js';
+import { recover } from './recovery.js';
 import type { CompressReport } from './report.js';
 import { search } from './search.js';
 import { addSpectra } from './spectra.js';
@@ -50,7 +51,8 @@ export async function compress(original: Model, options: CompressOptions = {}): 
   const findings = await study(job);
   const { choice, warnings, front } = await choose(job, findings, limit);
 
-  const candidate = writeChoices(model, choice);
+  const recovered = settings.recover && (await recover(job, choice, settings.recover));
+  const candidate = recovered ? recovered.model : writeChoices(model, choice);
   const after = modelByteLength(candidate);
   const unchanged = after >= before;
   const result = unchanged ? original : candidate;
@@ -59,7 +61,7 @@ export async function compress(original: Model, options: CompressOptions = {}): 
     describeLayer(
       site,
       findings.find(f => f.site === site),
-      unchanged ? undefined : choice.get(site),
+      unchanged ? undefined : (recovered ? recovered.choice : choice).get(site),
       settings.error,
     ),
   );
@@ -91,9 +93,15 @@ export async function compress(original: Model, options: CompressOptions = {}): 
     calibration: inputs.about.calibration,
     ...verified,
     ...(front && { pareto: front.report }),
+    ...(recovered && !unchanged && { recovery: recovered.report }),
     layers,
     phases: clock.phases,
-    warnings: [...inputs.warnings, ...thinCalibration(findings), ...warnings],
+    warnings: [
+      ...inputs.warnings,
+      ...thinCalibration(findings),
+      ...warnings,
+      ...(recovered ? recovered.warnings : []),
+    ],
   };
   return {
     model: result,

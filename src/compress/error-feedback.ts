@@ -1,6 +1,6 @@
 import { type DenseMatrix, inverseFactor, matrix, roundWithFeedback } from '../linalg/index.js';
 import type { WeightMatrix } from './matrix.js';
-import { type IntegerFormat, paysAsHalf, type QuantizedMatrix } from './quantizer.js';
+import { type IntegerFormat, paysAsHalf, type QuantizedMatrix, storedExponent } from './quantizer.js';
 
 /** Damping of S, as a share of its mean diagonal. */
 const DAMPING = 0.01;
@@ -40,7 +40,7 @@ export function quantizeWithFeedback(
       q.set(rounded!.q, g * groupRows * paddedCols);
       scales.set(rounded!.scales, g * groupRows * blocks);
     }
-    return true;
+    return precision === 'float32' || factors.length === 1 || storedExponent(scales) !== undefined;
   };
   if (!paysAsHalf(scales.length) || !round('float16')) round('float32');
   return { format, rows, cols, paddedCols, block, q, scales };

@@ -14,14 +14,16 @@ import { writeChoices } from './write.js';
 const TIMING = { warmup: 2, runs: 9 };
 
 /**
- * Adds what the closed form cannot know and speed needs: the time of each layer in each form, by running it cut out of
- * the model, and what forms do to the outputs that round activations, by running the model with that layer alone in it.
+ * Adds what the closed form cannot know: what forms do to the outputs that round activations, by running the model with
+ * that layer alone in it, and where speed is the goal the time of each layer in each form, by running it cut out of the
+ * model.
  */
 export async function measureForms(job: Job, studies: readonly LayerStudy[]): Promise<LayerStudy[]> {
   const { model, inputs, options, clock } = job;
   const session: SessionOptions = options.threads === undefined ? {} : { threads: options.threads };
   const sites = studies.map(({ site }) => site);
-  const captured = await captureInputs(model, sites, inputs.probes.slice(0, 1), options);
+  const timed = job.settings.goal === 'speed' ? sites : [];
+  const captured = await captureInputs(model, timed, inputs.probes.slice(0, 1), options);
   const reference = await run(model, inputs.probes, session);
   const distortion = new Distortion(reference);
   const measuredForms = clock.start('forms', studies.length);
@@ -34,6 +36,10 @@ export async function measureForms(job: Job, studies: readonly LayerStudy[]): Pr
       const outputs = await run(writeChoices(model, new Map([[study.site, scored]])), inputs.probes, session);
       const sum = outputs.reduce((total, output, sample) => total + distortion.ofSample(sample, output), 0);
       measured.set(scored, sum / outputs.length);
+    }
+    if (job.settings.goal !== 'speed') {
+      refined.push({ ...study, measured });
+      continue;
     }
     const feeds = captured.get(study.site)?.[0];
     const times = feeds && (await timesOf(model, study, feeds, session));

@@ -33,6 +33,11 @@ export interface CompressOptions extends Budget {
    * layer. Default `closed`.
    */
   rankSearch?: 'closed' | 'forward';
+  /**
+   * Win back quality at the same bytes: `layers` fits the floats of each layer anew in closed form, `distill` then
+   * trains all floats of the file to give the original's outputs on the calibration inputs. `true` means `layers`.
+   */
+  recover?: boolean | Recovery;
   /** Inputs for calibration and verification. Made up from the model's signature where none are given. */
   inputs?: InputSource;
   /** Inputs for verification alone; by default a part of `inputs` that calibration does not see. */
@@ -52,6 +57,8 @@ export interface CompressOptions extends Budget {
    * (Node), or a store of your own. Nothing is kept by default.
    */
   cache?: string | Store;
+  /** Bytes that the folder may take; what was not read for longest goes first. Default 4 GB. */
+  cacheLimit?: number;
   /** Threads of ONNX Runtime. */
   threads?: number;
   /** Where verification and timing run; layers are always studied on the processor. */
@@ -63,6 +70,9 @@ export interface CompressOptions extends Budget {
   signal?: AbortSignal;
 }
 
+/** How quality is won back after compression. */
+export type Recovery = 'layers' | 'distill';
+
 export interface Settings {
   readonly method: MethodName;
   readonly goal: Goal;
@@ -71,6 +81,7 @@ export interface Settings {
   readonly pareto: boolean;
   readonly error: number | undefined;
   readonly rankSearch: 'closed' | 'forward';
+  readonly recover: Recovery | undefined;
   readonly calibration: number;
   readonly verification: number;
   readonly seed: number;
@@ -129,6 +140,7 @@ export function readOptions(options: CompressOptions): Settings {
     pareto,
     error,
     rankSearch,
+    recover: options.recover === true ? 'layers' : options.recover || undefined,
     calibration,
     verification,
     seed,

@@ -90,7 +90,8 @@ export async function openJob(original: Model, options: CompressOptions): Promis
   const methods = methodsOf(settings, options.onlyMethods, ranges);
   const job = { options, settings, methods, clock, original, model, inputs, sites, selected };
   if (options.cache === undefined) return job;
-  const store = typeof options.cache === 'string' ? openStore(options.cache) : options.cache;
+  const limit = options.cacheLimit === undefined ? {} : { limit: options.cacheLimit };
+  const store = typeof options.cache === 'string' ? openStore(options.cache, limit) : options.cache;
   return { ...job, cache: await Cache.open(store, original, inputs.calibration) };
 }
 
@@ -142,7 +143,7 @@ export async function withStudies<T>(
       );
       studies.push({ site, bytesBefore, scored, sensitivity });
     }
-    const refined = job.settings.goal === 'speed' ? await measureForms(job, studies) : studies;
+    const refined = job.settings.goal === 'size' ? studies : await measureForms(job, studies);
     return await use(refined, endToEnd);
   } finally {
     await endToEnd.release();

@@ -1,4 +1,5 @@
-import { matrix, roundWithFeedback } from '../linalg/index.js';
+import { toFloat16 } from '../graph/tensor.js';
+import { halfExponent, matrix, roundWithFeedback } from '../linalg/index.js';
 import type { WeightMatrix } from './matrix.js';
 
 /** How numbers are stored: integers of `bits` bits, one scale for each row or for each block along a row. */
@@ -25,7 +26,17 @@ export interface QuantizedMatrix {
   readonly q: Int8Array;
   /** (rows, blocks); may be negative. */
   readonly scales: Float32Array;
+  /** What each column is multiplied with besides: squares of `codes` over 255². */
+  readonly columns?: { readonly codes: Uint8Array };
+  /** What is added to each row at the end, unit · code; absent where the grid is symmetric. */
+  readonly offsets?: { readonly unit: number; readonly codes: Int8Array };
+  /** How the scales are stored: scale = row's unit · code · |code|. Absent where they are stored as they are. */
+  readonly nested?: { readonly units: Float32Array; readonly codes: Int8Array };
 }
+
+/** What a code of `QuantizedMatrix.columns` stands for. */
+export const columnFactor = (code: number): number => Math.fround(code * code * COLUMN_UNIT);
+export const COLUMN_UNIT = Math.fround(1 / 255 ** 2);
 
 /**
  * Candidate scales, as a share of the one that just reaches the largest weight. At few bits, clipping the largest
@@ -65,10 +76,13 @@ export function quantizeRows(
 export function dequantizeRows(matrix: QuantizedMatrix): Float32Array {
   const { rows, cols, paddedCols, block, q, scales } = matrix;
   const blocks = paddedCols / block;
+  const factors = matrix.columns && Float32Array.from(matrix.columns.codes, columnFactor);
   const result = new Float32Array(rows * cols);
   for (let r = 0; r < rows; r++) {
+    const offset = matrix.offsets ? matrix.offsets.unit * matrix.offsets.codes[r]! : 0;
     for (let c = 0; c < cols; c++) {
-      result[r * cols + c] = q[r * paddedCols + c]! * scales[r * blocks + Math.floor(c / block)]!;
+      const scaled = q[r * paddedCols + c]! * scales[r * blocks + Math.floor(c / block)]!;
+      result[r * cols + c] = (factors ? Math.fround(scaled) * factors[c]! : scaled) + offset;
     }
   }
   return result;
@@ -134,8 +148,6 @@ function roundInto(q: Int8Array, at: number, values: Float32Array, scale: number
   }
 }
 
-/** The range in which float16 keeps its full precision. */
-export const FLOAT16_MIN = 2 ** -14;
 export const FLOAT16_MAX = 65504;
 
 /** Bytes that a Cast node with its names takes in a file. */
@@ -144,15 +156,16 @@ const CAST_BYTES = 40;
 /** Whether so many numbers save more as float16 than the Cast costs. */
 export const paysAsHalf = (count: number): boolean => count * 2 > CAST_BYTES;
 
-/** Whether scales are stored as float16: where it holds them all, and saves more than its Cast costs. */
-export function storesScalesAsHalf(scales: ArrayLike<number>): boolean {
-  if (!paysAsHalf(scales.length)) return false;
-  for (let i = 0; i < scales.length; i++) {
-    const size = Math.abs(scales[i]!);
-    if (size !== 0 && (size < FLOAT16_MIN || size > FLOAT16_MAX)) return false;
-  }
-  return true;
-}
+/**
+ * Whether scales are stored as float16, and then times which power of two (its exponent): where one brings them all into
+ * its range, and it saves more than its Cast costs.
+ */
+export const storedExponent = (scales: ArrayLike<number>): number | undefined =>
+  paysAsHalf(scales.length) ? halfExponent(scales) : undefined;
+
+/** A number as float16 holds it times 2^exponent. */
+export const roundedToHalf = (value: number, exponent: number): number =>
+  toFloat16(value * 2 ** exponent) / 2 ** exponent;
 
 /**
  * Rounds to nearest with the scales as they will be stored: float16 where that holds them all and saves bytes, else

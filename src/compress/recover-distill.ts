@@ -17,6 +17,8 @@ export interface DistillOptions {
   readonly batch?: number;
   /** Passes without improvement on the samples held out of training that are borne; default 2. */
   readonly patience?: number;
+  /** Samples that are not trained on and decide when to stop; default a quarter of the samples. */
+  readonly heldOut?: readonly Tensors[];
   /** Which constants may change; default all that look like weights: factors, scales, biases, norms. */
   readonly select?: WeightSelector;
   readonly threads?: number | undefined;
@@ -36,7 +38,7 @@ export interface Distilled {
 
 /**
  * Trains what a compressed model has in floats (factors, scales, biases, norms) to give the outputs of the original on
- * the same inputs; the integers stay. A quarter of the samples measures progress and is not trained on.
+ * the same inputs; the integers stay. Samples that are not trained on measure progress.
  * (Hinton, Vinyals, Dean, "Distilling the knowledge in a neural network", 2015; optimizer: Kingma & Ba, "Adam", 2015,
  * its steps relative to the size of each parameter.)
  * @throws WhittleError for an operator without a gradient (forms that multiply integers have none) and fewer than four
@@ -54,9 +56,9 @@ export async function distill(
       hint: 'Give more calibration inputs',
     });
   }
-  const held = samples.filter((_, i) => i % 4 === 3);
-  const trained = samples.filter((_, i) => i % 4 !== 3);
-  const targets = await outputsOf(original, samples, options.threads);
+  const held = options.heldOut ?? samples.filter((_, i) => i % 4 === 3);
+  const trained = options.heldOut ? samples : samples.filter((_, i) => i % 4 !== 3);
+  const targets = await outputsOf(original, [...trained, ...held], options.threads);
   const step = await DistillationStep.create(compressed, targets, options);
   try {
     const lossOn = async (set: readonly Tensors[]) => {

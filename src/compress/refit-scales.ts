@@ -1,13 +1,7 @@
-import { toFloat16 } from '../graph/tensor.js';
 import { cholesky, matmul, matrix, solveTriangular } from '../linalg/index.js';
+import { scalesOf } from './balance.js';
 import type { Layer } from './layer.js';
-import {
-  dequantizeRows,
-  FLOAT16_MAX,
-  FLOAT16_MIN,
-  type QuantizedMatrix,
-  storesScalesAsHalf,
-} from './quantizer.js';
+import { dequantizeRows, type QuantizedMatrix, roundedToHalf, storedExponent } from './quantizer.js';
 
 /**
  * The scales of a quantized weight by least squares on the layer's outputs, the integers fixed. With z_b = scale_b · q_b
@@ -17,15 +11,23 @@ import {
 export function refitScales(layer: Layer, quantized: QuantizedMatrix): QuantizedMatrix {
   const { moment, groups } = layer;
   if (!moment) return quantized;
-  const { rows, cols, block, paddedCols } = quantized;
+  const { rows, cols, paddedCols, nested } = quantized;
+  // Of scales that are codes, the units of the rows can change.
+  const block = nested ? paddedCols : quantized.block;
   const blocks = paddedCols / block;
-  const scales = Float32Array.from(quantized.scales);
-  const round = storesScalesAsHalf(scales) ? toFloat16 : Math.fround;
-  const restored = dequantizeRows(quantized);
+  const scales = Float32Array.from(nested ? nested.units : quantized.scales);
+  const exponent = storedExponent(scales);
+  const round = (scale: number) =>
+    exponent === undefined ? Math.fround(scale) : roundedToHalf(scale, exponent);
+  const { offsets, ...symmetric } = quantized;
+  const restored = dequantizeRows(symmetric);
+  // What the offsets add is fixed: the scales are fitted to the rest.
+  const added = offsets && dequantizeRows(quantized).map((w, i) => w - restored[i]!);
+  const wanted = added ? layer.matrix.data.map((w, i) => w - added[i]!) : layer.matrix.data;
   const groupRows = rows / groups;
   for (let g = 0; g < groups; g++) {
     const s = moment.second[g]!;
-    const part = layer.matrix.data.subarray(g * groupRows * cols, (g + 1) * groupRows * cols);
+    const part = wanted.subarray(g * groupRows * cols, (g + 1) * groupRows * cols);
     const weighted = matmul(matrix(part, groupRows, cols), matrix(s, cols, cols)); // W S
     for (let r = 0; r < groupRows; r++) {
       const row = g * groupRows + r;
@@ -34,14 +36,14 @@ export function refitScales(layer: Layer, quantized: QuantizedMatrix): Quantized
       const factors = solve(gramian, target, blocks);
       for (let b = 0; b < blocks; b++) {
         const scale = round(scales[row * blocks + b]! * factors[b]!);
-        const size = Math.abs(scale);
-        // Out of float16's range it could not be stored where the old one was.
-        if (size === 0 || size < FLOAT16_MIN || size > FLOAT16_MAX) continue;
-        scales[row * blocks + b] = scale;
+        if (scale !== 0 && Number.isFinite(scale)) scales[row * blocks + b] = scale;
       }
     }
   }
-  return { ...quantized, scales };
+  // Where float16 held the old scales and cannot hold the new ones, the file would grow.
+  if (exponent !== undefined && storedExponent(scales) === undefined) return quantized;
+  if (!nested) return { ...quantized, scales };
+  return { ...quantized, scales: scalesOf(scales, nested.codes), nested: { ...nested, units: scales } };
 }
 
 /** z_b S z_cᵀ and z_b S wᵀ of one row; each block is zero but for its own columns. */

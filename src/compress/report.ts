@@ -49,6 +49,8 @@ export interface CompressReport {
   perSample?: MeanChange;
   /** The whole front of sizes and qualities, where it was asked for. */
   pareto?: ParetoReport;
+  /** What recovery won, where it was asked for. */
+  recovery?: RecoveryReport;
   layers: LayerReport[];
   phases: { name: string; ms: number }[];
   /** Things the reader should know before trusting the numbers. */
@@ -71,6 +73,20 @@ export interface ParetoPoint {
   scores: ScoreRow[];
   /** How many layers have which form. */
   choices: { label: string; layers: number }[];
+}
+
+/** Distortion of the outputs (squared error over their variance) through the steps of recovery. */
+export interface RecoveryReport {
+  how: 'layers' | 'distill';
+  /** Layers whose floats were fitted anew; 0 where that did not help the whole. */
+  layers: number;
+  /** Passes of distillation. */
+  epochs: number;
+  /** Inputs on which the steps were judged; they learned from others. */
+  samples: number;
+  before: number;
+  afterLayers: number;
+  after: number;
 }
 
 export interface InputsUsed {

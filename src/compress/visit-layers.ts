@@ -1,24 +1,23 @@
-import { observe } from '../calibrate/observe.js';
+import { type Observation, observe } from '../calibrate/observe.js';
 import { captureInputs } from './capture.js';
 import { Layer } from './layer.js';
 import type { Candidate } from './method.js';
 import type { Job } from './prepare.js';
 import { LayerProbe } from './probe.js';
 import { ByteScale } from './score.js';
+import type { Site } from './sites.js';
 
 /** The error of a candidate: by the closed form, or by running its layer. */
 export type Measure = (candidate: Candidate) => number | Promise<number>;
 
-/** Observes the layers of a job and visits each with its statistics, group by group as memory allows. */
+/** Observes the layers of a job and visits each with its statistics, group by group as memory allows; what a cache knows is read. */
 export async function visitLayers(
-  { model, selected, inputs, options, settings, clock }: Job,
+  { model, selected, inputs, options, settings, clock, cache }: Job,
   visit: (layer: Layer, scale: ByteScale, measure: Measure) => void | Promise<void>,
 ): Promise<void> {
   const { threads } = options;
-  const observed = clock.start('observe', inputs.calibration.length);
-  const groups = observe(model, selected, inputs.calibration, { threads, onSample: done => observed(done) });
   let done = 0;
-  for await (const group of groups) {
+  const visitGroup = async (group: ReadonlyMap<Site, Observation | (() => Observation)>): Promise<void> => {
     const captured =
       settings.rankSearch === 'forward'
         ? await captureInputs(model, [...group.keys()], inputs.calibration, { threads })
@@ -35,5 +34,17 @@ export async function visitLayers(
       // The visit may be synchronous: let the progress be seen and an interrupt come in.
       await new Promise(resolve => setTimeout(resolve));
     }
+  };
+  const reread = (site: Site) => () => cache!.observation(site);
+  const known = cache ? selected.filter(site => cache.knows(site)) : [];
+  const unknown = selected.filter(site => !known.includes(site));
+  if (unknown.length > 0) {
+    const observed = clock.start('observe', inputs.calibration.length);
+    const groups = observe(model, unknown, inputs.calibration, { threads, onSample: n => observed(n) });
+    for await (const group of groups) {
+      for (const [site, observation] of group) if (!cache?.knows(site)) cache?.keep(site, observation);
+      await visitGroup(group);
+    }
   }
+  for (const site of known) await visitGroup(new Map([[site, reread(site)]]));
 }

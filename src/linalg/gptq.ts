@@ -8,8 +8,11 @@ export interface RoundingFormat {
   readonly bits: number;
   /** Columns that share a scale; 0 for all of them. */
   readonly block: number;
-  /** How scales are rounded: to float16 where its range holds all of them, or to float32. */
-  readonly scales: 'float16' | 'float32';
+  /**
+   * How scales are rounded: to float16 where its range holds all of them, to float32, or to ± the square of an integer
+   * from 1 to 127 (the rows then come in a unit that suits it).
+   */
+  readonly scales: 'float16' | 'float32' | 'squares';
 }
 
 /** A matrix as integers times scales, one scale a block of a row. */
@@ -18,7 +21,7 @@ export interface RoundedMatrix {
   readonly q: Int8Array<ArrayBuffer>;
   /** (rows, blocks); may be negative. */
   readonly scales: Float32Array<ArrayBuffer>;
-  /** Whether float16 holds all scales as they are. */
+  /** Whether float16 holds all scales, up to a power of two that they share: see `halfExponent`. */
   readonly half: boolean;
 }
 
@@ -91,23 +94,39 @@ export function roundWithFeedback(
     const pu = u ? write(kernels, u, 'u') : 0;
     return formats.map(format => {
       const run = (half: boolean) => roundRows(kernels, w, pu, format, half, tile);
-      if (format.scales === 'float32') return run(false);
+      if (format.scales !== 'float16') return run(false);
       const result = run(true);
       return result.half ? result : run(false);
     });
   });
 }
 
-function fitsHalf(scale: number): boolean {
-  const size = Math.abs(scale);
-  return size === 0 || (size >= HALF_MIN && size <= HALF_MAX);
+/** Beyond this 2^−e is no normal float32 any more. */
+const MAX_EXPONENT = 120;
+
+/**
+ * An exponent e with which all scales · 2^e lie where float16 has its full precision: 0 where they do as they are.
+ * @returns `undefined` where they lie too far apart
+ */
+export function halfExponent(scales: ArrayLike<number>): number | undefined {
+  let least = Number.POSITIVE_INFINITY;
+  let most = 0;
+  for (let i = 0; i < scales.length; i++) {
+    const size = Math.abs(scales[i]!);
+    if (size === 0) continue;
+    if (size < least) least = size;
+    if (size > most) most = size;
+  }
+  if (most === 0 || (least >= HALF_MIN && most <= HALF_MAX)) return 0;
+  const exponent = 14 - Math.floor(Math.log2(most));
+  return exponent <= MAX_EXPONENT && least * 2 ** exponent >= HALF_MIN ? exponent : undefined;
 }
 
 function roundRows(
   kernels: Kernels,
   w: Matrix,
   u: Pointer,
-  { bits, block: wanted }: RoundingFormat,
+  { bits, block: wanted, scales: precision }: RoundingFormat,
   half: boolean,
   tile: number,
 ): RoundedMatrix {
@@ -133,7 +152,7 @@ function roundRows(
       const row = rowOf(w, first + r);
       for (let c = 0; c < cols; c++) columns[c * padded + r] = row[c]!;
     }
-    kernels.gptq(padded, cols, bits, block, half, pw, u, errors, importance, pq, ps);
+    kernels.gptq(padded, cols, bits, block, half, precision === 'squares', pw, u, errors, importance, pq, ps);
     const integers = new Int8Array(kernels.memory.buffer, pq, padded * cols);
     const steps = new Float64Array(kernels.memory.buffer, ps, padded * blocks);
     for (let r = 0; r < count; r++) {
@@ -143,5 +162,5 @@ function roundRows(
     }
     kernels.release(start);
   }
-  return { q, scales, half: half && scales.every(fitsHalf) };
+  return { q, scales, half: half && halfExponent(scales) !== undefined };
 }

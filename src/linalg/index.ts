@@ -9,7 +9,13 @@ export {
   singularValuesBytes,
   svdBytes,
 } from './forecast.js';
-export { inverseFactor, type RoundedMatrix, type RoundingFormat, roundWithFeedback } from './gptq.js';
+export {
+  halfExponent,
+  inverseFactor,
+  type RoundedMatrix,
+  type RoundingFormat,
+  roundWithFeedback,
+} from './gptq.js';
 export { GramAccumulator, gram } from './gram.js';
 export { initLinalg } from './kernels.js';
 export { type KroneckerSum, nearestKronecker } from './kronecker.js';

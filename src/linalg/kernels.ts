@@ -59,6 +59,7 @@ export interface Kernels {
     bits: number,
     block: number,
     half: boolean,
+    squares: boolean,
     w: Pointer,
     u: Pointer,
     errors: Pointer,

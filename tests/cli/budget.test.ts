@@ -47,6 +47,22 @@ describe('whittle compress with a budget', () => {
       expect(text).toMatch(/The budget does not hold:\s+cosine=0.999999/);
     }));
 
+  it('--figure draws the front as a picture that stands by itself', () =>
+    inFolder(async (folder, model) => {
+      const figure = join(folder, 'front.svg');
+      const { code, err } = await whittle(['compress', model, '--dry-run', '--figure', figure, ...FAST]);
+      expect({ code, says: err.includes('--pareto') }).toEqual({ code: 2, says: true });
+      await whittle(['compress', model, '--dry-run', '--pareto', '--figure', figure, ...FAST]);
+      const picture = await readFile(figure, 'utf8');
+      expect(picture).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+      expect(picture).toContain('prefers-color-scheme: dark');
+      // A curve for the mix and one for each method alone, each named.
+      expect(picture.match(/<path class="line/g)!.length).toBe(
+        2 * (picture.match(/ alone<\/text>/g)!.length + 1),
+      );
+      expect(picture).not.toContain('undefined');
+    }));
+
   it('--pareto prints the front; --dry-run with --report writes the page alone', () =>
     inFolder(async (folder, model) => {
       const page = join(folder, 'front.html');

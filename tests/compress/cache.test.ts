@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/compress/cache.js';
 import { type CompressOptions, compress } from '../../src/compress/index.js';
+import { measureSensitivity } from '../../src/compress/sensitivity-report.js';
 import { openStore } from '../../src/compress/store.node.js';
 import { encodeToBytes } from '../../src/onnx/index.js';
 import { smallInputs, smallModel } from './small-model.js';
@@ -43,6 +44,37 @@ function counting(store: Store): Store & { found: number; missed: number; writte
 const phasesOf = ({ report }: Awaited<ReturnType<typeof compress>>) => report.phases.map(({ name }) => name);
 
 describe('cache', () => {
+  it('forgets what was not read for longest where it grows beyond its limit, and nothing that is not its own', async () => {
+    const store = openStore(folder);
+    const entry = new Uint8Array(1000);
+    for (const key of ['a', 'b', 'c', 'd']) store.write(key, [entry]);
+    await writeFile(join(folder, 'notes.txt'), 'mine');
+    // All were used a day ago, but for two that were read since.
+    const yesterday = new Date(Date.now() - 86_400_000);
+    for (const name of await readdir(folder)) await utimes(join(folder, name), yesterday, yesterday);
+    store.read('b');
+    store.read('d');
+    const pruned = openStore(folder, { limit: 3000 });
+    expect(['a', 'b', 'c', 'd'].map(key => pruned.read(key) !== undefined)).toEqual([
+      false,
+      true,
+      false,
+      true,
+    ]);
+    expect(await readFile(join(folder, 'notes.txt'), 'utf8')).toBe('mine');
+  });
+
+  it('serves sensitivity too', async () => {
+    const store = counting(openStore(folder));
+    const { samples, inputs, threads } = settings;
+    const options = { inputs: inputs!, samples: samples!, threads: threads!, cache: store };
+    const first = await measureSensitivity(smallModel(), options);
+    expect(first.phases.map(({ name }) => name)).toContain('observe');
+    const second = await measureSensitivity(smallModel(), options);
+    expect(second.phases.map(({ name }) => name)).not.toContain('observe');
+    expect(second.layers).toEqual(first.layers);
+  });
+
   it('makes no difference to the result, first time or later, and saves the observing', async () => {
     const plain = await compress(smallModel(), { ...settings, maxSize: '20%' });
     const store = counting(openStore(folder));

@@ -4,7 +4,8 @@ import {
   dequantizeRows,
   quantizeForStorage,
   quantizeRows,
-  storesScalesAsHalf,
+  roundedToHalf,
+  storedExponent,
 } from '../../src/compress/quantizer.js';
 import { toFloat16 } from '../../src/graph/tensor.js';
 
@@ -94,19 +95,47 @@ describe('quantizeRows', () => {
   });
 });
 
+/** A number to the precision of float16, whatever its size. */
+function elevenBits(value: number): number {
+  return value === 0 ? 0 : roundedToHalf(value, -Math.floor(Math.log2(Math.abs(value))));
+}
+
+describe('storedExponent', () => {
+  it('brings scales into the range of float16, whatever unit they are in', () => {
+    const unit = fc.integer({ min: -100, max: 100 });
+    const scales = fc.array(fc.double({ min: 1, max: 4000, noNaN: true }), { minLength: 30, maxLength: 60 });
+    fc.assert(
+      fc.property(scales, unit, (values, power) => {
+        const small = values.map(value => value * 2 ** power);
+        const exponent = storedExponent(small)!;
+        for (const scale of small) {
+          expect(Math.abs(roundedToHalf(scale, exponent) / scale - 1)).toBeLessThanOrEqual(2 ** -11);
+        }
+      }),
+    );
+  });
+
+  it('has none where scales lie too far apart, and where a Cast would cost more', () => {
+    expect(storedExponent([...new Array<number>(40).fill(1), 1e-12])).toBeUndefined();
+    expect(storedExponent([1, 2])).toBeUndefined();
+  });
+});
+
 describe('quantizeForStorage', () => {
   it('is quantizeRows with the scales as they will be stored', () => {
     fc.assert(
       fc.property(matrix, format, (m, f) => {
-        const half = quantizeRows(m, f, toFloat16);
-        const expected = storesScalesAsHalf(half.scales) ? half : quantizeRows(m, f);
+        const half = quantizeRows(m, f, elevenBits);
+        const expected = storedExponent(half.scales) === undefined ? quantizeRows(m, f) : half;
         const result = quantizeForStorage(m, f);
         const [a, b] = [dequantizeRows(expected), dequantizeRows(result)];
         const error = (restored: Float32Array) =>
           m.data.reduce((sum, v, i) => sum + (v - restored[i]!) ** 2, 0);
         // Of scales that are as good, and of values in the middle, either may be taken.
         expect(error(b)).toBeLessThanOrEqual(1.05 * error(a) + 1e-9);
-        if (storesScalesAsHalf(result.scales)) expect(result.scales).toEqual(result.scales.map(toFloat16));
+        const exponent = storedExponent(result.scales);
+        if (exponent === undefined) return;
+        expect(result.scales).toEqual(result.scales.map(scale => roundedToHalf(scale, exponent)));
       }),
     );
   });

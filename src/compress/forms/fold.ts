@@ -4,7 +4,7 @@ import type { Graph } from '../../graph/graph.js';
 import { sizeOf, Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import { fromMatrix, inversePermutation, isIdentity, permutedDims } from '../matrix.js';
-import { type QuantizedMatrix, storesScalesAsHalf } from '../quantizer.js';
+import { COLUMN_UNIT, type QuantizedMatrix, storedExponent } from '../quantizer.js';
 import type { WeightLayout } from '../sites.js';
 import { sharedConstant, sharedScalar, sharedShape } from './constants.js';
 
@@ -35,13 +35,17 @@ export function foldFloat16(graph: Graph, data: Float32Array, target: Target): V
 
 /** Writes a weight as packed integers and scales. */
 export function foldIntegers(graph: Graph, quantized: QuantizedMatrix, target: Target): Value {
-  return quantized.format.bits === 8 && quantized.block >= quantized.cols
+  const columnAxes = target.layout.perm.slice(target.layout.split);
+  // Factors for columns broadcast against the weight where its axes come in the order of the matrix.
+  const inOrder = !quantized.columns || columnAxes.every((axis, i) => i === 0 || axis > columnAxes[i - 1]!);
+  return quantized.format.bits === 8 && quantized.block >= quantized.cols && inOrder
     ? foldPerRow(graph, quantized, target)
     : foldBlocks(graph, quantized, target);
 }
 
 /** 8 bits, one scale per row: the integers keep the weight's own shape, the scales broadcast against it. */
-function foldPerRow(graph: Graph, { q, scales }: QuantizedMatrix, { dims, dtype, layout }: Target): Value {
+function foldPerRow(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, layout }: Target): Value {
+  const { q, scales, columns, offsets } = quantized;
   const ints = madeWhenRead('int8', dims, () => {
     const values = Int8Array.from(fromMatrix(Float32Array.from(q), dims, layout));
     return new Uint8Array(values.buffer);
@@ -50,12 +54,47 @@ function foldPerRow(graph: Graph, { q, scales }: QuantizedMatrix, { dims, dtype,
   const rowAxes = layout.perm.slice(0, layout.split);
   const scaleDims = dims.map((dim, axis) => (rowAxes.includes(axis) ? dim : 1));
   const scale = foldScales(graph, scales, scaleDims);
-  return castTo(graph, graph.op('Mul', [weight, scale], {}, { outputs: ['w'] }), dtype);
+  let scaled = graph.op('Mul', [weight, scale], {}, { outputs: ['w'] });
+  if (columns) {
+    const columnDims = dims.map((dim, axis) => (rowAxes.includes(axis) ? 1 : dim));
+    scaled = graph.op('Mul', [scaled, foldColumns(graph, columns.codes, columnDims)], {}, { outputs: ['w'] });
+  }
+  if (offsets) scaled = addOffsets(graph, scaled, offsets, scaleDims);
+  return castTo(graph, scaled, dtype);
+}
+
+/** Adds to each row what its code says. */
+function addOffsets(
+  graph: Graph,
+  weight: Value,
+  { unit, codes }: NonNullable<QuantizedMatrix['offsets']>,
+  dims: readonly number[],
+): Value {
+  const stored = castTo(graph, graph.constant(Tensor.from('int8', dims, codes), 'o'), 'float32');
+  const offsets = graph.op('Mul', [stored, sharedScalar(graph, unit)], {}, { outputs: ['o'] });
+  return graph.op('Add', [weight, offsets], {}, { outputs: ['w'] });
+}
+
+/** The factors of the columns from their codes. */
+function foldColumns(graph: Graph, codes: Uint8Array, dims: readonly number[]): Value {
+  const stored = castTo(graph, graph.constant(Tensor.from('uint8', dims, codes), 'k'), 'float32');
+  const squared = graph.op('Mul', [stored, stored], {}, { outputs: ['k'] });
+  return graph.op('Mul', [squared, sharedScalar(graph, COLUMN_UNIT)], {}, { outputs: ['k'] });
+}
+
+/** The scales of blocks from the units of their rows and their codes. */
+function foldNested(graph: Graph, { units, codes }: NonNullable<QuantizedMatrix['nested']>): Value {
+  const blocks = codes.length / units.length;
+  const dims = [units.length, blocks, 1];
+  const stored = castTo(graph, graph.constant(Tensor.from('int8', dims, codes), 's'), 'float32');
+  const size = graph.op('Abs', [stored], {}, { outputs: ['s'] });
+  const squared = graph.op('Mul', [stored, size], {}, { outputs: ['s'] });
+  return graph.op('Mul', [squared, foldScales(graph, units, [units.length, 1, 1])], {}, { outputs: ['s'] });
 }
 
 /** Any bits, any block: a flat stream of integers, unpacked, scaled per block and put back in shape. */
 function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, layout, opset }: Target): Value {
-  const { rows, cols, paddedCols, block, scales, format } = quantized;
+  const { rows, cols, paddedCols, block, scales, format, columns, nested, offsets } = quantized;
   const blocks = paddedCols / block;
   const flat = unpack(graph, quantized.q, format.bits, opset);
   const inBlocks = graph.op(
@@ -70,7 +109,7 @@ function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
       : graph.op('Sub', [inBlocks, sharedScalar(graph, 2 ** (format.bits - 1))], {}, { outputs: ['w'] });
   const scaled = graph.op(
     'Mul',
-    [centred, foldScales(graph, scales, [rows, blocks, 1])],
+    [centred, nested ? foldNested(graph, nested) : foldScales(graph, scales, [rows, blocks, 1])],
     {},
     { outputs: ['w'] },
   );
@@ -79,6 +118,13 @@ function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
     weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, paddedCols])], {}, { outputs: ['w'] });
     weight = firstAlong(graph, weight, 1, cols, opset);
   }
+  if ((columns || offsets) && paddedCols === cols)
+    weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, cols])], {}, { outputs: ['w'] });
+  if (columns) {
+    const factors = foldColumns(graph, columns.codes, [1, cols]);
+    weight = graph.op('Mul', [weight, factors], {}, { outputs: ['w'] });
+  }
+  if (offsets) weight = addOffsets(graph, weight, offsets, [rows, 1]);
   weight = shapeMatrix(graph, weight, { dims, layout });
   return castTo(graph, weight, dtype);
 }
@@ -102,8 +148,12 @@ export function foldSum(graph: Graph, weight: Value, rows: Value, target: Target
 
 /** Scales as float16 where that is safe and saves more than its Cast costs. */
 export function foldScales(graph: Graph, scales: Float32Array, dims: readonly number[]): Value {
-  if (!storesScalesAsHalf(scales)) return graph.constant(Tensor.float32(dims, scales), 's');
-  return castTo(graph, graph.constant(Tensor.fromNumbers('float16', dims, scales), 's'), 'float32');
+  const exponent = storedExponent(scales);
+  if (exponent === undefined) return graph.constant(Tensor.float32(dims, scales), 's');
+  const stored = scales.map(scale => scale * 2 ** exponent);
+  const half = castTo(graph, graph.constant(Tensor.fromNumbers('float16', dims, stored), 's'), 'float32');
+  if (exponent === 0) return half;
+  return graph.op('Mul', [half, sharedScalar(graph, 2 ** -exponent)], {}, { outputs: ['s'] });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { formatLabel } from '../forms/factor.js';
 import { applyIntegers, fitsIntegers } from '../forms/integers.js';
+import { isPlainProduct } from '../forms/linear.js';
 import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
 import { dequantizeRows, type IntegerFormat, type QuantizedMatrix } from '../quantizer.js';
@@ -35,6 +36,8 @@ export function integersCandidate(layer: Layer, format: IntegerFormat): Candidat
     method: 'integers',
     label: formatLabel(format),
     form: 'integers',
+    // MatMulNBits at accuracy level 4 multiplies integers.
+    roundsActivations: format.block > 0 && isPlainProduct(layer.site),
     weight: () => dequantizeRows(quantized()),
     apply: target => applyIntegers(target, layer.site, quantized()),
   };

@@ -1,4 +1,5 @@
 import { toFloat16 } from '../../graph/tensor.js';
+import { quantizeBalanced } from '../balance.js';
 import { quantizeWithFeedback } from '../error-feedback.js';
 import { formatLabel } from '../forms/factor.js';
 import { foldFloat16, foldIntegers } from '../forms/fold.js';
@@ -17,17 +18,32 @@ import { refitScales } from '../refit-scales.js';
 export const INT8: IntegerFormat = { bits: 8, block: 0 };
 export const INT4: IntegerFormat = { bits: 4, block: 32 };
 
-/** Fewest bits first. Fewer bits want smaller blocks: their scales then cost less than the error they save. */
+/**
+ * Fewest bits first; blocks are about so long. Fewer bits want smaller blocks: their scales then cost less than the
+ * error they save.
+ */
 const FORMATS: readonly IntegerFormat[] = [
   { bits: 2, block: 16 },
-  { bits: 3, block: 32 },
-  { bits: 4, block: 128 },
-  INT4,
+  { bits: 3, block: 24 },
+  { bits: 4, block: 64 },
+  { bits: 4, block: 24 },
   { bits: 5, block: 64 },
+  { bits: 5, block: 24 },
   { bits: 6, block: 64 },
+  { bits: 6, block: 24 },
+  { bits: 7, block: 48 },
   INT8,
-  { bits: 8, block: 64 },
+  { bits: 8, block: 32 },
 ];
+
+/** In smaller layers the nodes that balancing needs take more than it saves. */
+const BALANCED_FROM = 4096;
+
+/** Blocks of equal length, near the one wanted: a short last block would be filled up with zeros, which take bytes. */
+export function fitBlock({ bits, block }: IntegerFormat, cols: number): IntegerFormat {
+  const blocks = block === 0 ? 1 : Math.max(1, Math.round(cols / block));
+  return { bits, block: blocks === 1 ? 0 : Math.ceil(cols / blocks) };
+}
 
 /**
  * Quantization of the weight alone; the activations stay as they are. 2 to 8 bits with a scale per output or per block,
@@ -37,7 +53,9 @@ const FORMATS: readonly IntegerFormat[] = [
 export const quantize: Method = {
   name: 'quantize',
   *propose(layer) {
-    for (const format of FORMATS) yield quantizeCandidate(layer, format);
+    const { cols } = layer.matrix;
+    const formats = new Map(FORMATS.map(format => fitBlock(format, cols)).map(f => [formatLabel(f), f]));
+    for (const format of formats.values()) yield quantizeCandidate(layer, format);
     const half = float16Candidate(layer);
     if (half) yield half;
   },
@@ -66,7 +84,8 @@ export function quantizeCandidate(layer: Layer, format: IntegerFormat, given?: Q
   const { tensor, layout } = layer.site;
   // Rounding is costly and the result is needed several times; it takes a quarter of the weight's memory.
   let cached = given;
-  const quantized = () => (cached ??= quantizeLayer(layer, format));
+  const balances = layer.groups === 1 && layer.matrix.data.length >= BALANCED_FROM;
+  const quantized = () => (cached ??= balances ? balancedLayer(layer, format) : quantizeLayer(layer, format));
   return {
     method: 'quantize',
     label: formatLabel(format),
@@ -78,6 +97,19 @@ export function quantizeCandidate(layer: Layer, format: IntegerFormat, given?: Q
       graph.replaceUses(value, foldIntegers(graph, quantized(), target));
     },
   };
+}
+
+/**
+ * The same with factors for the columns and scales in a byte, as only the fold form can store it. A grid for a whole row
+ * is fixed before errors are handed on and can be too narrow for them, more so in balanced columns: there the better of
+ * both is taken.
+ */
+function balancedLayer(layer: Layer, format: IntegerFormat): QuantizedMatrix {
+  const balanced = quantizeBalanced(layer.matrix, format, layer.feedback()?.[0]);
+  if (format.block > 0 && format.block < layer.matrix.cols) return balanced;
+  const plain = quantizeLayer(layer, format);
+  const errorOf = (quantized: QuantizedMatrix) => layer.error(dequantizeRows(quantized));
+  return errorOf(balanced) < errorOf(plain) ? balanced : plain;
 }
 
 /** Rounds a layer's weight, with error feedback where calibration allows, group by group. */

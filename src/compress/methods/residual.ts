@@ -5,7 +5,7 @@ import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
 import { dequantizeRows, type IntegerFormat, type QuantizedMatrix } from '../quantizer.js';
 import { type Factors, whitenedFactors } from './factors.js';
-import { INT8, quantizeLayer } from './quantize.js';
+import { fitBlock, INT8, quantizeLayer } from './quantize.js';
 
 const FORMATS: readonly IntegerFormat[] = [
   { bits: 2, block: 32 },
@@ -27,7 +27,8 @@ export const residual: Method = {
     const { site, matrix: weight, groups } = layer;
     if (site.kind === 'embedding' || groups > 1 || Math.min(weight.rows, weight.cols) < 2 * RANKS.at(-1)!)
       return;
-    for (const format of FORMATS) {
+    for (const wanted of FORMATS) {
+      const format = fitBlock(wanted, weight.cols);
       let quantized: QuantizedMatrix | undefined;
       let factors: Factors | undefined;
       const parts = () => {

@@ -19,6 +19,7 @@ const STEP: f64 = 0.07;
 /**
  * @param block columns that share a scale
  * @param half whether scales are rounded to float16 (else to float32)
+ * @param squares whether scales are ± the square of an integer up to 127 instead
  * @param W rows · cols weights; destroyed
  * @param U upper triangular, cols × cols, (S + damping)⁻¹ = Uᵀ U; null for rounding to nearest, without feedback
  * @param E scratch, rows · max(32, block) for block < cols, else rows · 32
@@ -27,7 +28,7 @@ const STEP: f64 = 0.07;
  * @param scales become the scales, (⌈cols / block⌉ × rows)
  */
 export function gptq(
-  rows: i32, cols: i32, bits: i32, block: i32, half: bool,
+  rows: i32, cols: i32, bits: i32, block: i32, half: bool, squares: bool,
   W: usize, U: usize, E: usize, importance: usize, Q: usize, scales: usize,
 ): void {
   // An error in column c costs its square over u², so that is its weight when a scale is chosen.
@@ -41,7 +42,7 @@ export function gptq(
     const end = min(first + step, cols);
     for (let c = first; c < end; c++) {
       const s = at(scales, (c / block) * rows);
-      if (c % block == 0) chooseScales(rows, c, min(c + block, cols), bits, half, W, importance, s);
+      if (c % block == 0) chooseScales(rows, c, min(c + block, cols), bits, half, squares, W, importance, s);
       const errors = at(E, (c - first) * rows);
       const weight = U == 0 ? 1 : 1 / get(U, c * cols + c);
       roundColumn(rows, bits, at(W, c * rows), weight, s, Q + c * rows, errors);
@@ -83,7 +84,8 @@ function inverse(scale: v128): v128 {
 
 /** For each row the scale of least weighted squared error in columns [first, end). */
 function chooseScales(
-  rows: i32, first: i32, end: i32, bits: i32, half: bool, W: usize, importance: usize, scales: usize,
+  rows: i32, first: i32, end: i32, bits: i32, half: bool, squares: bool,
+  W: usize, importance: usize, scales: usize,
 ): void {
   const limit = <f64>(1 << (bits - 1));
   for (let r = 0; r < rows; r += 2) {
@@ -95,7 +97,7 @@ function chooseScales(
       most = f64x2.max(most, value);
     }
     const down = f64x2.neg(least);
-    if (bits == 8) {
+    if (bits == 8 && !squares) {
       const full = f64x2.div(f64x2.max(down, most), f64x2.splat(limit - 1));
       v128.store(at(scales, r), stored(full, half));
       continue;
@@ -107,7 +109,8 @@ function chooseScales(
     let bestError = f64x2.splat(Infinity);
     for (let sign: f64 = 1; sign >= -1; sign -= 2) {
       for (let i = 0; i < SHRINK; i++) {
-        const scale = stored(f64x2.mul(full, f64x2.splat(sign * (1 - STEP * <f64>i))), half);
+        const wanted = f64x2.mul(full, f64x2.splat(sign * (1 - STEP * <f64>i)));
+        const scale = squares ? square(wanted) : stored(wanted, half);
         const error = weightedError(rows, first, end, limit, W, r, importance, scale);
         const better = f64x2.lt(error, bestError);
         best = v128.bitselect(scale, best, better);
@@ -139,4 +142,12 @@ function stored(scale: v128, half: bool): v128 {
   // Veltkamp's splitting: what is added and taken away pushes the lower 42 bits out.
   const pushed = f64x2.mul(scale, f64x2.splat(4398046511105));
   return f64x2.sub(pushed, f64x2.sub(pushed, scale));
+}
+
+/** The nearest of ±1, ±4, ±9, … ±127². */
+function square(scale: v128): v128 {
+  const sign = f64x2.splat(-0.0);
+  const root = f64x2.nearest(f64x2.sqrt(f64x2.abs(scale)));
+  const bounded = f64x2.max(f64x2.splat(1), f64x2.min(f64x2.splat(127), root));
+  return v128.or(f64x2.mul(bounded, bounded), v128.and(scale, sign));
 }

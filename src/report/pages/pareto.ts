@@ -61,7 +61,8 @@ export function pareto(report: CompressReport): Piece {
 const figure = (options: Omit<TradeoffOptions, 'width' | 'height'>, caption: string): Markup =>
   html`<figure>${responsive(size => tradeoffPlot({ ...options, ...size }))}${tradeoffKey(options.curves, options.chosen && 'this report’s file')}<figcaption>${caption}</figcaption></figure>`;
 
-function curvesOf(
+/** The front and, where asked, what each method reaches alone, by one measure of quality. */
+export function curvesOf(
   { pareto, bytes }: CompressReport,
   quality: (point: ParetoPoint) => number,
   withMethods: boolean,

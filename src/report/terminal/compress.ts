@@ -1,4 +1,4 @@
-import type { CompressReport, LayerReport, ScoreRow } from '../../compress/report.js';
+import type { CompressReport, LayerReport, RecoveryReport, ScoreRow } from '../../compress/report.js';
 import {
   brief,
   formatBytes,
@@ -128,6 +128,7 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
         .filter(Boolean)
         .join(', '),
     ]),
+    ...(report.recovery ? [['Recovery', recoveryText(report.recovery)] as [string, string]] : []),
     ...(time
       ? [
           [
@@ -149,6 +150,19 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
       `calibrated on ${plural(calibration.samples, calibration.generated ? 'made-up input' : 'input')}, verified on ${verification.samples.toLocaleString('en')} others${verification.generated ? ', made up too' : ` (${printable(verification.source)})`}`,
     ],
   ];
+}
+
+/** What recovery did to the distortion of the outputs. */
+function recoveryText({ layers, epochs, before, afterLayers, after, samples }: RecoveryReport): string {
+  const change = (from: number, to: number) => (from > 0 ? formatPercent(to / from - 1) : 'nothing to win');
+  const steps = [
+    layers > 0 ? `${plural(layers, 'layer')} fitted anew: ${change(before, afterLayers)}` : 'no layer gained',
+    epochs > 0 &&
+      (after < afterLayers
+        ? `${plural(epochs, 'pass')} of distillation: ${change(afterLayers, after)}`
+        : 'distillation did not help and was left out'),
+  ];
+  return `distortion ${formatNumber(Number(before.toPrecision(3)))} → ${formatNumber(Number(after.toPrecision(3)))} on ${plural(samples, 'other input')} (${steps.filter(Boolean).join(', ')})`;
 }
 
 const intervalOf = ({ intervals }: CompressReport['verification']['outputs'][number]): string =>
