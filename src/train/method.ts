@@ -55,10 +55,7 @@ export interface TrainingMethod {
    * Parameters to evaluate and export in the place of the present ones.
    * @param replaced those that methods before this one replaced
    */
-  exported?(
-    run: TrainingRun,
-    replaced: ReadonlyMap<string, Tensor>,
-  ): ReadonlyMap<string, Tensor> | undefined;
+  exported?(run: TrainingRun, replaced: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> | undefined;
   /** What must be saved besides the states of the graph; JSON. */
   save?(): unknown;
   /** Tensors that must be saved besides, by names of the method's own. */

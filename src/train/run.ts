@@ -146,7 +146,8 @@ export class Run implements TrainingRun {
       this.write(name, tensor);
     }
     const known = (name: string): boolean =>
-      this.runner.states.has(name) || this.methods.some(m => m.saveTensors && name.startsWith(keptName(m, '')));
+      this.runner.states.has(name) ||
+      this.methods.some(m => m.saveTensors && name.startsWith(keptName(m, '')));
     const surplus = [...states.keys()].find(name => !known(name));
     if (surplus !== undefined) {
       throw new WhittleError('the checkpoint holds a state that this training does not have', {

@@ -1,0 +1,3 @@
+export * from './entry.js';
+export * from './registry.js';
+export * from './sparse/index.js';
