@@ -6,6 +6,7 @@ export type { EarlyStoppingOptions, Goal } from './early-stopping.js';
 export { type Evaluated, type EvaluateOptions, Evaluator } from './evaluate.js';
 export * from './imported.js';
 export * from './logs/logger.js';
+export { LossProbe, type ProbeContext, type ProbeOptions } from './loss-probe.js';
 export * from './losses.js';
 export type { TrainingMethod, TrainingRun } from './method.js';
 export * from './methods/average.js';

@@ -11,9 +11,13 @@ export class SparseMasks {
   readonly run: TrainingRun;
   readonly layers: readonly Parameter[];
 
-  constructor(run: TrainingRun, layers: readonly Parameter[]) {
+  private readonly optimizer: 'sparse' | 'dense';
+
+  /** @param optimizer whether it goes on for absent weights (`dense`) or not */
+  constructor(run: TrainingRun, layers: readonly Parameter[], optimizer: 'sparse' | 'dense' = 'sparse') {
     this.run = run;
     this.layers = layers;
+    this.optimizer = optimizer;
   }
 
   /** Weights of all layers that have masks, masked or not. */
@@ -47,7 +51,7 @@ export class SparseMasks {
    * Gives a layer a new mask. Weights without a place become 0, and so does what the optimizer keeps for them, unless
    * it goes on for absent weights; new weights begin at 0.
    */
-  set(layer: Parameter, mask: Float32Array, optimizer: 'sparse' | 'dense' = 'sparse'): void {
+  set(layer: Parameter, mask: Float32Array): void {
     const { run } = this;
     const { name, dims } = layer;
     const before = this.mask(layer);
@@ -55,7 +59,7 @@ export class SparseMasks {
     for (let i = 0; i < mask.length; i++) if (mask[i]! > before[i]!) grown++;
     run.write(`${MASK}/${name}`, Tensor.float32(dims, mask));
     this.apply(name, dims, mask);
-    if (optimizer === 'sparse') {
+    if (this.optimizer === 'sparse') {
       for (const state of run.optimizerStates) this.apply(`${state}/${name}`, dims, mask);
     }
     const kept = count(mask);

@@ -60,24 +60,24 @@ export function sparseMethod(rule: MaskRule): TrainingMethod {
       seen = run.update;
       if (begun) return;
       begun = true;
-      const masks = new SparseMasks(run, layers);
+      const masks = new SparseMasks(run, layers, rule.optimizer);
       await rule.begin?.(masks);
       masks.logDensity();
     },
     async beforeStep(run) {
-      await rule.beforeStep?.(new SparseMasks(run, layers));
+      await rule.beforeStep?.(new SparseMasks(run, layers, rule.optimizer));
     },
     async afterStep(run) {
       if (run.update === seen) return;
       seen = run.update;
-      await rule.afterStep?.(new SparseMasks(run, layers));
+      await rule.afterStep?.(new SparseMasks(run, layers, rule.optimizer));
     },
     exported(run, replaced) {
       const exported = new Map<string, Tensor>();
       for (const layer of layers) {
         const tensor = replaced.get(layer.name);
         if (!tensor) continue;
-        const mask = new SparseMasks(run, layers).mask(layer);
+        const mask = new SparseMasks(run, layers, rule.optimizer).mask(layer);
         exported.set(layer.name, Tensor.float32(tensor.dims, masked(tensor.toFloat32(), mask)));
       }
       return exported;
