@@ -68,5 +68,8 @@ export function keepRandom(masks: SparseMasks, total: number, spread: Spread): v
 }
 
 /** Scores whose order is random. */
-export const randomScores = (random: Random, length: number): Float32Array =>
-  Float32Array.from({ length }, () => random.uniform());
+export function randomScores(random: Random, length: number): Float32Array {
+  const scores = new Float32Array(length);
+  for (let i = 0; i < length; i++) scores[i] = random.uniform();
+  return scores;
+}

@@ -80,7 +80,9 @@ export class SparseMasks {
 
 /** The values where the mask is 1, and 0 elsewhere, also in the place of −0. */
 export function masked(values: Float32Array, mask: Float32Array): Float32Array {
-  return values.map((value, i) => (mask[i] === 0 ? 0 : value));
+  const kept = new Float32Array(values.length);
+  for (let i = 0; i < kept.length; i++) if (mask[i] !== 0) kept[i] = values[i]!;
+  return kept;
 }
 
 /** Ones in a mask. */

@@ -38,9 +38,11 @@ export function grow(
   grown: number,
   blocked?: Float32Array,
 ): Float32Array {
-  const absent = mask.map((here, i) => (here === 1 || blocked?.[i] === 1 ? 0 : 1));
-  const added = largest(scores, grown, absent);
-  return mask.map((here, i) => here + added[i]!);
+  const absent = new Float32Array(mask.length);
+  for (let i = 0; i < mask.length; i++) absent[i] = mask[i] === 1 || blocked?.[i] === 1 ? 0 : 1;
+  const next = largest(scores, grown, absent);
+  for (let i = 0; i < mask.length; i++) if (mask[i] === 1) next[i] = 1;
+  return next;
 }
 
 /** Half a cosine from `first` at the start to 0 at the end of `span`. */

@@ -17,14 +17,15 @@ export interface SetOptions extends Rewiring {
 /** The mask without a share of its smallest positive and its largest negative weights: those closest to 0. */
 export function dropNearZero(mask: Float32Array, weights: Float32Array, fraction: number): Float32Array {
   const kept = new Float32Array(mask.length);
+  const side = new Float32Array(mask.length);
+  const towards = new Float32Array(mask.length);
   for (const sign of [1, -1]) {
-    const side = mask.map((here, i) => Number(here === 1 && (sign > 0 ? weights[i]! >= 0 : weights[i]! < 0)));
+    for (let i = 0; i < mask.length; i++) {
+      towards[i] = sign * weights[i]!;
+      side[i] = Number(mask[i] === 1 && (sign > 0 ? towards[i]! >= 0 : towards[i]! > 0));
+    }
     const present = count(side);
-    const stays = largest(
-      weights.map(weight => sign * weight),
-      present - Math.floor(fraction * present),
-      side,
-    );
+    const stays = largest(towards, present - Math.floor(fraction * present), side);
     for (let i = 0; i < kept.length; i++) kept[i]! += stays[i]!;
   }
   return kept;

@@ -28,7 +28,7 @@ export interface MaskRule {
 
 /**
  * A training method that keeps masks: weights under a 0 are 0, get no gradient and never move. The masks are tensors
- * of the step's graph, two multiplications a weight; who moves them does so between steps.
+ * of the step's graph, one multiplication a weight; who moves them does so between steps.
  */
 export function sparseMethod(rule: MaskRule): TrainingMethod {
   let layers: readonly Parameter[] = [];
@@ -55,7 +55,12 @@ export function sparseMethod(rule: MaskRule): TrainingMethod {
       if (rule.gradients) context.observable('gradient', unit, gradient);
       return rule.optimizer === 'dense' ? gradient : context.b.mul(gradient, mask.value);
     },
-    updated: (context, unit, next) => (isSparse(unit) ? context.b.mul(next, states.get(unit)!.value) : next),
+    // A weight of 0 without a gradient and without a past stays 0 by itself: one pass over the weights is enough then.
+    // A weight of 0 without a gradient and without a past stays 0 by itself: one pass over the weights is enough then.
+    updated: (context, unit, next) =>
+      isSparse(unit) && (rule.optimizer === 'dense' || context.penalized.has(unit))
+        ? context.b.mul(next, states.get(unit)!.value)
+        : next,
     async started(run) {
       seen = run.update;
       if (begun) return;

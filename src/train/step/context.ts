@@ -19,6 +19,8 @@ export class StepContext {
   readonly metrics: Map<string, Value> = new Map();
   /** Names of what the optimizer keeps for each unit. */
   readonly optimizerStates: Set<string> = new Set();
+  /** Units that a regularizer moves besides the gradient. */
+  readonly penalized: Set<Unit> = new Set();
   /** What can be asked of a step. */
   readonly observables: { readonly observable: Omit<Observable, 'output'>; readonly value: Value }[] = [];
   readonly units: ReadonlyMap<Unit, Value>;

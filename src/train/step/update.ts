@@ -120,6 +120,7 @@ export class UpdateBuilder {
     const group = unit.group!;
     const { learningRate: rateFactor, weightDecay: decayFactor } = group;
     const penalties = methods.flatMap(method => method.penalty?.(context, unit) ?? []);
+    if (penalties.length > 0) context.penalized.add(unit);
     const next = optimizer.update({
       b,
       parameter: context.units.get(unit)!,
