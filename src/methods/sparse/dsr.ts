@@ -4,7 +4,7 @@ import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { apportion } from './density.js';
 import { keepRandom, randomScores } from './keep.js';
-import { keptWeights } from './layers.js';
+import { keptWeights, sparseLayers } from './layers.js';
 import { count } from './masks.js';
 import { grow, REWIRING, type Rewiring } from './rewire.js';
 import { sparseMethod } from './sparse-method.js';
@@ -37,7 +37,7 @@ export function dsr(options: DsrOptions): TrainingMethod {
   let threshold = first;
   return sparseMethod({
     name: 'dsr',
-    dense: sparsity.dense,
+    layers: network => sparseLayers(network, sparsity.dense),
     begin(masks) {
       random = new Random(masks.run.seed, 'dsr');
       threshold = first;

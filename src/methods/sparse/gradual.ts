@@ -2,7 +2,7 @@ import { integer, number } from '../../train/config/settings.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { keepLargestWeights, type Scope, scope } from './keep.js';
-import { keptWeights, SPARSITY, type Sparsity } from './layers.js';
+import { keptWeights, SPARSITY, type Sparsity, sparseLayers } from './layers.js';
 import { sparseMethod } from './sparse-method.js';
 
 export interface GradualOptions extends Sparsity {
@@ -33,7 +33,7 @@ export function gradualPruning({
   const last = ({ updates }: TrainingRun): number => Math.max(1, Math.round(end * updates));
   return sparseMethod({
     name: 'gradual',
-    dense: sparsity.dense,
+    layers: network => sparseLayers(network, sparsity.dense),
     afterStep(masks) {
       const { run, layers, size } = masks;
       const [from, to] = [first(run), last(run)];

@@ -7,7 +7,7 @@ import { LossProbe, type ProbeContext } from '../../train/loss-probe.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { keepHighest } from './keep.js';
-import { keptWeights, SPARSITY, type Sparsity } from './layers.js';
+import { keptWeights, SPARSITY, type Sparsity, sparseLayers } from './layers.js';
 import { drawPerClass } from './samples.js';
 import { sparseMethod } from './sparse-method.js';
 
@@ -117,7 +117,7 @@ function rows(tensor: Tensor, from: number, count: number): Tensor {
 export function grasp({ samples, temperature, ...sparsity }: GraspOptions): TrainingMethod {
   return sparseMethod({
     name: 'grasp',
-    dense: sparsity.dense,
+    layers: network => sparseLayers(network, sparsity.dense),
     async begin(masks) {
       const { run, layers } = masks;
       const scores = await graspScores(run, layers, await drawPerClass(run, samples), temperature);

@@ -2,7 +2,7 @@ import { number } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { smartCounts } from './density.js';
-import { keptWeights, SPARSITY, type Sparsity } from './layers.js';
+import { keptWeights, SPARSITY, type Sparsity, sparseLayers } from './layers.js';
 import { largest, magnitudes } from './select.js';
 import { sparseMethod } from './sparse-method.js';
 
@@ -21,7 +21,7 @@ export function hybridTickets({ retrain, ...sparsity }: HybridOptions): Training
   let begun = false;
   return sparseMethod({
     name: 'hybrid',
-    dense: sparsity.dense,
+    layers: network => sparseLayers(network, sparsity.dense),
     lengthen(updates) {
       length = updates;
       after = Math.max(1, Math.round(retrain * updates));

@@ -17,6 +17,8 @@ export * from './gradual.js';
 export * from './grasp.js';
 export * from './hybrid.js';
 export * from './iterative.js';
+export { keepHighest, keepRandom, randomScores } from './keep.js';
+export { keptWeights, sparseLayers } from './layers.js';
 export * from './lottery.js';
 export * from './magnitude.js';
 export { MASK, SparseMasks } from './masks.js';

@@ -2,7 +2,7 @@ import { integer, number } from '../../train/config/settings.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { keepLargestWeights, type Scope, scope } from './keep.js';
-import { keptWeights, SPARSITY, type Sparsity } from './layers.js';
+import { keptWeights, SPARSITY, type Sparsity, sparseLayers } from './layers.js';
 import { sparseMethod } from './sparse-method.js';
 
 export interface IterativeOptions extends Sparsity {
@@ -20,7 +20,7 @@ export function iterativePruning(options: IterativeOptions): TrainingMethod {
     Math.max(1, Math.round(updates * (rounds === 1 ? end : start + ((end - start) * round) / (rounds - 1))));
   return sparseMethod({
     name: 'iterative',
-    dense: sparsity.dense,
+    layers: network => sparseLayers(network, sparsity.dense),
     afterStep(masks) {
       const { run, layers, size } = masks;
       // The last of the rounds that fall on this update: in a short training several may.

@@ -3,7 +3,7 @@ import { number } from '../../train/config/settings.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { keepLargestWeights, type Scope, scope } from './keep.js';
-import { keptWeights, SPARSITY, type Sparsity } from './layers.js';
+import { keptWeights, SPARSITY, type Sparsity, sparseLayers } from './layers.js';
 import { MASK, type SparseMasks } from './masks.js';
 import { sparseMethod } from './sparse-method.js';
 
@@ -36,7 +36,7 @@ export function lottery({ rate, rewind, scope: within, ...sparsity }: LotteryOpt
   const endOf = (level: number): number => length + level * (length - point);
   return sparseMethod({
     name: 'lottery',
-    dense: sparsity.dense,
+    layers: network => sparseLayers(network, sparsity.dense),
     lengthen(updates) {
       length = updates;
       point = Math.min(updates - 1, Math.round(rewind * updates));

@@ -2,7 +2,7 @@ import { number } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { keepLargestWeights, type Scope, scope } from './keep.js';
-import { keptWeights, SPARSITY, type Sparsity } from './layers.js';
+import { keptWeights, SPARSITY, type Sparsity, sparseLayers } from './layers.js';
 import { sparseMethod } from './sparse-method.js';
 
 export interface MagnitudeOptions extends Sparsity {
@@ -18,7 +18,7 @@ export function magnitudePruning({ at, scope: within, ...sparsity }: MagnitudeOp
   const moment = (updates: number): number => Math.round(at * updates);
   return sparseMethod({
     name: 'magnitude',
-    dense: sparsity.dense,
+    layers: network => sparseLayers(network, sparsity.dense),
     begin: masks => (at === 0 ? prune(masks) : undefined),
     afterStep: masks => (masks.run.update === moment(masks.run.updates) ? prune(masks) : undefined),
     settled: ({ update, updates }) => update >= moment(updates),

@@ -2,7 +2,7 @@ import { number } from '../../train/config/settings.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { keepRandom } from './keep.js';
-import { keptWeights } from './layers.js';
+import { keptWeights, sparseLayers } from './layers.js';
 import { count } from './masks.js';
 import { cosineFraction, dropSmallest, grow, REWIRING, type Rewiring } from './rewire.js';
 import { magnitudes } from './select.js';
@@ -38,7 +38,7 @@ export function rigl({ spread, interval, fraction, stop, ...sparsity }: RiglOpti
   const due = (run: TrainingRun, update: number): boolean => update % interval === 0 && update < end(run);
   return sparseMethod({
     name: 'rigl',
-    dense: sparsity.dense,
+    layers: network => sparseLayers(network, sparsity.dense),
     gradients: true,
     begin: masks => keepRandom(masks, keptWeights(masks.run.network, masks.layers, sparsity), spread),
     beforeStep(masks) {

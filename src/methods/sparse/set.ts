@@ -3,7 +3,7 @@ import { number } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { keepRandom, randomScores } from './keep.js';
-import { keptWeights } from './layers.js';
+import { keptWeights, sparseLayers } from './layers.js';
 import { count } from './masks.js';
 import { grow, REWIRING, type Rewiring } from './rewire.js';
 import { largest } from './select.js';
@@ -57,7 +57,7 @@ export function set({ spread, interval, fraction, ...sparsity }: SetOptions): Tr
   let random = new Random(0);
   return sparseMethod({
     name: 'set',
-    dense: sparsity.dense,
+    layers: network => sparseLayers(network, sparsity.dense),
     begin(masks) {
       random = new Random(masks.run.seed, 'set');
       keepRandom(masks, keptWeights(masks.run.network, masks.layers, sparsity), spread);

@@ -5,7 +5,7 @@ import { LossProbe } from '../../train/loss-probe.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { keepHighest } from './keep.js';
-import { keptWeights, SPARSITY, type Sparsity } from './layers.js';
+import { keptWeights, SPARSITY, type Sparsity, sparseLayers } from './layers.js';
 import { drawSamples } from './samples.js';
 import { sparseMethod } from './sparse-method.js';
 
@@ -40,7 +40,7 @@ export async function snipScores(
 export function snip({ samples, ...sparsity }: SnipOptions): TrainingMethod {
   return sparseMethod({
     name: 'snip',
-    dense: sparsity.dense,
+    layers: network => sparseLayers(network, sparsity.dense),
     async begin(masks) {
       const { run, layers } = masks;
       const scores = await snipScores(run, layers, await drawSamples(run, samples));

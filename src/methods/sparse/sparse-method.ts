@@ -1,15 +1,16 @@
 import { sizeOf, Tensor } from '../../graph/tensor.js';
+import type { Network } from '../../nn/network.js';
 import type { Parameter } from '../../nn/parameter.js';
 import type { TrainingMethod } from '../../train/method.js';
 import type { State } from '../../train/step/state.js';
 import type { Unit } from '../../train/step/units.js';
-import { type DenseLayers, sparseLayers } from './layers.js';
 import { MASK, masked, SparseMasks } from './masks.js';
 
 /** When and how the masks of a sparse method move. The rest of the method is the same for all. */
 export interface MaskRule {
   readonly name: string;
-  readonly dense: DenseLayers;
+  /** Which parameters get masks; asked once the network is as other methods want it. */
+  layers(network: Network): readonly Parameter[];
   /** Whether the optimizer goes on for absent weights, as with sparse momentum; default `sparse`, it does not. */
   readonly optimizer?: 'sparse' | 'dense';
   /** Whether dense gradients can be asked of a step; default false. */
@@ -42,7 +43,7 @@ export function sparseMethod(rule: MaskRule): TrainingMethod {
     ...rule,
     prepare(network) {
       begun = false;
-      layers = sparseLayers(network, rule.dense);
+      layers = rule.layers(network);
       names.clear();
       for (const { name } of layers) names.add(name);
     },

@@ -5,7 +5,7 @@ import type { TrainingMethod, TrainingRun } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { apportion } from './density.js';
 import { keepRandom } from './keep.js';
-import { keptWeights } from './layers.js';
+import { keptWeights, sparseLayers } from './layers.js';
 import { count } from './masks.js';
 import { cosineFraction, dropSmallest, grow, REWIRING, type Rewiring } from './rewire.js';
 import { magnitudes } from './select.js';
@@ -44,7 +44,7 @@ export function sparseMomentum({
   };
   return sparseMethod({
     name: 'sparse-momentum',
-    dense: sparsity.dense,
+    layers: network => sparseLayers(network, sparsity.dense),
     optimizer: 'dense',
     begin(masks) {
       momentum(masks.run, masks.layers[0]!);
