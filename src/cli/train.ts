@@ -58,14 +58,12 @@ export function trainVerb(terminal: Terminal): Command {
 }
 
 async function runTraining(path: string, flags: TrainFlags, terminal: Terminal): Promise<void> {
-  const [{ importFrom }, nodes, { exportForInference }, { saveModel }, { combine, readMethod }] =
-    await Promise.all([
-      import('../data/modules.node.js'),
-      import('../train/index.node.js'),
-      import('../nn/export.js'),
-      import('../onnx/save.node.js'),
-      import('../methods/index.js'),
-    ]);
+  const [{ importFrom }, nodes, { saveModel }, { combine, readMethod }] = await Promise.all([
+    import('../data/modules.node.js'),
+    import('../train/index.node.js'),
+    import('../onnx/save.node.js'),
+    import('../methods/index.js'),
+  ]);
   const config = nodes.asTrainingConfig(await importFrom(path, ['default']), path);
   if (flags.settings) {
     const lines = Object.entries(config.settings).map(
@@ -117,7 +115,7 @@ async function runTraining(path: string, flags: TrainFlags, terminal: Terminal):
     );
   }
   const model = join(out, 'model.onnx');
-  await saveModel(exportForInference(result.network), model);
+  await saveModel(nodes.exportTrained(result.network, methods), model);
   const { network: _, ...summary } = result;
   if (flags.json) return terminal.out(`${JSON.stringify({ ...summary, model }, null, 2)}\n`);
   terminal.out(summaryText(result, model));

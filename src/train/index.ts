@@ -4,6 +4,7 @@ export * from './config/settings.js';
 export * from './data/index.js';
 export type { EarlyStoppingOptions, Goal } from './early-stopping.js';
 export { type Evaluated, type EvaluateOptions, Evaluator } from './evaluate.js';
+export { exportTrained } from './export-trained.js';
 export * from './imported.js';
 export * from './logs/logger.js';
 export { LossProbe, type ProbeContext, type ProbeOptions } from './loss-probe.js';

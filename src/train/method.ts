@@ -1,4 +1,5 @@
 import type { Dataset } from '../datasets/dataset.js';
+import type { Model } from '../graph/model.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
 import type { Network } from '../nn/network.js';
@@ -56,6 +57,8 @@ export interface TrainingMethod {
    * @param replaced those that methods before this one replaced
    */
   exported?(run: TrainingRun, replaced: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> | undefined;
+  /** The model to write instead of `model`, which is the trained network's export: without what training left out. */
+  exportModel?(model: Model): Model;
   /** What must be saved besides the states of the graph; JSON. */
   save?(): unknown;
   /** Tensors that must be saved besides, by names of the method's own. */

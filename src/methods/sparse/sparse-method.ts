@@ -22,6 +22,7 @@ export interface MaskRule {
   lengthen?: TrainingMethod['lengthen'];
   moment?: TrainingMethod['moment'];
   settled?: TrainingMethod['settled'];
+  exportModel?: TrainingMethod['exportModel'];
   save?(): unknown;
   saveTensors?(): ReadonlyMap<string, Tensor>;
   restore?(saved: unknown, tensors: ReadonlyMap<string, Tensor>): void;
