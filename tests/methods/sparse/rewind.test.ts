@@ -5,6 +5,7 @@ import { lottery } from '../../../src/methods/sparse/lottery.js';
 import { masked } from '../../../src/methods/sparse/masks.js';
 import {
   adamW,
+  cosine,
   MemoryLog,
   type TrainingMethod,
   type TrainingRun,
@@ -68,15 +69,22 @@ it('rewinding restores the exact bytes: weights, running statistics, momentum, a
 
 it('a rewound training of the same batches is the same training, schedule and corrections of Adam included', async () => {
   const log = new MemoryLog();
-  const data = { train: images(16, 1) };
   await train(
-    tinySparse([ticket({ density: 1 })], { optimizer: adamW(), shuffle: false, data, logs: [log] }),
+    tinySparse([ticket({ density: 1 })], {
+      optimizer: adamW(),
+      // Slow, so that losses differ to the end.
+      learningRate: cosine({ base: 1e-3 }),
+      shuffle: false,
+      data: { train: images(16, 1) },
+      logs: [log],
+    }),
   );
   const records = log.records.filter(({ kind }) => kind === 'step').map(({ values }) => values);
   expect(records).toHaveLength(24 + 18);
   const figures = (from: number) =>
     records.slice(from, from + 18).map(({ loss, learning_rate }) => [loss, learning_rate]);
   expect(figures(24)).toEqual(figures(6));
+  expect(new Set(figures(24).map(([loss]) => loss)).size).toBe(18);
 });
 
 it('the best weights are those of the last level, not of a dense one', async () => {
