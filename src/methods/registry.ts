@@ -2,10 +2,11 @@ import { WhittleError } from '../graph/errors.js';
 import { readSettings } from '../train/config/settings.js';
 import type { TrainingMethod } from '../train/method.js';
 import type { Family, MethodEntry } from './entry.js';
+import { FACTORIZED_METHODS } from './factorized/index.js';
 import { SPARSE } from './sparse/index.js';
 
 /** Every method to train a small network with, by family. */
-export const METHODS: readonly MethodEntry[] = [...SPARSE];
+export const METHODS: readonly MethodEntry[] = [...FACTORIZED_METHODS, ...SPARSE];
 
 /** A method with the values of its settings. */
 export interface ChosenMethod {

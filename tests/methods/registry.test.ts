@@ -55,7 +55,7 @@ describe('a method in words', () => {
   });
 
   it.each([
-    ['riggle', /no method "riggle".*There are magnitude, .*rigl/],
+    ['riggle', /no method "riggle".*There are .*magnitude, .*rigl/],
     ['rigl:dnsity=1', /the method rigl has no setting "dnsity".*density, counted/],
     ['rigl:density=2', /density cannot be "2".*--method rigl:density=0\.1/],
   ])('or an error: %s', (text, message) => {
