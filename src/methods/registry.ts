@@ -3,10 +3,17 @@ import { readSettings } from '../train/config/settings.js';
 import type { TrainingMethod } from '../train/method.js';
 import type { Family, MethodEntry } from './entry.js';
 import { FACTORIZED_METHODS } from './factorized/index.js';
+import { SHARING_METHODS } from './sharing/index.js';
 import { SPARSE } from './sparse/index.js';
+import { STRUCTURED_METHODS } from './structured/index.js';
 
 /** Every method to train a small network with, by family. */
-export const METHODS: readonly MethodEntry[] = [...FACTORIZED_METHODS, ...SPARSE];
+export const METHODS: readonly MethodEntry[] = [
+  ...FACTORIZED_METHODS,
+  ...STRUCTURED_METHODS,
+  ...SPARSE,
+  ...SHARING_METHODS,
+];
 
 /** A method with the values of its settings. */
 export interface ChosenMethod {

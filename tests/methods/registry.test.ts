@@ -18,7 +18,7 @@ const FAKES = [
   fake('teacher', 'distillation'),
   fake('snapshots', 'distillation', ['the schedule']),
   fake('factors', 'factorized'),
-  fake('monarch', 'structured'),
+  fake('blocks', 'structured'),
   ...METHODS,
 ];
 const combined = (...texts: string[]): string[] =>
@@ -33,7 +33,7 @@ describe('methods combine', () => {
   it.each([
     [['rigl', 'set'], /rigl and set do not combine: both decide the masks/],
     [['rigl', 'rigl'], /rigl and rigl do not combine/],
-    [['factors', 'monarch'], /both decide the form of the layers/],
+    [['factors', 'blocks'], /both decide the form of the layers/],
     [['lottery', 'snapshots'], /both decide the schedule/],
   ])('not %s', (names, message) => {
     expect(() => combined(...names)).toThrow(message);
