@@ -13,6 +13,7 @@ import type { Terminal } from './terminal.js';
 interface TrainFlags extends CommonOptions {
   out?: string;
   resume?: boolean;
+  method?: string[];
   set?: string[];
   settings?: boolean;
   threads?: number;
@@ -30,6 +31,11 @@ export function trainVerb(terminal: Terminal): Command {
       .option('--out <folder>', 'where everything goes (default: runs/NAME-OF-THE-FILE)')
       .option('--resume', 'go on from the last checkpoint, if there is one')
       .option('--set <key=value>', 'change a setting of the file; may be repeated', repeated)
+      .option(
+        '--method <name:settings>',
+        'train small by this method, besides those of the file; may be repeated (see whittle methods)',
+        repeated,
+      )
       .option('--settings', 'list the settings of the file and stop')
       .option('--threads <n>', 'threads inside an operator (default: one per core)', positiveInteger),
   )
@@ -42,17 +48,21 @@ export function trainVerb(terminal: Terminal): Command {
           'A smaller network at a lower rate:',
           'whittle train config.ts --set depth=8 --set learningRate=0.05',
         ],
+        [
+          'Sparse, with a tenth of the weights:',
+          'whittle train config.ts --method rigl:density=0.1,interval=100',
+        ],
       ]),
     )
     .action((path: string, flags: TrainFlags) => runTraining(path, flags, terminal));
 }
 
 async function runTraining(path: string, flags: TrainFlags, terminal: Terminal): Promise<void> {
-  const [{ importFrom }, nodes, { exportForInference }, { saveModel }] = await Promise.all([
+  const [{ importFrom }, nodes, { saveModel }, { combine, readMethod }] = await Promise.all([
     import('../data/modules.node.js'),
     import('../train/index.node.js'),
-    import('../nn/export.js'),
     import('../onnx/save.node.js'),
+    import('../methods/index.js'),
   ]);
   const config = nodes.asTrainingConfig(await importFrom(path, ['default']), path);
   if (flags.settings) {
@@ -72,6 +82,8 @@ async function runTraining(path: string, flags: TrainFlags, terminal: Terminal):
   }
   const { training, values } = await nodes.configure(config, flags.set ?? []);
   const { checkpointEvery, ...options } = training;
+  const chosen = (flags.method ?? []).map(text => readMethod(text));
+  const methods = [...(options.methods ?? []), ...combine(chosen)];
   await mkdir(out, { recursive: true }).catch((cause: Error) => {
     throw new WhittleError(`the folder cannot be made: ${cause.message}`, { file: out, cause });
   });
@@ -79,11 +91,12 @@ async function runTraining(path: string, flags: TrainFlags, terminal: Terminal):
   const result = await nodes
     .train({
       ...options,
+      methods,
       session: { ...options.session, ...(flags.threads !== undefined && { threads: flags.threads }) },
       checkpoints: {
         store: new nodes.CheckpointFolder(checkpoints),
         resume: flags.resume === true,
-        settings: values,
+        settings: { ...values, ...(flags.method && { '--method': flags.method }) },
         ...(checkpointEvery !== undefined && { every: checkpointEvery }),
       },
       logs: [
@@ -102,7 +115,7 @@ async function runTraining(path: string, flags: TrainFlags, terminal: Terminal):
     );
   }
   const model = join(out, 'model.onnx');
-  await saveModel(exportForInference(result.network), model);
+  await saveModel(nodes.exportTrained(result.network, methods), model);
   const { network: _, ...summary } = result;
   if (flags.json) return terminal.out(`${JSON.stringify({ ...summary, model }, null, 2)}\n`);
   terminal.out(summaryText(result, model));

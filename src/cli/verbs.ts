@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { compareVerb } from './compare.js';
 import { compressVerb } from './compress.js';
 import { inspectVerb } from './inspect.js';
+import { methodsVerb } from './methods.js';
 import { scanVerb } from './scan.js';
 import { sensitivityVerb } from './sensitivity.js';
 import { studyVerb } from './study.js';
@@ -20,4 +21,5 @@ export const VERBS: readonly Verb[] = [
   scanVerb,
   trainVerb,
   studyVerb,
+  methodsVerb,
 ];

@@ -16,6 +16,11 @@ export interface MethodEntry<S extends Settings = Settings> {
   readonly summary: string;
   readonly paper: Paper;
   readonly settings: S;
+  /**
+   * What the method has to itself besides what its family has, e.g. `the schedule`, as the end of a sentence: two
+   * methods with the same claim do not combine.
+   */
+  readonly claims?: readonly string[];
   /** @throws WhittleError for values that make no sense */
   create(values: ValuesOf<S>): TrainingMethod;
 }

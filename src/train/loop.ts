@@ -6,6 +6,7 @@ import { layoutPass } from '../runtime/layout/index.js';
 import { Loader } from './data/loader.js';
 import { BestSoFar, type Goal } from './early-stopping.js';
 import { type Evaluated, Evaluator } from './evaluate.js';
+import type { TrainingMethod } from './method.js';
 import { checkMetrics, checkStates } from './non-finite.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { Run } from './run.js';
@@ -30,7 +31,7 @@ export class Loop {
   private readonly decay: Schedule;
   private readonly goal: Goal;
   private readonly best: BestSoFar;
-  private readonly saved: SavedParts;
+  private readonly methods: readonly TrainingMethod[];
   private readonly updates: number;
   private readonly updatesPerEpoch: number;
   private readonly evaluateEvery: number;
@@ -53,19 +54,19 @@ export class Loop {
     this.runner = runner;
     this.evaluator = evaluator;
     this.updatesPerEpoch = Math.max(1, Math.floor(loader.batchesPerEpoch / accumulation));
-    this.updates = updates ?? Math.max(1, Math.round(epochs! * this.updatesPerEpoch));
+    const asked = updates ?? Math.max(1, Math.round(epochs! * this.updatesPerEpoch));
+    this.methods = options.methods ?? [];
+    this.updates = this.methods.reduce((count, method) => method.lengthen?.(count) ?? count, asked);
     this.evaluateEvery = Math.max(1, Math.round((evaluation.every ?? 1) * this.updatesPerEpoch));
-    this.runState = new Run(runner, this.updates);
+    this.runState = new Run(runner, {
+      updates: this.updates,
+      data: options.data.train,
+      seed: options.seed ?? 0,
+    });
     this.rate = toSchedule(options.learningRate);
     this.decay = toSchedule(options.weightDecay ?? 0);
     this.goal = evaluation.goal ?? LOWEST_LOSS;
     this.best = new BestSoFar(this.goal, options.earlyStopping);
-    this.saved = new SavedParts({
-      learningRate: this.rate,
-      weightDecay: this.decay,
-      best: this.best,
-      ...Object.fromEntries((options.methods ?? []).map(method => [`method ${method.name}`, method])),
-    });
   }
 
   static async open(options: TrainOptions): Promise<Loop> {
@@ -136,12 +137,13 @@ export class Loop {
     const { accumulation = 1 } = this.options;
     const moment = this.moment();
     const learningRate = this.rate.at(moment);
-    const weightDecay = this.decay.at(moment);
+    const rates = { learningRate, weightDecay: this.decay.at(moment), count: moment.update + 1 };
     runState.learningRate = learningRate;
     await runState.tell('beforeStep');
+    const observe = runState.takeWanted();
     const sums: Record<string, number> = {};
     do {
-      const metrics = await runner.run(await this.loader.next(), { learningRate, weightDecay });
+      const metrics = await runner.run(await this.loader.next(), rates, observe);
       checkMetrics(runner, metrics, this.place);
       for (const name in metrics) sums[name] = (sums[name] ?? 0) + metrics[name]! / accumulation;
     } while (runner.batch % accumulation !== 0);
@@ -176,7 +178,7 @@ export class Loop {
     await this.log('evaluation', evaluation);
     this.rate.observe?.(evaluation);
     this.decay.observe?.(evaluation);
-    if (!this.best.observe(runner.update, evaluation)) return;
+    if (!this.runState.settled || !this.best.observe(runner.update, evaluation)) return;
     checkStates(runner, this.place);
     const weights = this.runState.weights({ replaced: true });
     if (options.earlyStopping) this.bestWeights = weights;
@@ -197,7 +199,7 @@ export class Loop {
         runner: runner.progress,
         loader: this.loader.state,
         seconds: this.seconds,
-        saved: { ...this.saved.save(), evaluation: this.evaluation ?? null },
+        saved: { ...this.saved().save(), evaluation: this.evaluation ?? null },
         ...(settings && { settings }),
       },
     });
@@ -216,7 +218,7 @@ export class Loop {
     this.runState.restore(checkpoint.model, checkpoint.states, place);
     this.runner.restore(progress.runner);
     this.loader.restore(progress.loader);
-    this.saved.restore(progress.saved, place);
+    this.saved(checkpoint.states).restore(progress.saved, place);
     this.evaluation = (progress.saved.evaluation as Evaluated | null | undefined) ?? undefined;
     this.secondsBefore = progress.seconds;
     if (this.options.earlyStopping) this.bestWeights = await store.loadWeights('best');
@@ -244,8 +246,23 @@ export class Loop {
     };
   }
 
+  /** @param states tensors of a checkpoint that is put back */
+  private saved(states?: ReadonlyMap<string, Tensor>): SavedParts {
+    return new SavedParts({
+      learningRate: this.rate,
+      weightDecay: this.decay,
+      best: this.best,
+      ...this.runState.savedMethods(states),
+    });
+  }
+
   private moment(): Moment {
-    return { update: this.runner.update, updates: this.updates, updatesPerEpoch: this.updatesPerEpoch };
+    const moment = {
+      update: this.runner.update,
+      updates: this.updates,
+      updatesPerEpoch: this.updatesPerEpoch,
+    };
+    return this.methods.reduce<Moment>((at, method) => method.moment?.(at) ?? at, moment);
   }
 
   private get seconds(): number {

@@ -1,7 +1,11 @@
+import type { Dataset } from '../datasets/dataset.js';
+import type { Model } from '../graph/model.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
 import type { Network } from '../nn/network.js';
 import type { Parameter } from '../nn/parameter.js';
+import type { Objective } from './objective.js';
+import type { Moment } from './schedules/schedule.js';
 import type { StepContext } from './step/context.js';
 import type { Unit } from './step/units.js';
 
@@ -33,23 +37,44 @@ export interface TrainingMethod {
   /** The weights to keep instead of `next`, the optimizer's result. */
   updated?(context: StepContext, unit: Unit, next: Value): Value;
 
+  // The course of the training
+
+  /** Updates to be made in all where `updates` were asked for; a method that trains in rounds makes more. */
+  lengthen?(updates: number): number;
+  /** Where schedules and optimizer stand instead of `moment`, e.g. at the start again with each round. */
+  moment?(moment: Moment): Moment;
+  /** False while the weights are not yet what the method is for, e.g. not sparse enough: they cannot be the best. */
+  settled?(run: TrainingRun): boolean;
+
   // Between steps
 
   /** Before the first step, after a resume too. */
   started?(run: TrainingRun): void | Promise<void>;
   beforeStep?(run: TrainingRun): void | Promise<void>;
   afterStep?(run: TrainingRun): void | Promise<void>;
-  /** Parameters to evaluate and export in the place of the present ones. */
-  exported?(run: TrainingRun): ReadonlyMap<string, Tensor> | undefined;
+  /**
+   * Parameters to evaluate and export in the place of the present ones.
+   * @param replaced those that methods before this one replaced
+   */
+  exported?(run: TrainingRun, replaced: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> | undefined;
+  /** The model to write instead of `model`, which is the trained network's export: without what training left out. */
+  exportModel?(model: Model): Model;
   /** What must be saved besides the states of the graph; JSON. */
   save?(): unknown;
-  /** Takes what `save` gave. */
-  restore?(saved: unknown): void;
+  /** Tensors that must be saved besides, by names of the method's own. */
+  saveTensors?(): ReadonlyMap<string, Tensor>;
+  /** Takes what `save` and `saveTensors` gave. */
+  restore?(saved: unknown, tensors: ReadonlyMap<string, Tensor>): void;
 }
 
 /** A training in progress, as a method sees it between steps. */
 export interface TrainingRun {
   readonly network: Network;
+  readonly objective: Objective;
+  /** The training examples, without augmentation. */
+  readonly data: Dataset;
+  /** The training's seed. */
+  readonly seed: number;
   /** Updates made so far. */
   readonly update: number;
   /** Updates to be made in all. */
@@ -60,10 +85,16 @@ export interface TrainingRun {
   readonly metrics: Readonly<Record<string, number>>;
   /** Names of all parameters and states. */
   readonly names: Iterable<string>;
+  /** What the optimizer keeps for each parameter: of `momentum`, the state of `fc.weight` is `momentum/fc.weight`. */
+  readonly optimizerStates: readonly string[];
   /** A copy of a parameter or a state, e.g. `conv1.weight` or `mask/conv1.weight`. */
   read(name: string): Tensor;
   /** Replaces one. @throws WhittleError where there is none of that name and shape */
   write(name: string, tensor: Tensor): void;
+  /** Asks the next step for what a method declared with `context.observable`, e.g. `gradient/conv1.weight`. */
+  observe(name: string): void;
+  /** What the last step was asked for. @throws WhittleError where it was not */
+  observed(name: string): Tensor;
   /** Adds a figure to the log of this step. */
   log(name: string, value: number): void;
 }

@@ -1,28 +1,45 @@
+import type { Dataset } from '../datasets/dataset.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import { cloneNetwork } from '../nn/clone.js';
 import type { Network } from '../nn/network.js';
 import type { TrainingMethod, TrainingRun } from './method.js';
+import type { Objective } from './objective.js';
+import type { Saved } from './saved-parts.js';
 import type { StepRunner } from './step/runner.js';
 
 /** A training in progress as methods see it. */
 export class Run implements TrainingRun {
   readonly updates: number;
+  readonly data: Dataset;
+  readonly seed: number;
   learningRate = 0;
   metrics: Readonly<Record<string, number>> = {};
   /** What methods logged since the last step. */
   readonly logged: Map<string, number> = new Map();
   private readonly runner: StepRunner;
   private readonly methods: readonly TrainingMethod[];
+  /** What the next step is asked for. */
+  private readonly wanted: Set<string> = new Set();
 
-  constructor(runner: StepRunner, updates: number) {
+  constructor(runner: StepRunner, { updates, data, seed }: Pick<Run, 'updates' | 'data' | 'seed'>) {
     this.runner = runner;
     this.updates = updates;
+    this.data = data;
+    this.seed = seed;
     this.methods = runner.step.options.methods ?? [];
   }
 
   get network(): Network {
     return this.runner.step.network;
+  }
+
+  get objective(): Objective {
+    return this.runner.step.options.objective;
+  }
+
+  get optimizerStates(): readonly string[] {
+    return this.runner.step.optimizerStates;
   }
 
   get update(): number {
@@ -41,6 +58,26 @@ export class Run implements TrainingRun {
     this.runner.states.write(name, tensor);
   }
 
+  observe(name: string): void {
+    this.wanted.add(name);
+  }
+
+  /** What the next step is to observe; asked once. */
+  takeWanted(): string[] {
+    const names = [...this.wanted];
+    this.wanted.clear();
+    return names;
+  }
+
+  observed(name: string): Tensor {
+    return this.runner.observed(name);
+  }
+
+  /** Whether the weights are what all methods are for. */
+  get settled(): boolean {
+    return this.methods.every(method => method.settled?.(this) ?? true);
+  }
+
   log(name: string, value: number): void {
     this.logged.set(name, value);
   }
@@ -51,7 +88,11 @@ export class Run implements TrainingRun {
 
   /** Parameters that methods put in the place of the present ones; the last method has the last word. */
   replacements(): ReadonlyMap<string, Tensor> {
-    return new Map(this.methods.flatMap(method => [...(method.exported?.(this) ?? [])]));
+    const replaced = new Map<string, Tensor>();
+    for (const method of this.methods) {
+      for (const [name, tensor] of method.exported?.(this, replaced) ?? []) replaced.set(name, tensor);
+    }
+    return replaced;
   }
 
   /** Present parameters and buffers, replaced or not. */
@@ -65,10 +106,29 @@ export class Run implements TrainingRun {
     return weights;
   }
 
-  /** What optimizer and methods keep in the graph. */
+  /** What optimizer and methods keep, in the graph and outside. */
   states(): Map<string, Tensor> {
     const names = [...this.names].filter(name => !this.network.parameters.has(name));
-    return new Map(names.map(name => [name, this.read(name)]));
+    const states = new Map(names.map(name => [name, this.read(name)]));
+    for (const method of this.methods) {
+      for (const [name, tensor] of method.saveTensors?.() ?? []) states.set(keptName(method, name), tensor);
+    }
+    return states;
+  }
+
+  /** The methods, each as a part of a checkpoint whose tensors are `states`. */
+  savedMethods(states: ReadonlyMap<string, Tensor> = new Map()): Record<string, Saved> {
+    const parts = this.methods.map(method => {
+      const prefix = keptName(method, '');
+      const kept = [...states].filter(([name]) => name.startsWith(prefix));
+      const tensors = new Map(kept.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+      const part: Saved = {
+        ...(method.save && { save: () => method.save!() }),
+        ...(method.restore && { restore: saved => method.restore!(saved, tensors) }),
+      };
+      return [`method ${method.name}`, part] as const;
+    });
+    return Object.fromEntries(parts);
   }
 
   /** Puts a checkpoint's tensors back. @throws WhittleError where they are not those of this training */
@@ -85,7 +145,10 @@ export class Run implements TrainingRun {
       }
       this.write(name, tensor);
     }
-    const surplus = [...states.keys()].find(name => !this.runner.states.has(name));
+    const known = (name: string): boolean =>
+      this.runner.states.has(name) ||
+      this.methods.some(m => m.saveTensors && name.startsWith(keptName(m, '')));
+    const surplus = [...states.keys()].find(name => !known(name));
     if (surplus !== undefined) {
       throw new WhittleError('the checkpoint holds a state that this training does not have', {
         file: place,
@@ -102,3 +165,6 @@ export class Run implements TrainingRun {
     return copy;
   }
 }
+
+/** The name in a checkpoint of a tensor that a method keeps outside of the graph. */
+const keptName = (method: TrainingMethod, name: string): string => `kept by ${method.name}/${name}`;

@@ -1,6 +1,7 @@
 import { WhittleError } from '../graph/errors.js';
 
-interface Saved {
+/** Something that a checkpoint holds a JSON value of. */
+export interface Saved {
   save?(): unknown;
   restore?(saved: unknown): void;
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Tensor } from '../../src/graph/tensor.js';
 import { loadModel } from '../../src/onnx/load.node.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -112,4 +113,22 @@ it('lists settings, and explains what is wrong with a file', async () => {
   expect((await whittle('parity.ts', '--out', 'parity.ts/deeper')).err).toMatch(
     /the folder cannot be made.*parity\.ts/,
   );
+});
+
+it('trains by a method of the command line, and goes on with the same one only', async () => {
+  const args = ['parity.ts', '--out', 'sparse', '--set', 'updates=40', '--method'];
+  const method = 'rigl:dense=none,density=0.5,interval=10';
+  const { out, code } = await whittle(...args, method);
+  expect(code).toBe(0);
+  expect(out).toMatch(/^Trained 40 updates/);
+  const { graph } = await loadModel(join(project, 'sparse', 'model.onnx'));
+  const zeros = [...graph.initializers].flatMap(({ initializer }) => {
+    const tensor = initializer as Tensor;
+    return tensor.dims.length === 2 ? tensor.toNumbers().filter(value => value === 0) : [];
+  });
+  expect(zeros.length).toBe((2 * 16 + 16 * 2) / 2);
+  const other = await whittle(...args, 'set:dense=none', '--resume');
+  expect(other.err).toMatch(/began with --method = \["rigl:.*"\], and now it is \["set:dense=none"\]/);
+  const both = await whittle('parity.ts', '--out', 'two', '--method', 'rigl', '--method', 'snip');
+  expect(both.err).toMatch(/rigl and snip do not combine: both decide the masks/);
 });

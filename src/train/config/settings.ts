@@ -75,11 +75,21 @@ export const choice = <const T extends string>(
   parse: value => among.find(word => word === value),
 });
 
+/** How errors speak of settings: whose they are, and what stands before `key=value` on the command line. */
+interface Wording {
+  readonly owner: string;
+  readonly example: string;
+}
+
 /**
  * The values of settings, changed by `key=value` texts.
  * @throws WhittleError for a key that there is not, or a value that does not fit
  */
-export function readSettings<S extends Settings>(settings: S, changes: readonly string[]): ValuesOf<S> {
+export function readSettings<S extends Settings>(
+  settings: S,
+  changes: readonly string[],
+  { owner, example }: Wording = { owner: 'the configuration', example: '--set ' },
+): ValuesOf<S> {
   const values: Record<string, unknown> = {};
   for (const [name, { fallback }] of Object.entries(settings)) values[name] = fallback;
   for (const change of changes) {
@@ -87,7 +97,7 @@ export function readSettings<S extends Settings>(settings: S, changes: readonly 
     const name = at < 0 ? change : change.slice(0, at);
     const setting = Object.hasOwn(settings, name) ? settings[name] : undefined;
     if (!setting) {
-      throw new WhittleError(`the configuration has no setting "${name}"`, {
+      throw new WhittleError(`${owner} has no setting "${name}"`, {
         hint: `It has ${Object.keys(settings).join(', ') || 'none'}`,
       });
     }
@@ -95,7 +105,7 @@ export function readSettings<S extends Settings>(settings: S, changes: readonly 
     if (value === undefined) {
       throw new WhittleError(
         at < 0 ? `${name} needs a value` : `${name} cannot be "${change.slice(at + 1)}"`,
-        { hint: `It is ${setting.expects}, as in --set ${name}=${String(setting.fallback)}` },
+        { hint: `It is ${setting.expects}, as in ${example}${name}=${String(setting.fallback)}` },
       );
     }
     values[name] = value;

@@ -5,7 +5,7 @@ import type { Builder } from '../../graph/ops/builder.js';
 import { sizeOf, type Tensor } from '../../graph/tensor.js';
 import { type Shape, tensorType, type Value } from '../../graph/value.js';
 import type { Network } from '../../nn/network.js';
-import type { ScalarInput, State, StateSlot, StepInputs } from './state.js';
+import type { Observable, ScalarInput, State, StatePart, StateSlot, StepInputs } from './state.js';
 import { parameterSize, type Unit } from './units.js';
 
 /** What objectives, methods and optimizers build a step with. */
@@ -17,6 +17,12 @@ export class StepContext {
   readonly training: boolean;
   readonly scalars: ScalarInput[] = [];
   readonly metrics: Map<string, Value> = new Map();
+  /** Names of what the optimizer keeps for each unit. */
+  readonly optimizerStates: Set<string> = new Set();
+  /** Units that a regularizer moves besides the gradient. */
+  readonly penalized: Set<Unit> = new Set();
+  /** What can be asked of a step. */
+  readonly observables: { readonly observable: Omit<Observable, 'output'>; readonly value: Value }[] = [];
   readonly units: ReadonlyMap<Unit, Value>;
   /** A parameter's tensor before the first step. */
   readonly initial: (parameter: string) => Tensor;
@@ -30,6 +36,7 @@ export class StepContext {
     training: boolean,
     units: { inputs: ReadonlyMap<Unit, Value>; values: ReadonlyMap<string, Value> },
     initial: (parameter: string) => Tensor,
+    outputs: ReadonlyMap<string, Value> = new Map(network.outputs.map(output => [output.name, output])),
   ) {
     this.initial = initial;
     this.b = b;
@@ -37,7 +44,7 @@ export class StepContext {
     this.training = training;
     this.units = units.inputs;
     this.values = units.values;
-    this.outputs = new Map(network.outputs.map(output => [output.name, output]));
+    this.outputs = outputs;
   }
 
   get graph(): Graph {
@@ -81,12 +88,7 @@ export class StepContext {
    * @param initial the tensor to begin with for a parameter; default zeros
    */
   state(name: string, unit: Unit, initial?: (parameter: string) => Tensor): State {
-    let offset = 0;
-    const parts = unit.parameters.map(parameter => {
-      const part = { name: `${name}/${parameter.name}`, dims: parameter.dims, offset };
-      offset += parameterSize(parameter);
-      return part;
-    });
+    const parts = partsOf(unit, name);
     const tensors = initial && unit.parameters.map(p => [`${name}/${p.name}`, initial(p.name)] as const);
     return this.addState(`${name}/${unit.name}`, unit.dims, parts, new Map(tensors));
   }
@@ -95,6 +97,14 @@ export class StepContext {
   freeState(name: string, initial: Tensor): State {
     const part = { name, dims: initial.dims, offset: 0 };
     return this.addState(name, initial.dims, [part], new Map([[name, initial]]));
+  }
+
+  /**
+   * A tensor of a unit's shape that can be asked of a step with `run.observe`, under `name/` and the parameter's name.
+   * Steps that nobody asks pay nothing for it.
+   */
+  observable(name: string, unit: Unit, value: Value): void {
+    this.observables.push({ observable: { dims: unit.dims, parts: partsOf(unit, name) }, value });
   }
 
   /** A scalar to be fetched at each step. */
@@ -123,6 +133,15 @@ export class StepContext {
     this.pending.push({ slot: { input: value.name, dtype: 'float32', dims, parts, initial }, state });
     return state;
   }
+}
+
+function partsOf(unit: Unit, name: string): StatePart[] {
+  let offset = 0;
+  return unit.parameters.map(parameter => {
+    const part = { name: `${name}/${parameter.name}`, dims: parameter.dims, offset };
+    offset += parameterSize(parameter);
+    return part;
+  });
 }
 
 /** Makes a value an output of exactly this name. */

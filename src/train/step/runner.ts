@@ -1,12 +1,12 @@
 import type { Batch } from '../../datasets/dataset.js';
 import { WhittleError } from '../../graph/errors.js';
-import { Tensor } from '../../graph/tensor.js';
+import { sizeOf, Tensor } from '../../graph/tensor.js';
 import type { BoundRun } from '../../runtime/bound.js';
 import { createSession } from '../../runtime/create.js';
 import type { SessionOptions } from '../../runtime/options.js';
 import type { Session } from '../../runtime/session.js';
 import { LossScale } from './loss-scale.js';
-import type { ScalarInput, StepInputs } from './state.js';
+import type { Observable, ScalarInput, StepInputs } from './state.js';
 import { StateBuffers } from './state-buffers.js';
 import type { TrainingStep } from './step.js';
 
@@ -15,6 +15,8 @@ export interface Rates {
   readonly learningRate: number;
   /** Default 0. */
   readonly weightDecay?: number;
+  /** Number of this update as the optimizer counts, from 1; default the updates made so far, and one. */
+  readonly count?: number;
 }
 
 export interface RunnerOptions extends SessionOptions {
@@ -45,6 +47,10 @@ export class StepRunner {
   private readonly bound: Map<string, [BoundRun?, BoundRun?]> = new Map();
   private readonly lossScale: LossScale = new LossScale();
   private readonly seed: number;
+  /** What the last run was asked for. */
+  private readonly observations: Map<Observable, Tensor> = new Map();
+  /** Memory for it, by the output's name. */
+  private readonly memory: Map<string, Tensor> = new Map();
   private updates = 0;
   private batches = 0;
 
@@ -74,14 +80,19 @@ export class StepRunner {
 
   /**
    * Runs one batch; with accumulation, every so many of them move the weights.
+   * @param observe names of observables to be fetched this time
    * @returns the metrics, `loss` among them
    * @throws WhittleError where the batch does not fit the step's inputs
    */
-  async run(batch: Batch, { learningRate, weightDecay = 0 }: Rates): Promise<Record<string, number>> {
+  async run(
+    batch: Batch,
+    { learningRate, weightDecay = 0, count = this.updates + 1 }: Rates,
+    observe: readonly string[] = [],
+  ): Promise<Record<string, number>> {
     const { accumulation = 1, lossScaling = false } = this.step.options;
     const microBatch = this.batches % accumulation;
     this.setScalars({
-      update: this.updates + 1,
+      update: count,
       learningRate,
       weightDecay,
       batch: this.batches,
@@ -90,7 +101,8 @@ export class StepRunner {
       lossScale: lossScaling ? this.lossScale.scale : 1,
     });
     this.step.check?.(batch);
-    await this.bind(batch).run();
+    this.observations.clear();
+    await this.bind(batch, this.observablesOf(observe)).run();
     this.states.swap();
     this.batches++;
     const metrics: Record<string, number> = {};
@@ -123,9 +135,37 @@ export class StepRunner {
     }
   }
 
-  private bind(batch: Batch): BoundRun {
+  /** What the last run was asked for. @throws WhittleError where it was not asked for this */
+  observed(name: string): Tensor {
+    for (const [{ parts }, tensor] of this.observations) {
+      const part = parts.find(other => other.name === name);
+      if (!part) continue;
+      const data = tensor.toFloat32();
+      return Tensor.float32(part.dims, data.slice(part.offset, part.offset + sizeOf(part.dims)));
+    }
+    throw new WhittleError('the last step was not asked for this', { value: name });
+  }
+
+  private observablesOf(names: readonly string[]): Set<Observable> {
+    return new Set(
+      names.map(name => {
+        const found = this.step.observables.find(({ parts }) => parts.some(part => part.name === name));
+        if (found) return found;
+        throw new WhittleError('the step has nothing of this name to observe', { value: name });
+      }),
+    );
+  }
+
+  private bind(batch: Batch, observables: ReadonlySet<Observable>): BoundRun {
     const { side } = this.states;
-    const key = this.step.batch.map(({ name }) => this.tensorOf(batch, name).dims.join('×')).join(' ');
+    const shapes = this.step.batch.map(({ name }) => this.tensorOf(batch, name).dims.join('×'));
+    for (const observable of observables) {
+      const { dims, output } = observable;
+      const tensor = this.memory.get(output) ?? Tensor.float32(dims, new Float32Array(sizeOf(dims)));
+      this.memory.set(output, tensor);
+      this.observations.set(observable, tensor);
+    }
+    const key = [...shapes, ...[...observables].map(({ output }) => output)].join(' ');
     let pair = this.bound.get(key);
     if (!pair) {
       if (this.bound.size >= MAX_BOUND) this.bound.delete(this.bound.keys().next().value!);
@@ -143,8 +183,9 @@ export class StepRunner {
     const outputs: Record<string, Tensor> = { ...this.metrics };
     for (const slot of this.states.slots) {
       feeds[slot.input] = this.states.tensors(slot, side);
-      outputs[slot.output] = this.states.tensors(slot, side === 0 ? 1 : 0);
+      if (slot.output !== undefined) outputs[slot.output] = this.states.tensors(slot, side === 0 ? 1 : 0);
     }
+    for (const [{ output }, tensor] of this.observations) outputs[output] = tensor;
     const run = this.session.bind(feeds, outputs);
     pair[side] = run;
     return run;

@@ -3,7 +3,8 @@ import { sizeOf, Tensor } from '../../graph/tensor.js';
 import type { StatePart, StateSlot } from './state.js';
 
 /**
- * The memory of a step's states: two tensors each, which change roles with every step, so that no step allocates.
+ * The memory of a step's states: two tensors each, which change roles with every step, so that no step allocates; one
+ * where steps only read it.
  * Parts are read and written under their own names, wherever they lie.
  */
 export class StateBuffers {
@@ -23,7 +24,9 @@ export class StateBuffers {
         if (initial) plain.set(initial.toFloat32(), part.offset);
       }
       const first = stored(slot, plain);
-      this.pairs.set(slot, [first, Tensor.float32(first.dims, new Float32Array(first.size))]);
+      const moves = slot.output !== undefined;
+      const second = moves ? Tensor.float32(first.dims, new Float32Array(first.size)) : first;
+      this.pairs.set(slot, [first, second]);
     }
   }
 

@@ -4,7 +4,7 @@ import type { Shape, Value } from '../../graph/value.js';
 
 /** What the world outside of the graph tells a step. Schedules change all of it without a new graph. */
 export interface StepInputs {
-  /** Number of this update, from 1, as optimizers count. */
+  /** Number of this update, from 1, as optimizers count; a method that begins anew begins at 1 again. */
   readonly update: number;
   readonly learningRate: number;
   readonly weightDecay: number;
@@ -35,7 +35,8 @@ export interface StatePart {
 /** A state of the finished step as the runner sees it. */
 export interface StateSlot {
   readonly input: string;
-  readonly output: string;
+  /** Absent where no step changes the state, only somebody between steps. */
+  readonly output: string | undefined;
   readonly dtype: DType;
   readonly dims: readonly number[];
   readonly parts: readonly StatePart[];
@@ -46,6 +47,13 @@ export interface StateSlot {
     readonly encode: (plain: Tensor) => Tensor;
     readonly decode: (stored: Tensor) => Tensor;
   };
+}
+
+/** A tensor of a step that is fetched only when somebody asks, under its parts' names. */
+export interface Observable {
+  readonly output: string;
+  readonly dims: readonly number[];
+  readonly parts: readonly StatePart[];
 }
 
 /** A scalar input that is computed before each step. */

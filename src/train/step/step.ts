@@ -13,7 +13,7 @@ import { fuseMomentum } from './fuse-momentum.js';
 import { Groups } from './groups.js';
 import type { StepOptions, StepParts } from './options.js';
 import { fixSizes } from './sizes.js';
-import type { BatchInput, ScalarInput, StateSlot } from './state.js';
+import type { BatchInput, Observable, ScalarInput, StateSlot } from './state.js';
 import { attachUnits, planUnits, type Unit } from './units.js';
 import { UpdateBuilder } from './update.js';
 
@@ -26,6 +26,10 @@ export interface TrainingStep {
   readonly batch: readonly BatchInput[];
   /** Outputs of one number; `loss` is the first. */
   readonly metrics: readonly string[];
+  /** What the runner can be asked for. */
+  readonly observables: readonly Observable[];
+  /** Names of what the optimizer keeps for each parameter, e.g. `momentum`. */
+  readonly optimizerStates: readonly string[];
   /** What the objective says about a batch before it is run. */
   readonly check: ((batch: Batch) => void) | undefined;
   /** The network after `prepare`, in training form, holding the initial parameters. */
@@ -104,6 +108,10 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
   graph.outputs.length = 0;
   for (const [name, value] of metrics) addOutput(context, value, name);
   const states = update.finish((value, name) => addOutput(context, value, name));
+  const observables = context.observables.map(({ observable, value }) => ({
+    ...observable,
+    output: addOutput(context, value, `observed/${observable.parts.map(({ name }) => name).join('+')}`),
+  }));
   removeDead(graph);
   fuseMomentum(graph);
   graph.sort();
@@ -114,6 +122,8 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
     scalars: context.scalars,
     batch: [...batchNames].map(({ name, dtype, shape }) => ({ name, dtype: dtype!, shape: shape ?? [] })),
     metrics: [...metrics.keys()],
+    observables,
+    optimizerStates: [...context.optimizerStates],
     check: measured.check,
     network: prepared,
     units,

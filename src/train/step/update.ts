@@ -89,7 +89,8 @@ export class UpdateBuilder {
     for (const { slot, state } of context.states) {
       const next = state.next ?? state.value;
       const kept = next === state.value || this.ungated.has(state) ? next : this.gated(next, state.value);
-      slots.push({ ...slot, output: output(kept, `next/${slot.input}`) });
+      const moves = next !== state.value;
+      slots.push({ ...slot, output: moves ? output(kept, `next/${slot.input}`) : undefined });
     }
     return slots;
   }
@@ -119,6 +120,7 @@ export class UpdateBuilder {
     const group = unit.group!;
     const { learningRate: rateFactor, weightDecay: decayFactor } = group;
     const penalties = methods.flatMap(method => method.penalty?.(context, unit) ?? []);
+    if (penalties.length > 0) context.penalized.add(unit);
     const next = optimizer.update({
       b,
       parameter: context.units.get(unit)!,
@@ -135,7 +137,10 @@ export class UpdateBuilder {
               ({ weightDecay }) => weightDecay * decayFactor,
             ),
       penalty: penalties.length > 0 ? b.total(penalties) : undefined,
-      state: name => context.state(name, unit),
+      state: name => {
+        context.optimizerStates.add(name);
+        return context.state(name, unit);
+      },
       scalar: (name, of) => context.scalar(name, of),
     });
     const kept = methods.reduce((value, method) => method.updated?.(context, unit, value) ?? value, next);

@@ -1,0 +1,91 @@
+import { WhittleError } from '../graph/errors.js';
+import { readSettings } from '../train/config/settings.js';
+import type { TrainingMethod } from '../train/method.js';
+import type { Family, MethodEntry } from './entry.js';
+import { FACTORIZED_METHODS } from './factorized/index.js';
+import { SHARING_METHODS } from './sharing/index.js';
+import { SPARSE } from './sparse/index.js';
+import { STRUCTURED_METHODS } from './structured/index.js';
+
+/** Every method to train a small network with, by family. */
+export const METHODS: readonly MethodEntry[] = [
+  ...FACTORIZED_METHODS,
+  ...STRUCTURED_METHODS,
+  ...SPARSE,
+  ...SHARING_METHODS,
+];
+
+/** A method with the values of its settings. */
+export interface ChosenMethod {
+  readonly entry: MethodEntry;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** @throws WhittleError where there is none of that name */
+export function findMethod(name: string, methods: readonly MethodEntry[] = METHODS): MethodEntry {
+  const entry = methods.find(other => other.name === name);
+  if (entry) return entry;
+  throw new WhittleError(`there is no method "${name}"`, {
+    hint: `There are ${methods.map(other => other.name).join(', ')}; whittle methods tells of each`,
+  });
+}
+
+/**
+ * Reads a method as it is given on the command line: `rigl`, or with settings `rigl:density=0.1,interval=100`.
+ * @throws WhittleError for names and values that make no sense
+ */
+export function readMethod(text: string, methods: readonly MethodEntry[] = METHODS): ChosenMethod {
+  const colon = text.indexOf(':');
+  const name = colon < 0 ? text : text.slice(0, colon);
+  const entry = findMethod(name, methods);
+  const changes = colon < 0 ? [] : text.slice(colon + 1).split(',');
+  const values = readSettings(
+    entry.settings,
+    changes.filter(change => change !== ''),
+    { owner: `the method ${name}`, example: `--method ${name}:` },
+  );
+  return { entry, values };
+}
+
+/** In which order families act on a network: the form of its layers first, what watches the whole last. */
+const ORDER: readonly Family[] = [
+  'factorized',
+  'structured',
+  'sharing',
+  'quantized',
+  'sparse',
+  'distillation',
+];
+
+/** What a method of a family has to itself. */
+const CLAIMS: Readonly<Record<Family, string>> = {
+  factorized: 'the form of the layers',
+  structured: 'the form of the layers',
+  sharing: 'which weights are shared',
+  quantized: 'the numbers that weights may be',
+  sparse: 'the masks',
+  distillation: 'the teacher',
+};
+
+/**
+ * Makes methods that train one network together, in the order in which they act. Those of different families combine
+ * where neither claims what the other needs.
+ * @throws WhittleError naming two methods that both claim the masks, the form of the layers, the schedule and so on
+ */
+export function combine(chosen: readonly ChosenMethod[]): TrainingMethod[] {
+  const owners = new Map<string, MethodEntry>();
+  for (const { entry } of chosen) {
+    for (const claim of [CLAIMS[entry.family], ...(entry.claims ?? [])]) {
+      const other = owners.get(claim);
+      if (other) {
+        throw new WhittleError(`${other.name} and ${entry.name} do not combine: both decide ${claim}`, {
+          hint: 'Leave one of them out',
+        });
+      }
+      owners.set(claim, entry);
+    }
+  }
+  return [...chosen]
+    .sort((a, b) => ORDER.indexOf(a.entry.family) - ORDER.indexOf(b.entry.family))
+    .map(({ entry, values }) => entry.create(values));
+}

@@ -1,0 +1,70 @@
+import { WhittleError } from '../../graph/errors.js';
+import type { Network } from '../../nn/network.js';
+import type { Parameter } from '../../nn/parameter.js';
+import { choice, number } from '../../train/config/settings.js';
+import { parameterSize } from '../../train/step/units.js';
+
+/** Layers that stay dense: the first and the classifier, one of them, or none. */
+export type DenseLayers = 'ends' | 'first' | 'last' | 'none';
+
+/** What a density is a share of: the weights that have masks, or all trainable parameters of the network. */
+export type Counted = 'layers' | 'network';
+
+/** Settings that say how sparse and where; every sparse method has them. */
+export const SPARSITY = {
+  density: number(0.1, { min: 0, max: 1, description: 'share of the weights that is kept' }),
+  counted: choice(
+    'layers',
+    ['layers', 'network'],
+    'what the density is a share of: weights of sparse layers, or all parameters',
+  ),
+  dense: choice(
+    'ends',
+    ['ends', 'first', 'last', 'none'],
+    'which layers stay dense: first and last, one of them, none',
+  ),
+} as const;
+
+export interface Sparsity {
+  readonly density: number;
+  readonly counted: Counted;
+  readonly dense: DenseLayers;
+}
+
+/**
+ * Parameters that get masks, in order of building: weights of matrix products and convolutions. Biases, scales and
+ * embeddings stay dense.
+ * @throws WhittleError where nothing is left
+ */
+export function sparseLayers(network: Network, dense: DenseLayers): readonly Parameter[] {
+  const weights = [...network.parameters.values()].filter(
+    ({ kind, dims, trainable }) => kind === 'weight' && trainable && dims.length >= 2,
+  );
+  const from = dense === 'ends' || dense === 'first' ? 1 : 0;
+  const to = dense === 'ends' || dense === 'last' ? -1 : weights.length;
+  const layers = weights.slice(from, to);
+  if (layers.length > 0) return layers;
+  throw new WhittleError('no layer is left to be made sparse', {
+    hint: `The network has ${weights.length} weights; with dense=none all of them get masks`,
+  });
+}
+
+/**
+ * The number of weights to keep in layers that have masks.
+ * @throws WhittleError where what stays dense is more than the density allows
+ */
+export function keptWeights(
+  network: Network,
+  layers: readonly Parameter[],
+  { density, counted }: Pick<Sparsity, 'density' | 'counted'>,
+): number {
+  const size = layers.reduce((sum, layer) => sum + parameterSize(layer), 0);
+  if (counted === 'layers') return Math.round(density * size);
+  const all = network.parameterCount();
+  const kept = Math.round(density * all) - (all - size);
+  if (kept >= layers.length) return kept;
+  throw new WhittleError(
+    `${density} of the network's ${all} parameters cannot be reached: ${all - size} stay dense`,
+    { hint: 'Raise the density, let fewer layers stay dense (dense=none), or count layers only' },
+  );
+}

@@ -1,0 +1,93 @@
+import { Tensor } from '../../graph/tensor.js';
+import type { Parameter } from '../../nn/parameter.js';
+import type { TrainingRun } from '../../train/method.js';
+import { parameterSize } from '../../train/step/units.js';
+
+/** Of a mask in checkpoints: `mask/` and the parameter's name; 1 where a weight is, 0 where none is. */
+export const MASK = 'mask';
+
+/** The masks of a training in progress, and what rules need to move them. */
+export class SparseMasks {
+  readonly run: TrainingRun;
+  readonly layers: readonly Parameter[];
+
+  private readonly optimizer: 'sparse' | 'dense';
+
+  /** @param optimizer whether it goes on for absent weights (`dense`) or not */
+  constructor(run: TrainingRun, layers: readonly Parameter[], optimizer: 'sparse' | 'dense' = 'sparse') {
+    this.run = run;
+    this.layers = layers;
+    this.optimizer = optimizer;
+  }
+
+  /** Weights of all layers that have masks, masked or not. */
+  get size(): number {
+    return this.layers.reduce((sum, layer) => sum + parameterSize(layer), 0);
+  }
+
+  weights({ name }: Parameter): Float32Array {
+    return this.run.read(name).toFloat32();
+  }
+
+  mask({ name }: Parameter): Float32Array {
+    return this.run.read(`${MASK}/${name}`).toFloat32();
+  }
+
+  /** Weights that are there. */
+  count(layer: Parameter): number {
+    return count(this.mask(layer));
+  }
+
+  /** The dense gradient of the last step, which `observeGradients` asked for. */
+  gradient({ name }: Parameter): Float32Array {
+    return this.run.observed(`gradient/${name}`).toFloat32();
+  }
+
+  observeGradients(): void {
+    for (const { name } of this.layers) this.run.observe(`gradient/${name}`);
+  }
+
+  /**
+   * Gives a layer a new mask. Weights without a place become 0, and so does what the optimizer keeps for them, unless
+   * it goes on for absent weights; new weights begin at 0.
+   */
+  set(layer: Parameter, mask: Float32Array): void {
+    const { run } = this;
+    const { name, dims } = layer;
+    const before = this.mask(layer);
+    let grown = 0;
+    for (let i = 0; i < mask.length; i++) if (mask[i]! > before[i]!) grown++;
+    run.write(`${MASK}/${name}`, Tensor.float32(dims, mask));
+    this.apply(name, dims, mask);
+    if (this.optimizer === 'sparse') {
+      for (const state of run.optimizerStates) this.apply(`${state}/${name}`, dims, mask);
+    }
+    const kept = count(mask);
+    run.log(`density/${name}`, kept / mask.length);
+    run.log(`moved/${name}`, kept === 0 ? 0 : grown / kept);
+  }
+
+  /** Logs the share of weights that are there, over all layers. */
+  logDensity(): void {
+    const kept = this.layers.reduce((sum, layer) => sum + this.count(layer), 0);
+    this.run.log('density', kept / this.size);
+  }
+
+  private apply(name: string, dims: readonly number[], mask: Float32Array): void {
+    this.run.write(name, Tensor.float32(dims, masked(this.run.read(name).toFloat32(), mask)));
+  }
+}
+
+/** The values where the mask is 1, and 0 elsewhere, also in the place of −0. */
+export function masked(values: Float32Array, mask: Float32Array): Float32Array {
+  const kept = new Float32Array(values.length);
+  for (let i = 0; i < kept.length; i++) if (mask[i] !== 0) kept[i] = values[i]!;
+  return kept;
+}
+
+/** Ones in a mask. */
+export function count(mask: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < mask.length; i++) sum += mask[i]!;
+  return sum;
+}
