@@ -1,4 +1,5 @@
 import type { Goal, Method } from '../method.js';
+import { cluster } from './cluster.js';
 import { int8Dynamic } from './int8-dynamic.js';
 import { int8Static, type StaticRanges } from './int8-static.js';
 import { integers } from './integers.js';
@@ -16,8 +17,12 @@ export const METHODS = {
   lowrank: [lowrank],
   spatial: [spatial],
   residual: [residual],
+  cluster: [cluster],
   auto: [quantize, lowrank],
 } as const satisfies Record<string, readonly Method[]>;
+
+/** Methods that no goal tries of itself: they are asked for by name, alone or beside others. */
+export const OPTIONAL: readonly Method[] = [cluster, residual];
 
 export type MethodName = keyof typeof METHODS;
 
