@@ -96,7 +96,7 @@ export function clusterLayer(layer: Layer, format: ClusterFormat): ClusteredMatr
         return Math.fround(codebook.levels[index]! * scale);
       },
     },
-    block < cols ? Math.max(1, Math.floor(COLUMNS / block)) * block : COLUMNS,
+    { step: block < cols ? Math.max(1, Math.floor(COLUMNS / block)) * block : COLUMNS },
   );
   return {
     format: { bits, block: format.block },

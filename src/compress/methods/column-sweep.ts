@@ -16,16 +16,26 @@ export interface ColumnRule {
   store(row: number, column: number, value: number): number;
 }
 
+export interface SweepOptions {
+  /** Columns between two calls of `enter`; a multiple of what `enter` decides on together. */
+  readonly step?: number;
+  /** Whether errors are handed on; default true. */
+  readonly feedback?: boolean;
+}
+
 /**
  * Replaces a weight number by number, column by column, the error of each made good by the columns after it, so that the
  * layer's output on the calibration inputs changes least. Without calibration nothing is handed on.
  * (The recursion of optimal brain surgeon, as GPTQ and SparseGPT use it; Frantar & Alistarh, 2022 and 2023.)
- * @param step columns between two calls of `enter`; a multiple of what `enter` decides on together
  * @returns what is stored, (rows, cols)
  */
-export function sweepColumns(layer: Layer, rule: ColumnRule, step = COLUMNS): Float32Array<ArrayBuffer> {
+export function sweepColumns(
+  layer: Layer,
+  rule: ColumnRule,
+  { step = COLUMNS, feedback = true }: SweepOptions = {},
+): Float32Array<ArrayBuffer> {
   const { data, rows, cols } = layer.matrix;
-  const factors = layer.feedback();
+  const factors = feedback ? layer.feedback() : undefined;
   const costs = columnCosts(layer);
   const groupRows = rows / costs.length;
   const result = new Float32Array(rows * cols);

@@ -6,6 +6,7 @@ import { integers } from './integers.js';
 import { lowrank, svd, svdQuantize } from './lowrank.js';
 import { quantize } from './quantize.js';
 import { residual } from './residual.js';
+import { sparse } from './sparse.js';
 import { spatial } from './spatial.js';
 
 /** What `--method` may be, and which methods each tries for every layer. */
@@ -18,11 +19,12 @@ export const METHODS = {
   spatial: [spatial],
   residual: [residual],
   cluster: [cluster],
+  sparse: [sparse],
   auto: [quantize, lowrank],
 } as const satisfies Record<string, readonly Method[]>;
 
 /** Methods that no goal tries of itself: they are asked for by name, alone or beside others. */
-export const OPTIONAL: readonly Method[] = [cluster, residual];
+export const OPTIONAL: readonly Method[] = [cluster, sparse, residual];
 
 export type MethodName = keyof typeof METHODS;
 
