@@ -43,6 +43,9 @@ const METHODS = [
   'spatial',
   'residual',
   'cluster',
+  'sparse',
+  'kronecker',
+  'laser',
 ] as const;
 const GOALS = ['size', 'memory', 'speed'] as const;
 const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const;

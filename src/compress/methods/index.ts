@@ -3,6 +3,8 @@ import { cluster } from './cluster.js';
 import { int8Dynamic } from './int8-dynamic.js';
 import { int8Static, type StaticRanges } from './int8-static.js';
 import { integers } from './integers.js';
+import { kronecker } from './kronecker.js';
+import { laser } from './laser.js';
 import { lowrank, svd, svdQuantize } from './lowrank.js';
 import { quantize } from './quantize.js';
 import { residual } from './residual.js';
@@ -20,11 +22,13 @@ export const METHODS = {
   residual: [residual],
   cluster: [cluster],
   sparse: [sparse],
+  kronecker: [kronecker],
+  laser: [laser],
   auto: [quantize, lowrank],
 } as const satisfies Record<string, readonly Method[]>;
 
 /** Methods that no goal tries of itself: they are asked for by name, alone or beside others. */
-export const OPTIONAL: readonly Method[] = [cluster, sparse, residual];
+export const OPTIONAL: readonly Method[] = [cluster, sparse, kronecker, laser, residual];
 
 export type MethodName = keyof typeof METHODS;
 
