@@ -3,7 +3,12 @@ import { formatLabel } from '../forms/factor.js';
 import { foldIntegers } from '../forms/fold.js';
 import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
-import { dequantizeRows, type IntegerFormat, type QuantizedMatrix, quantizeForStorage } from '../quantizer.js';
+import {
+  dequantizeRows,
+  type IntegerFormat,
+  type QuantizedMatrix,
+  quantizeForStorage,
+} from '../quantizer.js';
 import { type Factors, maxRank, plainFactors } from './factors.js';
 import { INT4, INT8 } from './quantize.js';
 
@@ -65,7 +70,8 @@ export function laserCandidate(
   const { tensor, layout } = layer.site;
   const { rows, cols } = layer.matrix;
   const quantized = once(
-    (): QuantizedMatrix => quantizeForStorage({ data: truncated(layer, share, factors()), rows, cols }, format),
+    (): QuantizedMatrix =>
+      quantizeForStorage({ data: truncated(layer, share, factors()), rows, cols }, format),
   );
   return {
     method: 'laser',
