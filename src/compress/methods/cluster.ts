@@ -1,10 +1,9 @@
-import { toFloat16 } from '../../graph/tensor.js';
 import { type ClusteredMatrix, foldClustered, restoreClustered } from '../forms/clustered.js';
 import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
-import { type IntegerFormat, storesScalesAsHalf } from '../quantizer.js';
+import type { IntegerFormat } from '../quantizer.js';
 import { bestCodebook, Codebook } from './codebook.js';
-import { COLUMNS, columnCosts, sweepColumns } from './column-sweep.js';
+import { COLUMNS, columnCosts, halfPrecision, sweepColumns } from './column-sweep.js';
 
 /** Indices of `bits` bits, a scale for each block of a row (0: each row), a codebook for each group of rows. */
 export interface ClusterFormat extends IntegerFormat {
@@ -72,7 +71,6 @@ export function clusterLayer(layer: Layer, format: ClusterFormat): ClusteredMatr
     codebooks = fitCodebooks(layer, start, block, 2 ** bits, groups);
   }
   const scales = Float32Array.from(start);
-  const round = storesScalesAsHalf(start) ? toFloat16 : Math.fround;
   const q = new Int8Array(rows * paddedCols);
   const codebookOf = (row: number) => codebooks[Math.floor((row * groups) / rows)]!;
   sweepColumns(
@@ -84,7 +82,7 @@ export function clusterLayer(layer: Layer, format: ClusterFormat): ClusteredMatr
           for (let c = Math.ceil(first / block) * block; c < end; c += block) {
             const values = work.subarray(r * cols + c, r * cols + Math.min(c + block, cols));
             const at = row * blocks + c / block;
-            scales[at] = fittedScale(values, costs.subarray(c), codebookOf(row), start[at]!, round);
+            scales[at] = fittedScale(values, costs.subarray(c), codebookOf(row), start[at]!);
           }
         }
       },
@@ -105,8 +103,7 @@ export function clusterLayer(layer: Layer, format: ClusterFormat): ClusteredMatr
     paddedCols,
     block,
     q,
-    // As they will be written; most were rounded before.
-    scales: storesScalesAsHalf(scales) ? scales.map(toFloat16) : scales,
+    scales,
     codebooks: Float32Array.from(codebooks.flatMap(({ levels }) => [...levels])),
   };
 }
@@ -167,7 +164,7 @@ function fitCodebooks(
     // Where there are fewer numbers than levels, the last one is there several times.
     for (let k = 0; k < size; k++) codebooks[g * size + k] = levels[Math.min(k, levels.length - 1)] ?? 0;
   }
-  const stored = storesScalesAsHalf(codebooks) ? codebooks.map(toFloat16) : codebooks;
+  const stored = codebooks.map(halfPrecision);
   return Array.from({ length: groups }, (_, g) => new Codebook(stored.subarray(g * size, (g + 1) * size)));
 }
 
@@ -184,7 +181,7 @@ function fitScales(layer: Layer, scales: Float32Array, block: number, codebooks:
     for (let b = 0; b < blocks; b++) {
       const values = row.subarray(b * block, Math.min((b + 1) * block, cols));
       const at = r * blocks + b;
-      scales[at] = fittedScale(values, cost.subarray(b * block), codebook, scales[at]!, Math.fround);
+      scales[at] = fittedScale(values, cost.subarray(b * block), codebook, scales[at]!);
     }
   }
 }
@@ -193,14 +190,8 @@ function fitScales(layer: Layer, scales: Float32Array, block: number, codebooks:
 const SHARES = [0.94, 1.07, 0.87, 1.14, 0.8];
 
 /** Of several scales the one with which the levels come nearest to a block's numbers. */
-function fittedScale(
-  values: Float64Array,
-  costs: Float64Array,
-  codebook: Codebook,
-  start: number,
-  round: (scale: number) => number,
-): number {
-  let best = round(start);
+function fittedScale(values: Float64Array, costs: Float64Array, codebook: Codebook, start: number): number {
+  let best = halfPrecision(start);
   let least = distance(values, costs, codebook, best, Infinity);
   const attempt = (scale: number) => {
     if (scale === 0) return;
@@ -209,7 +200,7 @@ function fittedScale(
   };
   attempt(-best);
   const nearest = best;
-  for (const share of SHARES) attempt(round(share * nearest));
+  for (const share of SHARES) attempt(halfPrecision(share * nearest));
   return best;
 }
 

@@ -1,5 +1,6 @@
 import { type DenseMatrix, matmul, matrix } from '../../linalg/index.js';
 import type { Layer } from '../layer.js';
+import { roundedToHalf } from '../quantizer.js';
 
 /** Columns that are finished before the rest of the row hears of it, by one matrix product. */
 export const COLUMNS = 64;
@@ -94,3 +95,10 @@ export function columnCosts(layer: Layer): Float64Array[] {
 
 const costsOf = (u: DenseMatrix, cols: number): Float64Array =>
   Float64Array.from({ length: cols }, (_, c) => u.data[c * u.stride + c]! ** -2);
+
+/**
+ * A number with the 11 bits of float16, whatever its size: written as float16 (times a power of two) or as float32 it is
+ * the same, so that it need not be known beforehand which of them a set of scales can be.
+ */
+export const halfPrecision = (value: number): number =>
+  value === 0 ? 0 : roundedToHalf(value, -Math.floor(Math.log2(Math.abs(value))));

@@ -38,7 +38,10 @@ export const isReducible = ({ matrix: { rows, cols }, groups }: Layer): boolean 
 
 function once<T>(make: () => T): () => T {
   let made: { value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 /** The weight cut to a share of its full rank. */

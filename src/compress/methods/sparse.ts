@@ -1,9 +1,8 @@
-import { toFloat16 } from '../../graph/tensor.js';
 import { foldSparse, type Pattern, type SparseMatrix } from '../forms/sparse.js';
 import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
-import { bestScale, dequantizeRows, storesScalesAsHalf } from '../quantizer.js';
-import { sweepColumns } from './column-sweep.js';
+import { bestScale, dequantizeRows } from '../quantizer.js';
+import { halfPrecision, sweepColumns } from './column-sweep.js';
 
 /**
  * Which numbers are kept. `magnitude`: the largest. `wanda`: those of largest |w| · ‖x‖ in their row, x being their
@@ -97,42 +96,32 @@ export function pruneLayer(
       choose(part, scores.subarray(firstRow * cols, (firstRow + height) * cols));
     }
   }
-  // Scales that float16 cannot hold are rare: then all is done again.
-  let round = toFloat16;
-  const sweep = () =>
-    sweepColumns(
-      layer,
-      {
-        enter(first, end, work, costs, firstRow) {
-          const height = work.length / cols;
-          const part = { firstRow, rows: height, first, end, paddedCols };
-          if (criterion === 'sparsegpt') choose(part, costlyScores(work, costs, part, cols));
-          for (let r = 0; r < height; r++) {
-            for (let c = Math.ceil(first / block) * block; c < end; c += block) {
-              const columns = keptColumns(kept, (firstRow + r) * paddedCols, c, Math.min(c + block, cols));
-              const values = columns.map(column => work[r * cols + column]!);
-              const weights = columns.map(column => costs[column]!);
-              scales[(firstRow + r) * blocks + c / block] = bestScale(values, bits, round, weights);
-            }
+  sweepColumns(
+    layer,
+    {
+      enter(first, end, work, costs, firstRow) {
+        const height = work.length / cols;
+        const part = { firstRow, rows: height, first, end, paddedCols };
+        if (criterion === 'sparsegpt') choose(part, costlyScores(work, costs, part, cols));
+        for (let r = 0; r < height; r++) {
+          for (let c = Math.ceil(first / block) * block; c < end; c += block) {
+            const columns = keptColumns(kept, (firstRow + r) * paddedCols, c, Math.min(c + block, cols));
+            const values = columns.map(column => work[r * cols + column]!);
+            const weights = columns.map(column => costs[column]!);
+            scales[(firstRow + r) * blocks + c / block] = bestScale(values, bits, halfPrecision, weights);
           }
-        },
-        store(row, column, value) {
-          const scale = scales[row * blocks + Math.floor(column / block)]!;
-          const at = row * paddedCols + column;
-          if (kept[at] === 0 || scale === 0) return 0;
-          q[at] = Math.max(-limit, Math.min(limit - 1, Math.round(value / scale)));
-          return q[at]! * scale;
-        },
+        }
       },
-      { step: Math.max(1, Math.floor(STEP / block)) * block, feedback: criterion === 'sparsegpt' },
-    );
-  sweep();
-  if (!storesScalesAsHalf(scales)) {
-    round = Math.fround;
-    if (criterion === 'sparsegpt') kept.fill(0);
-    q.fill(0);
-    sweep();
-  }
+      store(row, column, value) {
+        const scale = scales[row * blocks + Math.floor(column / block)]!;
+        const at = row * paddedCols + column;
+        if (kept[at] === 0 || scale === 0) return 0;
+        q[at] = Math.max(-limit, Math.min(limit - 1, Math.round(value / scale)));
+        return q[at]! * scale;
+      },
+    },
+    { step: Math.max(1, Math.floor(STEP / block)) * block, feedback: criterion === 'sparsegpt' },
+  );
   if (pattern) keepPadding(kept, rows, paddedCols, pattern);
   return { format: { bits, block }, rows, cols, paddedCols, block, q, scales, kept, pattern };
 }
