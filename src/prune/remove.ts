@@ -53,6 +53,8 @@ export interface Shrunk {
   readonly model: Model;
   /** Each value of the given model with its copy. */
   readonly copies: ReadonlyMap<Value, Value>;
+  /** Indices of an axis of a value of the given model that are left; `undefined` where all are. */
+  readonly keptOf: (value: Value, axis: number) => readonly number[] | undefined;
 }
 
 export function shrink(model: Model, dependencies: Dependencies, removed: ReadonlySet<Label>): Shrunk {
@@ -76,7 +78,7 @@ export function shrink(model: Model, dependencies: Dependencies, removed: Readon
       rule.shrink(shrinkContext(node, clone, copy, dependencies, kept));
     }
   }
-  return { model: copy, copies };
+  return { model: copy, copies, keptOf: (value, axis) => kept.of(value, axis) };
 }
 
 /** Which indices of which axes are left. */
