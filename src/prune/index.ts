@@ -1,3 +1,4 @@
+export { findBlocks, type ResidualBlock, removeBlocks } from './blocks.js';
 export { type ChannelGroup, findGroups, type Groups, type RefusedAxis, type Slice } from './groups.js';
 export { maskChannels } from './mask.js';
 export { type PruneOptions, type PruneResult, prune } from './prune.js';

@@ -11,17 +11,21 @@ import { WhittleError } from '../graph/errors.js';
 import { inferShapes } from '../graph/infer/index.js';
 import type { Model } from '../graph/model.js';
 import { removeDead } from '../graph/rewrite/index.js';
+import type { Value } from '../graph/value.js';
 import { initLinalg } from '../linalg/index.js';
 import { type SavedModel, type SaveOptions, save } from '../onnx/files.node.js';
 import { encodeToBytes, modelByteLength } from '../onnx/index.js';
 import { VERSION } from '../version.js';
 import { type Allocation, allocateGlobally, allocateUniformly, type PruneTarget } from './allocate.js';
-import { type ChannelGroup, findGroups, type Groups } from './groups.js';
+import { type ResidualBlock, withoutBlocks } from './blocks.js';
+import { chooseBlocks } from './choose-blocks.js';
+import { describeGroup } from './describe.js';
+import { findGroups, type Groups } from './groups.js';
 import type { RemovalCurve } from './importance/curve.js';
 import { refit } from './refit.js';
 import { refuseUnprunable } from './refuse.js';
 import { atomsOf, shrink } from './remove.js';
-import type { GroupReport, PruneReport } from './report.js';
+import type { PruneReport } from './report.js';
 import { SizeForecast } from './size.js';
 import { readersOf, studyGroups } from './study.js';
 import { verdictOf } from './verdict.js';
@@ -57,6 +61,8 @@ export interface PruneOptions
   refit?: boolean;
   /** Sizes that are left are multiples of this; default 8. */
   round?: number;
+  /** Remove so many residual blocks first, those that change the outputs least; default 0. */
+  blocks?: number;
   /** Remove channels over which a normalization takes statistics too; default false. */
   approximate?: boolean;
 }
@@ -78,8 +84,13 @@ interface PruneSettings {
 
 /** A model whose channels are ranked, from which any ratio can be pruned. */
 export interface PruneStudy {
-  /** A copy of the model, exact rewrites done; selections are of its groups. */
+  /** A copy of the model, exact rewrites done. */
+  readonly whole: Model;
+  /** The same without the blocks that went; selections are of its groups. */
   readonly model: Model;
+  readonly blocks: readonly ResidualBlock[];
+  /** Each value of `whole` with its copy in `model`. */
+  readonly copies: ReadonlyMap<Value, Value>;
   readonly groups: Groups;
   readonly curves: readonly RemovalCurve[];
   readonly settings: PruneSettings;
@@ -125,7 +136,7 @@ export async function prune(original: Model, options: PruneOptions): Promise<Pru
     groups: study.groups.groups.map(group =>
       describeGroup(group, allocation.selection.get(group)?.length ?? 0),
     ),
-    blocks: [],
+    blocks: study.blocks.map(({ name }) => name),
     phases: clock.phases,
     warnings: inputs.warnings,
   };
@@ -150,9 +161,19 @@ export async function openPruning(
       hint: 'Take 8, 4 or 1',
     });
   }
+  if (!Number.isInteger(options.blocks ?? 0) || (options.blocks ?? 0) < 0) {
+    throw new WhittleError(`the number of blocks must be an integer, 0 or more, not ${options.blocks}`);
+  }
   await initLinalg();
-  const model = cloneModel(original);
-  rewriteExactly(model);
+  const whole = cloneModel(original);
+  rewriteExactly(whole);
+  inferShapes(whole);
+  const wanted = options.blocks ?? 0;
+  const blocks =
+    wanted === 0
+      ? []
+      : await chooseBlocks(whole, wanted, inputs.probes, options.threads, clock.start('blocks', wanted));
+  const { model, copies } = withoutBlocks(whole, blocks);
   inferShapes(model);
   const groups = findGroups(model);
   const chosen = groups.groups.filter(
@@ -163,7 +184,7 @@ export async function openPruning(
         options,
       ),
   );
-  refuseUnprunable(model, groups, chosen);
+  if (blocks.length === 0) refuseUnprunable(model, groups, chosen);
   const read = readersOf(model, groups, chosen);
   const sites = new Set(read.flatMap(({ read }) => read.map(({ site }) => site)));
   const endToEnd =
@@ -178,7 +199,7 @@ export async function openPruning(
       threads: options.threads,
       clock,
     });
-    return { model, groups, curves, settings, inputs };
+    return { whole, model, blocks, copies, groups, curves, settings, inputs };
   } finally {
     await endToEnd?.release();
   }
@@ -186,7 +207,7 @@ export async function openPruning(
 
 /** Removes what costs least until the target is met, and refits what is left. */
 export async function pruneTo(
-  { model, groups, curves, settings, inputs }: PruneStudy,
+  { whole, model, copies, blocks, groups, curves, settings, inputs }: PruneStudy,
   target: PruneTarget,
   options: PruneOptions,
   clock: PhaseClock,
@@ -195,9 +216,14 @@ export async function pruneTo(
   const allocate = settings.allocation === 'global' ? allocateGlobally : allocateUniformly;
   const allocation = allocate(curves, forecast, target);
   const shrunk = shrink(model, groups.dependencies, atomsOf(allocation.selection));
-  if (settings.refit && allocation.selection.size > 0) {
+  if (settings.refit && (allocation.selection.size > 0 || blocks.length > 0)) {
     const report = clock.start('refit', 1);
-    await refit(model, shrunk, inputs.calibration, {
+    const composed = {
+      model: shrunk.model,
+      copies: new Map([...copies].map(([value, copy]) => [value, shrunk.copies.get(copy)!])),
+      keptOf: (value: Value, axis: number) => shrunk.keptOf(copies.get(value)!, axis),
+    };
+    await refit(whole, composed, inputs.calibration, {
       threads: options.threads,
       onTurn: (done, total) => report(done / total),
     });
@@ -206,7 +232,7 @@ export async function pruneTo(
   return { model: shrunk.model, allocation };
 }
 
-function readTarget({ flops, parameters }: PruneOptions): { flops?: number; parameters?: number } {
+function readTarget({ flops, parameters, blocks }: PruneOptions): { flops?: number; parameters?: number } {
   for (const [name, share] of Object.entries({ flops, parameters })) {
     if (share !== undefined && !(share > 0 && share <= 1)) {
       throw new WhittleError(`the share of ${name} that is left must lie between 0 and 1, not ${share}`, {
@@ -214,22 +240,10 @@ function readTarget({ flops, parameters }: PruneOptions): { flops?: number; para
       });
     }
   }
-  if (flops === undefined && parameters === undefined) {
+  if (flops === undefined && parameters === undefined && !blocks) {
     throw new WhittleError('it is not said how much is to be left', {
-      hint: 'Give a share of the operations (flops: 0.7) or of the parameters (parameters: 0.5)',
+      hint: 'Give a share of the operations (flops: 0.7), of the parameters (parameters: 0.5), or a number of blocks',
     });
   }
   return { ...(flops !== undefined && { flops }), ...(parameters !== undefined && { parameters }) };
 }
-
-export const describeGroup = (group: ChannelGroup, removed = 0): GroupReport => ({
-  name: group.name,
-  channels: group.size,
-  left: group.size - removed,
-  constants: group.slices[0]!.map(({ constant, axis, indices }) => ({
-    name: constant.name,
-    axis,
-    indices: indices.length,
-  })),
-  ...(group.approximate !== undefined && { approximate: group.approximate }),
-});
