@@ -181,6 +181,10 @@ class NodePass implements PassContext {
     this.declared.set(output, axes);
   }
 
+  fresh(size: number): Axis {
+    return this.dependencies.labels.axis(size);
+  }
+
   join(a: Axis, b: Axis): Axis {
     if (!isFree(a) || !isFree(b)) {
       const reason = isFree(a) ? (b as string) : (a as string);

@@ -175,6 +175,11 @@ export const BLOCKS: Readonly<Record<string, Block>> = {
     const scales = b.graph.constant(Tensor.float32([4], [1, 1, 2, 2]));
     return { x: b.op('Resize', [small, empty, scales], { mode: 'nearest' }), channels };
   },
+  widened: (b, { x, channels }) => {
+    const pads = b.ints(0, 2, 0, 0, 0, 2, 0, 0);
+    const wide = b.conv(b.op('Relu', [b.conv(x, channels, channels)]), channels, channels + 4);
+    return { x: b.op('Add', [wide, b.op('Pad', [x, pads])]), channels: channels + 4 };
+  },
   padded: (b, { x, channels }) => {
     const up = b.graph.constant(Tensor.int64([0, 0, 1, 1, 0, 0, 1, 1]));
     const pooled = b.op('AveragePool', [b.op('Pad', [x, up])], { kernel_shape: [3, 3], strides: [1, 1] });

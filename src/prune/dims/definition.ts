@@ -17,6 +17,8 @@ export interface PassContext {
   numbers(input: number): number[] | undefined;
   /** Declares the axes of an output; outputs that are not declared stay as they are. */
   out(output: number, axes: readonly Axis[]): void;
+  /** An axis that nothing else has a part in yet. */
+  fresh(size: number): Axis;
   /** Two axes of the same size whose indices go together; returns one that has labels, if any has. */
   join(a: Axis, b: Axis): Axis;
   /** Keeps axes whole. */

@@ -1,5 +1,6 @@
+import { isFree } from '../labels.js';
 import { wrap } from './concat.js';
-import { type DimRule, Refusal } from './definition.js';
+import { type DimRule, type PassContext, Refusal } from './definition.js';
 import { setEntries } from './shapes.js';
 
 const REPEATS = 'it is repeated';
@@ -41,22 +42,63 @@ const tile: DimRule = {
   },
 };
 
+/** Channels that are all padding, as in the shortcuts of narrow ResNets, may go like others. */
 const pad: DimRule = {
   ops: ['Pad'],
   pass(c) {
-    const x = c.axes(0);
-    const pads = c.opset < 11 ? (c.node.ints('pads') ?? c.node.ints('paddings')) : c.numbers(1);
-    const named = c.has(3) ? c.numbers(3)?.map(axis => wrap(axis, x.length)) : x.map((_, i) => i);
-    const out = x.map((axis, i) => {
-      const at = named?.indexOf(i) ?? -1;
-      const padded = !pads || !named || (at >= 0 && (pads[at] !== 0 || pads[at + named.length] !== 0));
-      if (!padded) return axis;
+    const constant = c.node.string('mode', 'constant') === 'constant';
+    const out = c.axes(0).map((axis, i) => {
+      const [before, after] = padsOf(c, i, c.axes(0).length) ?? [-1, -1];
+      if (before === 0 && after === 0) return axis;
+      if (constant && i === 1 && isFree(axis) && before >= 0 && after >= 0) {
+        const parts = [c.fresh(before), axis, c.fresh(after)];
+        const sizes = [before, axis.length, after];
+        return c.concat(
+          parts.filter((_, k) => sizes[k] !== 0),
+          sizes.filter(size => size !== 0),
+        );
+      }
       c.fix(axis, PADDED);
       return PADDED;
     });
     c.out(0, out);
   },
+  shrink(c) {
+    const kept = c.keptOutput(0, 1);
+    if (!kept) return;
+    const rank = c.shape(0).length;
+    const [before, after] = padsOf(c, 1, rank)!;
+    if (before === 0 && after === 0) return;
+    const end = before + (c.shape(0)[1] as number);
+    const at = axesOf(c, rank)!.indexOf(1);
+    const half = axesOf(c, rank)!.length;
+    const sizes = new Map([
+      [at, kept.filter(index => index < before).length],
+      [at + half, kept.filter(index => index >= end).length],
+    ]);
+    if (c.opset >= 11) return setEntries(c, 1, sizes);
+    const name = c.opset < 2 ? 'paddings' : 'pads';
+    c.node.setAttribute(
+      name,
+      c.node.ints(name, []).map((old, i) => sizes.get(i) ?? old),
+    );
+  },
 };
+
+type PadNode = Pick<PassContext, 'node' | 'opset' | 'numbers'>;
+
+/** The axes that are padded; `undefined` where they are not known. */
+const axesOf = (c: PadNode, rank: number): number[] | undefined =>
+  c.node.inputs[3] ? c.numbers(3)?.map(axis => wrap(axis, rank)) : Array.from({ length: rank }, (_, i) => i);
+
+/** What is put before and behind an axis. */
+function padsOf(c: PadNode, axis: number, rank: number): [number, number] | undefined {
+  const pads = c.opset < 11 ? (c.node.ints('pads') ?? c.node.ints('paddings')) : c.numbers(1);
+  const axes = axesOf(c, rank);
+  if (!pads || !axes) return undefined;
+  const at = axes.indexOf(axis);
+  return at < 0 ? [0, 0] : [pads[at]!, pads[at + axes.length]!];
+}
 
 const PADDED = 'it is padded';
 
