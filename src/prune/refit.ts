@@ -1,45 +1,33 @@
-import { type InputVectors, inputVectors } from '../calibrate/second-moment.js';
+import { inputVectors } from '../calibrate/second-moment.js';
 import { fromMatrix, toMatrix } from '../compress/matrix.js';
-import { findSites, type Site } from '../compress/sites.js';
 import type { Sample } from '../data/sample.js';
 import { dtypeCode, isFloat } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { Model } from '../graph/model.js';
 import { Tensor } from '../graph/tensor.js';
-import type { Value } from '../graph/value.js';
+import { type Shape, tensorType, type Value } from '../graph/value.js';
 import { cholesky, type DenseMatrix, matmul, matrix, solveTriangular, transpose } from '../linalg/index.js';
 import { createSession } from '../runtime/index.js';
-import { addToBias, readsBias } from './bias.js';
+import { addToBias } from './bias.js';
 import { ridgeShare } from './consumers.js';
 import { mergeModels } from './merge.js';
+import { type Pair, pairSites } from './pairs.js';
 import type { Shrunk } from './remove.js';
+import { gapOf, layOut, type Shortcut } from './shortcut.js';
 
 export interface RefitOptions {
   readonly threads?: number | undefined;
-  /** Layers are refit in so many turns at most, each turn reading what the turns before made of its inputs. */
+  /** Layers are refit in so many turns at most; default 64. */
   readonly turns?: number;
   readonly onTurn?: (done: number, total: number) => void;
 }
 
-/** A layer before and after pruning. */
-interface Pair {
-  readonly whole: Site;
-  readonly pruned: Site;
-  /** Rows and groups of the whole layer that are left. */
-  readonly rows: readonly number[];
-  readonly groups: readonly number[];
-  readonly wide: InputVectors;
-  readonly narrow: Pick<InputVectors, 'groups' | 'width'>;
-}
-
-/** Wider layers are left as they are: their moments would not fit into memory. */
-const MAX_WIDTH = 4096;
-
 /**
  * Refits the weights and biases of a pruned model, in place, so that each layer says again what it said: with x what it
  * read in the original and z what it reads now, W' = W · Cov(x, z) · Cov(z, z)⁻¹ and b' = b + W E x − W' E z. Layers go in
- * the order of the graph, so that each makes up for what those before it could not.
+ * the order of the graph, so that each makes up for what those before it could not; the last of a residual branch also for
+ * what is wrong with the sum's other side.
  * @param model the original
  * @see Y. He, X. Zhang, J. Sun: Channel Pruning for Accelerating Very Deep Neural Networks, ICCV 2017
  */
@@ -47,43 +35,32 @@ export async function refit(
   model: Model,
   shrunk: Shrunk,
   samples: readonly Sample[],
-  { threads, turns = 12, onTurn }: RefitOptions = {},
+  { threads, turns = 64, onTurn }: RefitOptions = {},
 ): Promise<void> {
   const pairs = pairSites(model, shrunk);
-  const size = Math.max(1, Math.ceil(pairs.length / turns));
-  for (let first = 0; first < pairs.length; first += size) {
-    onTurn?.(Math.floor(first / size), Math.ceil(pairs.length / size));
-    await refitTurn(model, shrunk.model, pairs.slice(first, first + size), samples, threads);
+  const { depths, shortcuts } = layOut(shrunk.model, pairs);
+  const deepest = Math.max(-1, ...depths.values());
+  const size = Math.max(1, Math.ceil((deepest + 1) / turns));
+  for (let first = 0; first <= deepest; first += size) {
+    onTurn?.(first, deepest + 1);
+    const turn = pairs.filter(pair => depths.get(pair)! >= first && depths.get(pair)! < first + size);
+    await refitTurn(model, shrunk.model, turn, shortcuts, samples, threads);
   }
-}
-
-/** The layers that can be refit, in the order of the graph. */
-function pairSites(model: Model, { model: pruned, copies, keptOf }: Shrunk): Pair[] {
-  const after = new Map(findSites(pruned).map(site => [site.value, site]));
-  const pairs: Pair[] = [];
-  for (const whole of findSites(model)) {
-    const twin = after.get(copies.get(whole.value)!);
-    if (!twin || whole.uses.length !== 1 || whole.mixed || !readsBias(whole)) continue;
-    const [wide] = inputVectors(whole) ?? [];
-    const [narrow] = inputVectors(twin) ?? [];
-    if (!wide || !narrow || wide.width > MAX_WIDTH) continue;
-    const all = whole.tensor.dims[whole.layout.perm[0]!]!;
-    const rows = keptOf(whole.value, whole.layout.perm[0]!) ?? Array.from({ length: all }, (_, i) => i);
-    const groups = [...new Set(rows.map(row => Math.floor((row * wide.groups) / all)))];
-    if (groups.length === narrow.groups) pairs.push({ whole, pruned: twin, rows, groups, wide, narrow });
-  }
-  return pairs;
 }
 
 /** Sums over all vectors of all samples, group by group. */
 class CrossMoment {
   readonly pair: Pair;
   readonly outputs: readonly Value[];
+  /** Whether the gap follows x in its vectors. */
+  readonly hasGap: boolean;
   count = 0;
   readonly sums: Float64Array<ArrayBuffer>[] = [];
 
-  constructor(graph: Graph, pair: Pair, x: Value, z: Value, opset: number) {
+  /** @param gap by how much the other side of a sum that follows is off, (batch, channels, …) or (…, channels) */
+  constructor(graph: Graph, pair: Pair, x: Value, z: Value, gap: Value | undefined, opset: number) {
     this.pair = pair;
+    this.hasGap = gap !== undefined;
     const wide = pair.wide.build(graph, asFloat32(graph, x), opset);
     const narrow = inputVectors(pair.pruned)![0]!.build(graph, asFloat32(graph, z), opset);
     const asRows = ({ value, as }: typeof wide): Value =>
@@ -91,6 +68,23 @@ class CrossMoment {
     let rows = asRows(wide);
     if (pair.wide.groups !== pair.narrow.groups) {
       rows = graph.op('Gather', [rows, graph.constant(Tensor.int64(pair.groups), 'groups')], { axis: 0 });
+    }
+    if (gap) {
+      const size = pair.rows.length;
+      const flat =
+        pair.pruned.kind === 'conv'
+          ? graph.op(
+              'Transpose',
+              [
+                graph.op('Reshape', [
+                  channelsFirst(graph, asFloat32(graph, gap)),
+                  graph.constant(Tensor.int64([1, size, -1])),
+                ]),
+              ],
+              { perm: [0, 2, 1] },
+            )
+          : graph.op('Reshape', [asFloat32(graph, gap), graph.constant(Tensor.int64([1, -1, size]))]);
+      rows = graph.op('Concat', [rows, flat], { axis: 2 });
     }
     const after = asRows(narrow);
     const columns = (value: Value) => graph.op('Transpose', [value], { perm: [0, 2, 1] });
@@ -119,16 +113,29 @@ class CrossMoment {
   }
 }
 
+/** (batch, channels, height, width) → (channels, batch, height, width) */
+const channelsFirst = (graph: Graph, value: Value): Value => {
+  const perm = (value.shape ?? []).map((_, axis) => axis);
+  perm.splice(0, 2, 1, 0);
+  return graph.op('Transpose', [value], { perm });
+};
+
 /** Sums of float16 numbers would leave its range. */
 const asFloat32 = (graph: Graph, value: Value): Value =>
   value.dtype === undefined || value.dtype === 'float32'
     ? value
-    : graph.op('Cast', [value], { to: dtypeCode('float32') });
+    : withType(graph.op('Cast', [value], { to: dtypeCode('float32') }), value.shape);
+
+function withType(value: Value, shape: Shape | undefined): Value {
+  value.type = tensorType('float32', shape);
+  return value;
+}
 
 async function refitTurn(
   model: Model,
   pruned: Model,
   pairs: readonly Pair[],
+  shortcuts: ReadonlyMap<Pair, Shortcut>,
   samples: readonly Sample[],
   threads: number | undefined,
 ): Promise<void> {
@@ -138,7 +145,9 @@ async function refitTurn(
     const x = first(pair.wide.activation);
     // An earlier turn may have put a bias before it.
     const z = second(inputVectors(pair.pruned)![0]!.activation);
-    return new CrossMoment(both.graph, pair, x, z, both.opset);
+    const shortcut = shortcuts.get(pair);
+    const gap = shortcut && gapOf(both.graph, pair, first(shortcut.whole), second(shortcut.pruned()));
+    return new CrossMoment(both.graph, pair, x, z, gap, both.opset);
   });
   for (const { outputs } of moments) for (const output of outputs) both.graph.addOutput(output);
   const session = await createSession(both, threads === undefined ? {} : { threads });
@@ -153,29 +162,32 @@ async function refitTurn(
   for (const moment of moments) if (moment.count > 0) refitLayer(pruned, moment);
 }
 
-function refitLayer(model: Model, { pair, sums, count }: CrossMoment): void {
+function refitLayer(model: Model, { pair, sums, count, hasGap }: CrossMoment): void {
   const { whole, pruned, rows, narrow, wide } = pair;
-  const [n, k] = [wide.width, narrow.width];
+  // With a gap the target is [W I] applied to (x, gap).
+  const own = wide.width;
+  const [n, k] = [own + (hasGap ? rows.length : 0), narrow.width];
   const old = toMatrix(whole.tensor, whole.layout);
   const now = toMatrix(pruned.tensor, pruned.layout);
   const perGroup = rows.length / narrow.groups;
   const fitted = new Float32Array(now.data.length);
   const shift = new Float64Array(rows.length);
   for (let g = 0; g < narrow.groups; g++) {
-    const [cross, own, meanX, meanZ] = sums.map((sum, i) => {
+    const [cross, square, meanX, meanZ] = sums.map((sum, i) => {
       const length = [n * k, k * k, n, k][i]!;
       return sum.slice(g * length, (g + 1) * length).map(value => value / count);
     }) as [Float64Array<ArrayBuffer>, Float64Array<ArrayBuffer>, Float64Array, Float64Array];
-    const rounding = (1e-6 * trace(own, k)) / k;
+    const rounding = (1e-6 * trace(square, k)) / k;
     for (let i = 0; i < n; i++) for (let j = 0; j < k; j++) cross[i * k + j]! -= meanX[i]! * meanZ[j]!;
-    for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) own[i * k + j]! -= meanZ[i]! * meanZ[j]!;
+    for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) square[i * k + j]! -= meanZ[i]! * meanZ[j]!;
     // Where little is known of a direction, the weight stays what it was.
-    const { l, added } = factorOf(own, k, (ridgeShare(k, count) * trace(own, k)) / k + rounding);
+    const { l, added } = factorOf(square, k, (ridgeShare(k, count) * trace(square, k)) / k + rounding);
     const before = new Float64Array(perGroup * n);
     const kept = new Float64Array(perGroup * k);
     for (let r = 0; r < perGroup; r++) {
       const row = rows[g * perGroup + r]!;
-      before.set(old.data.subarray(row * n, (row + 1) * n), r * n);
+      before.set(old.data.subarray(row * own, (row + 1) * own), r * n);
+      if (hasGap) before[r * n + own + r] = 1;
       kept.set(now.data.subarray((g * perGroup + r) * k, (g * perGroup + r + 1) * k), r * k);
     }
     const wanted = matmul(matrix(before, perGroup, n), matrix(cross, n, k)).data;

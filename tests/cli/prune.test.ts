@@ -17,7 +17,8 @@ describe('whittle prune', () => {
         '0.6',
         '--samples',
         '8',
-        '--no-cache',
+        '--threads',
+        '1',
       ]);
       expect(code).toBe(0);
       expect(out).toMatch(/first\.weight\[1\] +96 +56/);
@@ -38,6 +39,8 @@ describe('whittle prune', () => {
         '50%',
         '--samples',
         '4',
+        '--threads',
+        '1',
       ]);
       expect(code).toBe(0);
       expect(JSON.parse(out)).toMatchObject({ version: 1, met: true, groups: [{ channels: 96 }] });

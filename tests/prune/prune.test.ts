@@ -46,7 +46,7 @@ describe('refit', () => {
     const [before] = Object.values(await run(model, { x: image(99) }));
     const shrunk = shrink(model, groups.dependencies, atomsOf(selection));
     const cut = difference(before!, Object.values(await run(shrunk.model, { x: image(99) }))[0]!);
-    await refit(model, shrunk, calibration);
+    await refit(model, shrunk, calibration, { threads: 1 });
     const fitted = difference(before!, Object.values(await run(shrunk.model, { x: image(99) }))[0]!);
     expect(cut).toBeGreaterThan(0.05);
     expect(fitted).toBeLessThan(0.01);
@@ -58,7 +58,7 @@ describe('refit', () => {
   ])('leaves a model alone that lost nothing', async (...blocks) => {
     const model = convolutional({ seed: 5, blocks, pooled: false });
     const shrunk = shrink(model, findGroups(model).dependencies, new Set());
-    await refit(model, shrunk, calibration);
+    await refit(model, shrunk, calibration, { threads: 1 });
     const [a, b] = [await run(model, { x: image(50) }), await run(shrunk.model, { x: image(50) })];
     expect(difference(a.y!, b.y!)).toBeLessThan(2e-3);
   });
@@ -73,7 +73,7 @@ describe('prune', () => {
         flops: 0.6,
         importance,
         inputs: smallInputs(),
-        timing: false,
+        timing: false, threads: 1,
       });
       expect(report.met).toBe(true);
       expect(report.flops!.after / report.flops!.before).toBeLessThanOrEqual(0.605);
@@ -92,7 +92,7 @@ describe('prune', () => {
       const { report } = await prune(smallModel(), {
         flops: 0.6,
         inputs: smallInputs(),
-        timing: false,
+        timing: false, threads: 1,
         ...options,
       });
       return report.verification.outputs[0]!.cosine;
@@ -107,7 +107,7 @@ describe('prune', () => {
       parameters: 0.6,
       allocation: 'uniform',
       inputs: smallInputs(),
-      timing: false,
+      timing: false, threads: 1,
     });
     const shares = report.groups.map(({ left, channels }) => left / channels);
     expect(Math.max(...shares) - Math.min(...shares)).toBeLessThan(0.26);
@@ -116,7 +116,7 @@ describe('prune', () => {
 
   it('removes residual blocks, those that are missed least first', async () => {
     const model = convolutional({ seed: 3, blocks: ['residual', 'residual'], pooled: true });
-    const { report } = await prune(model, { blocks: 1, inputs: images, timing: false });
+    const { report } = await prune(model, { blocks: 1, inputs: images, timing: false, threads: 1 });
     expect(report.blocks).toHaveLength(1);
     expect(report.parameters.after).toBeLessThan(report.parameters.before);
     await expect(prune(model, { blocks: 3, inputs: images })).rejects.toThrow(/2 residual blocks/);
@@ -174,7 +174,7 @@ describe('prune', () => {
       ),
     }));
     const model = transformer({ seed: 8, packed: true, symbolic: false, gated: true });
-    const { report } = await prune(model, { parameters: 0.85, inputs: ids, timing: false });
+    const { report } = await prune(model, { parameters: 0.85, inputs: ids, timing: false, threads: 1 });
     expect(report.met).toBe(true);
     expect(report.groups.filter(({ left, channels }) => left < channels).length).toBeGreaterThan(0);
   });
