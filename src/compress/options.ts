@@ -184,7 +184,10 @@ export function methodsOf(
 }
 
 /** Whether a layer's names pass the patterns. */
-export function selects(names: readonly string[], { include, exclude }: CompressOptions): boolean {
+export function selects(
+  names: readonly string[],
+  { include, exclude }: Pick<CompressOptions, 'include' | 'exclude'>,
+): boolean {
   const matches = (patterns: readonly string[]) =>
     patterns.some(pattern => names.some(name => patternToRegExp(pattern).test(name)));
   if (exclude && matches(exclude)) return false;

@@ -58,7 +58,7 @@ function raiseOpset(model: Model, target: number): void {
  * Rewrites that change nothing but rounding, and let ONNX Runtime fuse more: fewer bytes and passes before any weight is
  * touched.
  */
-function rewriteExactly(model: Model): void {
+export function rewriteExactly(model: Model): void {
   fuseHardSigmoid(model.graph);
   foldAffine(model.graph);
   mergeConstants(model.graph);
