@@ -11,11 +11,7 @@ const bpe = trainBpe(['the cat sat on the mat, the größer the better; the cat 
 
 describe('places of tokens', () => {
   it('are where their text is', () => {
-    const text = fc.oneof(
-      fc.string({ unit: 'grapheme' }),
-      fc.string({ unit: 'binary' }),
-      fc.constant('the cat größer'),
-    );
+    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('the cat größer', 'A\u0301 ça'));
     fc.assert(
       fc.property(text, fc.constantFrom(bpe, byteTokenizer), (text, tokenizer) => {
         const { ids, starts, ends } = locateTokens(tokenizer, text);
