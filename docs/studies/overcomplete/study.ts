@@ -8,7 +8,7 @@ import { collapse, overcompleteTraining } from 'whittle-nn/methods/factorized';
 import { cloneNetwork, exportForInference, type Network } from 'whittle-nn/nn';
 import { defineStudy, type TrainingArm } from 'whittle-nn/study';
 import { number } from 'whittle-nn/train';
-import { settings as common, NOTES, resNet, training, type Values as Common } from '../fashion-mnist.js';
+import { type Values as Common, settings as common, NOTES, resNet, training } from '../fashion-mnist.js';
 
 const settings = {
   ...common,
@@ -23,7 +23,10 @@ function collapsed(network: Network): Network {
 }
 
 /** Trained as a product of factors, exported as the plain network that it amounts to. */
-const overcomplete = (form: 'wide' | 'deep', decay: 'weight' | 'frobenius' | 'none'): TrainingArm<Values> => ({
+const overcomplete = (
+  form: 'wide' | 'deep',
+  decay: 'weight' | 'frobenius' | 'none',
+): TrainingArm<Values> => ({
   label: `${form === 'wide' ? 'Wide U Vᵀ' : 'Deep U M Vᵀ'}, ${DECAYS[decay]}`,
   group: form === 'wide' ? 'Overcomplete, wide' : 'Overcomplete, deep',
   train: (values, seed) => ({
