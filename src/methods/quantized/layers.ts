@@ -23,6 +23,8 @@ export interface LayerQuantizers {
   input?(context: LayerContext): Value;
   /** What the product is multiplied by before the bias is added. */
   outputScale?(context: LayerContext): Value;
+  /** What the layer gives instead of `output`. */
+  product?(context: LayerContext, output: Value): Value;
 }
 
 /** `inner`: all but a convolution that sees the data itself and the classifier. */
@@ -90,9 +92,10 @@ function quantizedProduct(
   const context: LayerContext = { b, scope, layer, weight, input: layer.input };
   const w = named(b, quantizers.weight(context), weightName(layer));
   const scale = quantizers.outputScale?.(context);
-  if (!scale) return multiply(scope, layer, input, w, bias);
-  const product = b.mul(multiply(scope, layer, input, w, null), scale);
-  return bias ? b.add(product, alongChannels(b, layer, bias)) : product;
+  let output = multiply(scope, layer, input, w, scale ? null : bias);
+  if (scale) output = b.mul(output, scale);
+  if (scale && bias) output = b.add(output, alongChannels(b, layer, bias));
+  return quantizers.product?.(context, output) ?? output;
 }
 
 const multiply = (scope: Scope, layer: DenseLayer, x: Value, w: Value, bias: Value | null): Value =>
@@ -121,3 +124,16 @@ export const summedAxes = (layer: DenseLayer): number[] =>
 /** The shape of one number for each output, as it is multiplied with the weight. */
 export const perOutput = (layer: DenseLayer): number[] =>
   layer.weight.dims.map((dim, axis) => (axis === outputAxis(layer) ? dim : 1));
+
+/** Operators that give numbers of the signs that they read. */
+const KEEPS_SIGN = new Set(
+  'Identity Flatten Reshape Transpose Squeeze Unsqueeze MaxPool AveragePool GlobalAveragePool Dropout'.split(' '),
+);
+
+/** Whether a value is never negative by the operators that it comes from. */
+export function isNonNegative(value: Value): boolean {
+  const node = value.producer;
+  if (!node || node.domain !== '') return false;
+  if (['Relu', 'Sigmoid', 'Softmax'].includes(node.opType)) return true;
+  return KEEPS_SIGN.has(node.opType) && isNonNegative(node.inputs[0]!);
+}

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { quantizationAware } from '../../../src/methods/quantized/index.js';
+import { abcNet, dorefa, learnedSteps, quantizationAware, xnor } from '../../../src/methods/quantized/index.js';
 import type { TrainingMethod } from '../../../src/train/index.js';
 import { compareExport, trainTiny } from './tiny.js';
 
@@ -7,6 +7,14 @@ const METHODS: Record<string, () => TrainingMethod> = {
   'qat int8': () => quantizationAware(),
   'qat int8, all layers': () => quantizationAware({ layers: 'all' }),
   'qat int4, inputs in float32': () => quantizationAware({ bits: 4, inputBits: 0 }),
+  'lsq 4 bits': () => learnedSteps(),
+  'lsq 8 bits, a step for each output': () => learnedSteps({ bits: 8, perOutput: true, layers: 'all' }),
+  'lsq 3 bits, inputs of 4': () => learnedSteps({ bits: 3, inputBits: 4 }),
+  'dorefa 1-2-6': () => dorefa(),
+  'dorefa 4-8-32': () => dorefa({ bits: 4, inputBits: 8, gradientBits: 32 }),
+  xnor: () => xnor(),
+  'binary weights': () => xnor({ inputs: false }),
+  'abc-net': () => abcNet(),
 };
 
 it.each(Object.keys(METHODS))('%s learns, and its export computes what it trained', async name => {

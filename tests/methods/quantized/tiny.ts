@@ -1,18 +1,14 @@
-import type { Dataset } from '../../../src/datasets/index.js';
 import type { Model } from '../../../src/graph/model.js';
-import { Tensor } from '../../../src/graph/tensor.js';
+import type { Tensor } from '../../../src/graph/tensor.js';
 import {
   conv2d,
   exportForInference,
-  globalAveragePool,
   linear,
   Network,
   relu,
   Scope,
   toInference,
 } from '../../../src/nn/index.js';
-import { encodeModel } from '../../../src/onnx/index.js';
-import { Random } from '../../../src/random/random.js';
 import { createSession } from '../../../src/runtime/index.js';
 import {
   classification,
