@@ -1,6 +1,7 @@
 import { sharedConstant } from '../../compress/forms/constants.js';
 import { foldIntegers } from '../../compress/forms/fold.js';
 import { fromMatrix } from '../../compress/matrix.js';
+import { dtypeCode } from '../../graph/dtype.js';
 import { WhittleError } from '../../graph/errors.js';
 import { Graph } from '../../graph/graph.js';
 import { allValues, removeDead } from '../../graph/rewrite/index.js';
@@ -33,8 +34,8 @@ export type ReadParameter = (name: string) => Tensor;
 
 /**
  * Writes the weights of quantized layers as integers, and what was computed in float32 during training as what it stood
- * for. Weights of 8 bits in front of a matrix product whose input is rounded too become int8 with DequantizeLinear, which
- * ONNX Runtime multiplies as integers; all others are packed, and unpacked once when the file is loaded.
+ * for. Where the input of a layer is rounded too, its weight becomes int8 with DequantizeLinear, which ONNX Runtime
+ * multiplies as integers; other weights become float32 when the file is loaded. Fewer than 8 bits are packed.
  * @returns a model of its own
  * @throws WhittleError where the model is not the export of the network
  */
@@ -61,11 +62,11 @@ export function exportQuantized(
     const { weight, input } = codes[i]!;
     const quantized = find(weightName(layer));
     if (input) replaceInput(graph, find(inputName(layer)), find(quantizedInputName(layer)), input);
-    const multiplies = layer.kind === 'linear' && input !== undefined;
-    if (multiplies && weight.length === 1 && weight[0]!.bits === 8 && !weight[0]!.offsets) {
-      dequantize(graph, quantized, layer, weight[0]!);
-    } else {
-      const opset = model.opsets.get('') ?? 21;
+    const opset = model.opsets.get('') ?? 21;
+    const [only, ...others] = weight;
+    // Next to rounded inputs ONNX Runtime would round float weights once more, to a grid of its own.
+    if (input && others.length === 0 && !only!.offsets) dequantize(graph, quantized, layer, only!, opset);
+    else {
       const terms = weight.map(code => unpacked(graph, layer, code, opset));
       graph.replaceUses(quantized, terms.reduce((a, b) => graph.op('Add', [a, b])));
     }
@@ -89,19 +90,36 @@ function replaceInput(graph: Graph, x: Value, quantized: Value, { scale, zero, d
 }
 
 /** int8 and a scale for each output, already transposed where the network would. */
-function dequantize(graph: Graph, quantized: Value, layer: DenseLayer, { q, scales }: WeightCode): void {
+function dequantize(
+  graph: Graph,
+  quantized: Value,
+  layer: DenseLayer,
+  code: WeightCode,
+  opset: number,
+): void {
+  const { bits, q, scales } = code;
+  const rows = scales.length;
   const [only, ...others] = quantized.consumers;
   const transposes = others.length === 0 && only?.opType === 'Transpose';
-  const dims = transposes ? layer.weight.dims.toReversed() : layer.weight.dims;
   const axis = transposes ? 1 - outputAxis(layer) : outputAxis(layer);
-  const layout = { perm: axis === 1 ? [1, 0] : [0, 1], split: 1 };
-  const ints = Int8Array.from(fromMatrix(Float32Array.from(q), dims, layout));
+  let ints: Value;
+  if (bits === 8) {
+    const dims = transposes ? layer.weight.dims.toReversed() : layer.weight.dims;
+    const perm = dims.map((_, i) => i);
+    const layout = { perm: axis === 1 ? perm.reverse() : perm, split: 1 };
+    const data = Int8Array.from(fromMatrix(Float32Array.from(q), dims, layout));
+    ints = graph.constant(Tensor.from('int8', dims, data), `${layer.weight.name}/int8`);
+  } else {
+    const whole = unpacked(graph, layer, { bits, q, scales: new Float32Array(rows).fill(1) }, opset);
+    ints = graph.op('Cast', [whole], { to: dtypeCode('int8') });
+    if (transposes) ints = graph.op('Transpose', [ints], { perm: [1, 0] });
+  }
   const weight = graph.op(
     'DequantizeLinear',
     [
-      graph.constant(Tensor.from('int8', dims, ints), `${layer.weight.name}/int8`),
-      graph.constant(Tensor.float32([scales.length], scales), `${layer.weight.name}/scale`),
-      graph.constant(Tensor.from('int8', [scales.length], new Int8Array(scales.length)), 'zero'),
+      ints,
+      graph.constant(Tensor.float32([rows], scales), `${layer.weight.name}/scale`),
+      graph.constant(Tensor.from('int8', [rows], new Int8Array(rows)), 'zero'),
     ],
     { axis },
   );

@@ -1,11 +1,11 @@
 import type { Model } from '../../../src/graph/model.js';
 import type { Tensor } from '../../../src/graph/tensor.js';
 import {
+  activation,
   conv2d,
   exportForInference,
   linear,
   Network,
-  relu,
   Scope,
   toInference,
 } from '../../../src/nn/index.js';
@@ -23,14 +23,14 @@ import {
 import { images } from '../sparse/tiny.js';
 
 /** conv → relu → conv → relu → pool → linear → relu → linear: each kind of layer inside, twice. */
-export function tinyNet(): Network {
+export function tinyNet(kind: 'relu' | 'tanh' = 'relu'): Network {
   const network = new Network({ training: true, seed: 5 });
   const scope = new Scope(network);
   let x = network.input('input', 'float32', ['batch', 1, 6, 6]);
-  x = relu(scope, conv2d(scope.at('first'), x, { inChannels: 1, outChannels: 4, kernelSize: 3, padding: 1 }));
-  x = relu(scope, conv2d(scope.at('conv'), x, { inChannels: 4, outChannels: 6, kernelSize: 3, stride: 2 }));
+  x = activation(scope, conv2d(scope.at('first'), x, { inChannels: 1, outChannels: 4, kernelSize: 3, padding: 1 }), kind);
+  x = activation(scope, conv2d(scope.at('conv'), x, { inChannels: 4, outChannels: 6, kernelSize: 3, stride: 2 }), kind);
   x = scope.op('Flatten', [x]);
-  x = relu(scope, linear(scope.at('hidden'), x, { inFeatures: 24, outFeatures: 9 }));
+  x = activation(scope, linear(scope.at('hidden'), x, { inFeatures: 24, outFeatures: 9 }), kind);
   network.output('logits', linear(scope.at('head'), x, { inFeatures: 9, outFeatures: 2 }));
   return network;
 }
@@ -66,19 +66,27 @@ export async function trainTiny(
 export async function compareExport(
   network: Network,
   method: TrainingMethod,
-): Promise<{ trained: Float32Array; exported: Float32Array; model: Model; plain: Model }> {
+): Promise<{
+  trained: Float32Array;
+  exported: Float32Array;
+  /** With ONNX Runtime's kernels for integers. */
+  integers: Float32Array;
+  model: Model;
+  plain: Model;
+}> {
   const model = exportTrained(network, [method]);
   const batch = await images(20, 9).batch(Array.from({ length: 20 }, (_, i) => i));
   return {
     trained: await logits(toInference(network).toModel(), batch.input!),
-    exported: await logits(model, batch.input!),
+    exported: await logits(model, batch.input!, 'none'),
+    integers: await logits(model, batch.input!),
     model,
     plain: exportForInference(network),
   };
 }
 
-export async function logits(model: Model, input: Tensor): Promise<Float32Array> {
-  const session = await createSession(model, { threads: 1 });
+export async function logits(model: Model, input: Tensor, optimization: 'none' | 'all' = 'all'): Promise<Float32Array> {
+  const session = await createSession(model, { threads: 1, optimization });
   try {
     return (await session.run({ input })).logits!.toFloat32();
   } finally {
