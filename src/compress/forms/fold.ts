@@ -95,7 +95,11 @@ function foldNested(graph: Graph, { units, codes }: NonNullable<QuantizedMatrix[
 }
 
 /** Any bits, any block: a flat stream of integers, unpacked, scaled per block and put back in shape. */
-function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, layout, opset, exact }: Target): Value {
+function foldBlocks(
+  graph: Graph,
+  quantized: QuantizedMatrix,
+  { dims, dtype, layout, opset, exact }: Target,
+): Value {
   const { rows, cols, paddedCols, block, scales, format, columns, nested, offsets } = quantized;
   const blocks = paddedCols / block;
   const flat = unpack(graph, quantized.q, format.bits, opset);
@@ -159,11 +163,15 @@ export function foldScales(
   dims: readonly number[],
   exact = false,
 ): Value {
-  const half = storesScalesAsHalf(scales) ? Tensor.fromNumbers('float16', dims, scales) : undefined;
-  if (!half || (exact && half.toFloat32().some((scale, i) => scale !== scales[i]))) {
-    return graph.constant(Tensor.float32(dims, scales), 's');
-  }
-  return castTo(graph, graph.constant(half, 's'), 'float32');
+  const asTheyAre = (): Value => graph.constant(Tensor.float32(dims, scales), 's');
+  const exponent = storedExponent(scales);
+  if (exponent === undefined) return asTheyAre();
+  const stored = scales.map(scale => scale * 2 ** exponent);
+  const rounded = Tensor.fromNumbers('float16', dims, stored);
+  if (exact && rounded.toFloat32().some((scale, i) => scale !== stored[i])) return asTheyAre();
+  const half = castTo(graph, graph.constant(rounded, 's'), 'float32');
+  if (exponent === 0) return half;
+  return graph.op('Mul', [half, sharedScalar(graph, 2 ** -exponent)], {}, { outputs: ['s'] });
 }
 
 /**

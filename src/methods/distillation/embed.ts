@@ -3,8 +3,8 @@ import { WhittleError } from '../../graph/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { inferShapes } from '../../graph/infer/index.js';
 import type { Model } from '../../graph/model.js';
-import { allValues, inlineFunctions } from '../../graph/rewrite/index.js';
 import { OPS } from '../../graph/ops/index.js';
+import { allValues, inlineFunctions } from '../../graph/rewrite/index.js';
 import type { Value } from '../../graph/value.js';
 import { upgradeOpset } from '../../onnx/opset/upgrade.js';
 

@@ -1,7 +1,7 @@
-import type { StepContext } from '../../train/step/context.js';
 import type { Value } from '../../graph/value.js';
 import { klDivergence } from '../../train/losses.js';
 import type { TrainingMethod } from '../../train/method.js';
+import type { StepContext } from '../../train/step/context.js';
 import { admitTeacher, embedTeacher, type Teacher, teacherOutput } from './teacher.js';
 
 export interface SoftTargetOptions {

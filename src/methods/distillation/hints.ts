@@ -72,7 +72,10 @@ function regressor(network: Network, student: Value, teacher: Value): Value {
   const refuse = (): never => {
     throw new WhittleError(
       `a layer of shape [${from?.join(', ')}] cannot be guided by a hint of shape [${to?.join(', ')}]`,
-      { value: teacher.name, hint: 'Features must have as many dimensions, and maps be no smaller than the hint' },
+      {
+        value: teacher.name,
+        hint: 'Features must have as many dimensions, and maps be no smaller than the hint',
+      },
     );
   };
   if (!from || !to || from.length !== to.length) return refuse();

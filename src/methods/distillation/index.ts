@@ -3,8 +3,8 @@ import { MUTUAL } from './mutual.js';
 import { SNAPSHOT } from './snapshot.js';
 
 export * from './born-again.js';
-export * from './hints.js';
 export * from './hinton.js';
+export * from './hints.js';
 export * from './mutual.js';
 export * from './sequence-level.js';
 export * from './snapshot.js';

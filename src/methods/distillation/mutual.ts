@@ -1,5 +1,5 @@
-import { cloneGraph } from '../../graph/clone.js';
 import { stopGradient } from '../../graph/autodiff/index.js';
+import { cloneGraph } from '../../graph/clone.js';
 import { WhittleError } from '../../graph/errors.js';
 import { allValues } from '../../graph/rewrite/index.js';
 import type { Value } from '../../graph/value.js';

@@ -138,8 +138,15 @@ export const ABC_NET = defineMethod({
   },
   settings: {
     weightBases: integer(3, { min: 1, max: 8, description: 'M, binary tensors in a weight' }),
-    inputBases: integer(3, { min: 0, max: 8, description: 'N, binary tensors in an input; 0 leaves it as it is' }),
-    spread: number(1, { min: 0, description: 'how far the outermost bases are shifted, in standard deviations' }),
+    inputBases: integer(3, {
+      min: 0,
+      max: 8,
+      description: 'N, binary tensors in an input; 0 leaves it as it is',
+    }),
+    spread: number(1, {
+      min: 0,
+      description: 'how far the outermost bases are shifted, in standard deviations',
+    }),
     layers: choice('inner', ['inner', 'all'], 'all layers, or all but first convolution and classifier'),
   },
   claims: ['the masks'],

@@ -1,6 +1,6 @@
-import type { Tensor } from '../../graph/tensor.js';
-import { type WeightMatrix, toMatrix } from '../../compress/matrix.js';
+import { toMatrix, type WeightMatrix } from '../../compress/matrix.js';
 import type { WeightLayout } from '../../compress/sites.js';
+import type { Tensor } from '../../graph/tensor.js';
 import type { DenseLayer } from '../factorized/low-rank.js';
 import { outputAxis } from './layers.js';
 
@@ -28,7 +28,12 @@ export const weightMatrix = (layer: DenseLayer, weight: Tensor): WeightMatrix =>
 export function signCode({ data, rows }: WeightMatrix, size: (row: number) => number): WeightCode {
   const sizes = Float32Array.from({ length: rows }, (_, r) => size(r));
   // The bit is 0 or −1: 2s·0 + s, or −2s + s.
-  return { bits: 1, q: Int8Array.from(data, w => (w >= 0 ? 0 : -1)), scales: sizes.map(s => 2 * s), offsets: sizes };
+  return {
+    bits: 1,
+    q: Int8Array.from(data, w => (w >= 0 ? 0 : -1)),
+    scales: sizes.map(s => 2 * s),
+    offsets: sizes,
+  };
 }
 
 /** To the nearest whole number, halves to even, as ONNX's Round. */

@@ -99,7 +99,9 @@ function codeOf({ data, rows }: ReturnType<typeof weightMatrix>, bits: number): 
 function gradientRule(bits: number, seeds: WeakMap<Graph, Value>): Vjp {
   let place = 0;
   return ({ gradient: g, build: b, shape }) => {
-    const axes = shape(0).map((_, axis) => axis).slice(1);
+    const axes = shape(0)
+      .map((_, axis) => axis)
+      .slice(1);
     const range = b.mul(b.binary('Max', largest(b, b.op('Abs', [g]), axes), 1e-30), 2);
     const levels = 2 ** bits - 1;
     let r = b.add(b.div(g, range), 0.5);
@@ -125,7 +127,11 @@ export const DOREFA = defineMethod({
   },
   settings: {
     bits: integer(1, { min: 1, max: 8, description: 'of weights' }),
-    inputBits: integer(2, { min: 1, max: 32, description: 'of inputs of layers; 32 leaves them as they are' }),
+    inputBits: integer(2, {
+      min: 1,
+      max: 32,
+      description: 'of inputs of layers; 32 leaves them as they are',
+    }),
     gradientBits: integer(6, { min: 1, max: 32, description: 'of gradients; 32 leaves them as they are' }),
     layers: choice('inner', ['inner', 'all'], 'all layers, or all but first convolution and classifier'),
   },

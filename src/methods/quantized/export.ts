@@ -1,12 +1,12 @@
 import { sharedConstant } from '../../compress/forms/constants.js';
 import { foldIntegers } from '../../compress/forms/fold.js';
 import { fromMatrix } from '../../compress/matrix.js';
+import { cloneModel } from '../../graph/clone.js';
 import { dtypeCode } from '../../graph/dtype.js';
 import { WhittleError } from '../../graph/errors.js';
 import { Graph } from '../../graph/graph.js';
-import { allValues, removeDead } from '../../graph/rewrite/index.js';
-import { cloneModel } from '../../graph/clone.js';
 import type { Model } from '../../graph/model.js';
+import { allValues, removeDead } from '../../graph/rewrite/index.js';
 import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import type { DenseLayer } from '../factorized/low-rank.js';
@@ -68,7 +68,10 @@ export function exportQuantized(
     if (input && others.length === 0 && !only!.offsets) dequantize(graph, quantized, layer, only!, opset);
     else {
       const terms = weight.map(code => unpacked(graph, layer, code, opset));
-      graph.replaceUses(quantized, terms.reduce((a, b) => graph.op('Add', [a, b])));
+      graph.replaceUses(
+        quantized,
+        terms.reduce((a, b) => graph.op('Add', [a, b])),
+      );
     }
   });
   removeStraightThrough(graph);

@@ -74,12 +74,7 @@ export function quantizeLayers(
   return layers;
 }
 
-function quantizedProduct(
-  b: Builder,
-  scope: Scope,
-  layer: DenseLayer,
-  quantizers: LayerQuantizers,
-): Value {
+function quantizedProduct(b: Builder, scope: Scope, layer: DenseLayer, quantizers: LayerQuantizers): Value {
   b.scope = `${layer.path}/`;
   const weight = layer.weight.value;
   const bias = layer.bias?.value ?? null;
@@ -127,7 +122,9 @@ export const perOutput = (layer: DenseLayer): number[] =>
 
 /** Operators that give numbers of the signs that they read. */
 const KEEPS_SIGN = new Set(
-  'Identity Flatten Reshape Transpose Squeeze Unsqueeze MaxPool AveragePool GlobalAveragePool Dropout'.split(' '),
+  'Identity Flatten Reshape Transpose Squeeze Unsqueeze MaxPool AveragePool GlobalAveragePool Dropout'.split(
+    ' ',
+  ),
 );
 
 /** Whether a value is never negative by the operators that it comes from. */

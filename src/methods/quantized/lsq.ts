@@ -1,3 +1,5 @@
+import type { Builder } from '../../graph/ops/builder.js';
+import { sizeOf } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import { constant } from '../../nn/index.js';
 import { choice, flag, integer } from '../../train/config/settings.js';
@@ -7,8 +9,6 @@ import { meanSizes, roundRows, weightMatrix } from './codes.js';
 import { isNonNegative, type LayerContext, perOutput } from './layers.js';
 import { type QuantizedOptions, quantizedMethod } from './quantized-method.js';
 import { clip, roundThrough, scaleGradient } from './straight-through.js';
-import type { Builder } from '../../graph/ops/builder.js';
-import { sizeOf } from '../../graph/tensor.js';
 
 export interface LsqOptions extends QuantizedOptions {
   /** Of weights, 2 to 8; default 4. */
@@ -44,7 +44,8 @@ export function learnedSteps(options: LsqOptions = {}): TrainingMethod {
   const { bits = 4, inputBits = 8, perOutput: each = false, layers = 'inner' } = options;
   const weights = signed(bits);
   const inputs = new Map<string, Levels>();
-  const stepOf = (size: number, { high }: Levels): number => Math.max((2 * size) / Math.sqrt(high), LEAST_STEP);
+  const stepOf = (size: number, { high }: Levels): number =>
+    Math.max((2 * size) / Math.sqrt(high), LEAST_STEP);
   return quantizedMethod({
     name: 'lsq',
     layers,

@@ -1,7 +1,6 @@
-import { removeDead } from '../../graph/rewrite/index.js';
 import { typedBuilder } from '../../graph/autodiff/index.js';
+import { allValues, removeDead } from '../../graph/rewrite/index.js';
 import type { Tensor } from '../../graph/tensor.js';
-import { allValues } from '../../graph/rewrite/index.js';
 import { cloneNetwork } from '../../nn/index.js';
 import { createSession } from '../../runtime/create.js';
 import type { TrainingRun } from '../../train/method.js';
@@ -51,7 +50,10 @@ export async function observeInputs(
     const batch = await run.data.batch(Array.from({ length: count }, (_, i) => i));
     const feeds: Record<string, Tensor> = {};
     for (const { name } of session.inputs) feeds[name] = batch[name]!;
-    const results = await session.run(feeds, statistics.flat().map(({ name }) => name));
+    const results = await session.run(
+      feeds,
+      statistics.flat().map(({ name }) => name),
+    );
     return new Map(
       layers.map((layer, i) => {
         const [min, max, size] = statistics[i]!.map(({ name }) => results[name]!.toFloat32()[0]!);

@@ -1,4 +1,4 @@
-import { straightThrough, stopGradient } from '../../graph/autodiff/index.js';
+import { stopGradient, straightThrough } from '../../graph/autodiff/index.js';
 import type { Value } from '../../graph/value.js';
 import { constant } from '../../nn/index.js';
 import { choice, integer, number } from '../../train/config/settings.js';
@@ -110,5 +110,6 @@ export const QAT = defineMethod({
     momentum: number(0.99, { min: 0, max: 1, description: 'how slowly ranges of inputs follow the batches' }),
     layers: choice('inner', ['inner', 'all'], 'all layers, or all but first convolution and classifier'),
   },
-  create: ({ inputs, ...options }) => quantizationAware({ ...options, inputBits: inputs === 'uint8' ? 8 : 0 }),
+  create: ({ inputs, ...options }) =>
+    quantizationAware({ ...options, inputBits: inputs === 'uint8' ? 8 : 0 }),
 });

@@ -5,8 +5,7 @@ import type { Builder } from '../../graph/ops/builder.js';
 import type { Value } from '../../graph/value.js';
 
 /** x rounded to the nearest whole number, halves to even; the gradient passes as if it were not. */
-export const roundThrough = (b: Builder, x: Value): Value =>
-  straightThrough(b.graph, x, b.op('Round', [x]));
+export const roundThrough = (b: Builder, x: Value): Value => straightThrough(b.graph, x, b.op('Round', [x]));
 
 /** 1 where x ≥ 0, else −1. Unlike ONNX's Sign it is never 0. */
 export const signOf = (b: Builder, x: Value): Value =>

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Model } from '../../../src/graph/model.js';
+import type { Model } from '../../../src/graph/model.js';
 import { Tensor } from '../../../src/graph/tensor.js';
 import {
   bornAgain,
@@ -16,15 +16,15 @@ import {
   classification,
   cosine,
   exportTrained,
-  sgd,
   StepRunner,
+  sgd,
   type TrainingMethod,
   type TrainingRun,
   train,
   trainingStep,
 } from '../../../src/train/index.js';
-import { images } from '../sparse/tiny.js';
 import { options, tinyNet, trainTiny } from '../quantized/tiny.js';
+import { images } from '../sparse/tiny.js';
 import golden from './golden/distillation.json' with { type: 'json' };
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
@@ -90,7 +90,8 @@ it('learns from a file alone, and leaves nothing of it in the export', async () 
 
 it('says what a teacher lacks', async () => {
   const model = await trainedTeacher();
-  const build = (method: TrainingMethod) => trainingStep(tinyNet(), { objective: classification(), optimizer: sgd(), methods: [method] });
+  const build = (method: TrainingMethod) =>
+    trainingStep(tinyNet(), { objective: classification(), optimizer: sgd(), methods: [method] });
   expect(() => build(distillation({ teacher: { model, output: 'scores' } }))).toThrow(/no output "scores"/);
   const two = mlp({ widths: [36, 2], inputShape: [1, 6, 6] });
   two.output('sum', new Scope(two).op('Add', [two.outputs[0]!, two.input('other', 'float32', ['batch', 2])]));

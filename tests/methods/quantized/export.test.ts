@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { abcNet, dorefa, learnedSteps, quantizationAware, xnor } from '../../../src/methods/quantized/index.js';
+import {
+  abcNet,
+  dorefa,
+  learnedSteps,
+  quantizationAware,
+  xnor,
+} from '../../../src/methods/quantized/index.js';
 import { exportForInference, mlp } from '../../../src/nn/index.js';
 import { encodeToBytes } from '../../../src/onnx/index.js';
 import { exportTrained, type TrainingMethod } from '../../../src/train/index.js';

@@ -35,8 +35,7 @@ function cramer(a: readonly (readonly number[])[], right: readonly number[]): nu
     p![1]! * (q![0]! * t![2]! - q![2]! * t![0]!) +
     p![2]! * (q![0]! * t![1]! - q![1]! * t![0]!);
   return right.map(
-    (_, k) =>
-      determinant(a.map((row, i) => row.map((v, j) => (j === k ? right[i]! : v)))) / determinant(a),
+    (_, k) => determinant(a.map((row, i) => row.map((v, j) => (j === k ? right[i]! : v)))) / determinant(a),
   );
 }
 

@@ -19,7 +19,8 @@ export interface OneLayer {
 /** Numbers from a seed, for weights and inputs of a test. */
 export function layerOf(seed: number, rows = 3, cols = 5): OneLayer {
   const random = new Random(seed);
-  const draw = (count: number) => Array.from({ length: count }, () => Math.fround(3 * random.uniform() - 1.5));
+  const draw = (count: number) =>
+    Array.from({ length: count }, () => Math.fround(3 * random.uniform() - 1.5));
   return { rows, cols, weight: draw(rows * cols), input: draw(2 * cols) };
 }
 
@@ -30,7 +31,13 @@ export function layerOf(seed: number, rows = 3, cols = 5): OneLayer {
 export async function inspect(
   { weight, input, rows, cols }: OneLayer,
   method: TrainingMethod,
-  { wanted, wrt = [], r = [], of, signed = true }: {
+  {
+    wanted,
+    wrt = [],
+    r = [],
+    of,
+    signed = true,
+  }: {
     wanted: readonly string[];
     wrt?: readonly string[];
     r?: readonly number[];

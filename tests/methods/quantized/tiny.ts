@@ -27,8 +27,16 @@ export function tinyNet(kind: 'relu' | 'tanh' = 'relu'): Network {
   const network = new Network({ training: true, seed: 5 });
   const scope = new Scope(network);
   let x = network.input('input', 'float32', ['batch', 1, 6, 6]);
-  x = activation(scope, conv2d(scope.at('first'), x, { inChannels: 1, outChannels: 4, kernelSize: 3, padding: 1 }), kind);
-  x = activation(scope, conv2d(scope.at('conv'), x, { inChannels: 4, outChannels: 6, kernelSize: 3, stride: 2 }), kind);
+  x = activation(
+    scope,
+    conv2d(scope.at('first'), x, { inChannels: 1, outChannels: 4, kernelSize: 3, padding: 1 }),
+    kind,
+  );
+  x = activation(
+    scope,
+    conv2d(scope.at('conv'), x, { inChannels: 4, outChannels: 6, kernelSize: 3, stride: 2 }),
+    kind,
+  );
   x = scope.op('Flatten', [x]);
   x = activation(scope, linear(scope.at('hidden'), x, { inFeatures: 24, outFeatures: 9 }), kind);
   network.output('logits', linear(scope.at('head'), x, { inFeatures: 9, outFeatures: 2 }));
@@ -85,7 +93,11 @@ export async function compareExport(
   };
 }
 
-export async function logits(model: Model, input: Tensor, optimization: 'none' | 'all' = 'all'): Promise<Float32Array> {
+export async function logits(
+  model: Model,
+  input: Tensor,
+  optimization: 'none' | 'all' = 'all',
+): Promise<Float32Array> {
   const session = await createSession(model, { threads: 1, optimization });
   try {
     return (await session.run({ input })).logits!.toFloat32();
