@@ -1,8 +1,10 @@
 import { WhittleError } from '../graph/errors.js';
 import { readSettings } from '../train/config/settings.js';
 import type { TrainingMethod } from '../train/method.js';
+import { DISTILLATION_METHODS } from './distillation/index.js';
 import type { Family, MethodEntry } from './entry.js';
 import { FACTORIZED_METHODS } from './factorized/index.js';
+import { QUANTIZED_METHODS } from './quantized/index.js';
 import { SHARING_METHODS } from './sharing/index.js';
 import { SPARSE } from './sparse/index.js';
 import { STRUCTURED_METHODS } from './structured/index.js';
@@ -13,6 +15,8 @@ export const METHODS: readonly MethodEntry[] = [
   ...STRUCTURED_METHODS,
   ...SPARSE,
   ...SHARING_METHODS,
+  ...QUANTIZED_METHODS,
+  ...DISTILLATION_METHODS,
 ];
 
 /** A method with the values of its settings. */

@@ -1,4 +1,5 @@
 import { WhittleError } from '../graph/errors.js';
+import type { Node } from '../graph/node.js';
 import { removeDead } from '../graph/rewrite/index.js';
 import type { Value } from '../graph/value.js';
 import type { Layer } from './layer.js';
@@ -52,10 +53,7 @@ export function replaceOutput(network: Network, output: Value, replacement: Valu
     network.factorized.set(name, { ...other, input: moved(other.input), output: moved(other.output) });
   }
   network.graph.replaceUses(output, replacement);
-  removeDead(network.graph);
-  for (const [name, value] of network.updates) {
-    if (!value.producer?.graph) network.updates.delete(name);
-  }
+  removeDeadExceptUpdates(network);
   for (const [name, { value }] of network.parameters) {
     if (network.graph.initializers.has(value)) continue;
     network.parameters.delete(name);
@@ -67,4 +65,28 @@ export function replaceOutput(network: Network, output: Value, replacement: Valu
   for (const [name, { factors }] of network.factorized) {
     if (!factors.every(factor => network.parameters.has(factor))) network.factorized.delete(name);
   }
+}
+
+/** Removes what no output needs; what moves a buffer stays where an output needs the buffer. */
+function removeDeadExceptUpdates(network: Network): void {
+  const { graph, updates } = network;
+  const live = new Set<Node>();
+  const waiting = [...graph.outputs];
+  for (let value = waiting.pop(); value; value = waiting.pop()) {
+    const node = value.producer;
+    if (!node || live.has(node)) continue;
+    live.add(node);
+    for (const input of node.inputs) if (input) waiting.push(input);
+    for (const inner of node.subgraphs) {
+      for (const { inputs } of inner.allNodes()) for (const input of inputs) if (input) waiting.push(input);
+    }
+  }
+  for (const name of updates.keys()) {
+    const { consumers } = network.parameter(name).value;
+    if (!consumers.some(node => live.has(node))) updates.delete(name);
+  }
+  const outputs = graph.outputs.length;
+  graph.outputs.push(...updates.values());
+  removeDead(graph);
+  graph.outputs.length = outputs;
 }

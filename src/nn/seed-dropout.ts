@@ -38,16 +38,9 @@ function replace(graph: Graph, node: Node, seed: Value, place: number): void {
   if (rate === undefined || !(rate >= 0 && rate < 1)) {
     throw new WhittleError('dropout needs a constant rate of at least 0 and below 1', { node: node.label });
   }
-  const make = new HashBuilder(graph, seed, place);
-  const shape = graph.op('Shape', [x]);
-  const columns = graph.op('Gather', [shape, make.int64(-1)]);
-  const rows = graph.op('Div', [graph.op('Size', [x]), columns]);
-  const product = graph.op('Mul', [
-    graph.op('Unsqueeze', [make.hashes(rows), make.int64(1, [1])]), // (rows, 1)
-    make.hashes(columns), // (columns)
-  ]);
+  const make = new HashBuilder(graph, seed, new Random(place, 'dropout'));
   const threshold = make.uint32(Math.round(rate * 2 ** 32));
-  const kept = graph.op('GreaterOrEqual', [graph.op('Reshape', [product, shape]), threshold]);
+  const kept = graph.op('GreaterOrEqual', [make.hashesLike(x), threshold]);
   const factor = graph.op('Where', [
     kept,
     graph.constant(Tensor.scalar(1 / (1 - rate))),
@@ -63,16 +56,41 @@ function replace(graph: Graph, node: Node, seed: Value, place: number): void {
   graph.remove(node);
 }
 
+/**
+ * Pseudo-random numbers in [0, 1) of the shape of x, which depend on the seed and the key alone.
+ * @param seed a uint32 scalar
+ */
+export function hashedNumbers(graph: Graph, x: Value, seed: Value, key: string): Value {
+  const hashes = new HashBuilder(graph, seed, new Random(0, key)).hashesLike(x);
+  const numbers = graph.op('Cast', [hashes], { to: dtypeCode('float32') });
+  const result = graph.op('Mul', [numbers, graph.constant(Tensor.scalar(2 ** -32))]);
+  result.type = x.type;
+  return result;
+}
+
 /** Builds the hashes of rows and columns of one dropout. */
 class HashBuilder {
   private readonly graph: Graph;
   private readonly seed: Value;
   private readonly random: Random;
 
-  constructor(graph: Graph, seed: Value, place: number) {
+  constructor(graph: Graph, seed: Value, random: Random) {
     this.graph = graph;
     this.seed = seed;
-    this.random = new Random(place, 'dropout');
+    this.random = random;
+  }
+
+  /** A pseudo-random number for each element of x, of its shape: a hash of the row times one of the column. */
+  hashesLike(x: Value): Value {
+    const { graph } = this;
+    const shape = graph.op('Shape', [x]);
+    const columns = graph.op('Gather', [shape, this.int64(-1)]);
+    const rows = graph.op('Div', [graph.op('Size', [x]), columns]);
+    const product = graph.op('Mul', [
+      graph.op('Unsqueeze', [this.hashes(rows), this.int64(1, [1])]), // (rows, 1)
+      this.hashes(columns), // (columns)
+    ]);
+    return graph.op('Reshape', [product, shape]);
   }
 
   uint32(value: number): Value {

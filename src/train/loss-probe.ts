@@ -70,7 +70,7 @@ export class LossProbe {
       b,
       loss,
       value,
-      gradients: (of, parameters) => gradients(model, of, parameters.map(value)),
+      gradients: (of, parameters) => gradients(model, of, parameters.map(value), { vjps: run.gradientRules }),
       input: (name, like) => graph.addInput(name, tensorType('float32', network.parameter(like).dims)),
     });
     graph.outputs.length = 0;

@@ -1,4 +1,5 @@
 import type { Dataset } from '../datasets/dataset.js';
+import type { CustomGradients } from '../graph/autodiff/index.js';
 import type { Model } from '../graph/model.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
@@ -23,6 +24,8 @@ export interface TrainingMethod {
   prepare?(network: Network): void;
   /** Whether the method must see this parameter as a tensor of its own. Others may be laid end to end. */
   separates?(parameter: Parameter): boolean;
+  /** Gradients of nodes that `prepare` marked with `customGradient`, by the rules' names. */
+  readonly gradientRules?: CustomGradients;
   /** The loss to differentiate instead of `loss`, e.g. with a penalty or a teacher's term added. */
   loss?(context: StepContext, loss: Value): Value;
   /** The gradient to use instead of `gradient`, before clipping. */
@@ -71,6 +74,8 @@ export interface TrainingMethod {
 export interface TrainingRun {
   readonly network: Network;
   readonly objective: Objective;
+  /** Those of all methods. */
+  readonly gradientRules: CustomGradients;
   /** The training examples, without augmentation. */
   readonly data: Dataset;
   /** The training's seed. */

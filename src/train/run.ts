@@ -1,4 +1,5 @@
 import type { Dataset } from '../datasets/dataset.js';
+import type { CustomGradients } from '../graph/autodiff/index.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import { cloneNetwork } from '../nn/clone.js';
@@ -7,6 +8,7 @@ import type { TrainingMethod, TrainingRun } from './method.js';
 import type { Objective } from './objective.js';
 import type { Saved } from './saved-parts.js';
 import type { StepRunner } from './step/runner.js';
+import { gradientRules } from './step/step.js';
 
 /** A training in progress as methods see it. */
 export class Run implements TrainingRun {
@@ -36,6 +38,10 @@ export class Run implements TrainingRun {
 
   get objective(): Objective {
     return this.runner.step.options.objective;
+  }
+
+  get gradientRules(): CustomGradients {
+    return gradientRules(this.methods);
   }
 
   get optimizerStates(): readonly string[] {

@@ -23,6 +23,8 @@ export interface Target {
   readonly layout: WeightLayout;
   /** The model's version of ONNX's operators. */
   readonly opset: number;
+  /** Keep scales in float32 unless float16 holds them to the last bit; default false. */
+  readonly exact?: boolean;
 }
 
 /** Writes a weight as float16 plus a Cast. */
@@ -44,7 +46,7 @@ export function foldIntegers(graph: Graph, quantized: QuantizedMatrix, target: T
 }
 
 /** 8 bits, one scale per row: the integers keep the weight's own shape, the scales broadcast against it. */
-function foldPerRow(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, layout }: Target): Value {
+function foldPerRow(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, layout, exact }: Target): Value {
   const { q, scales, columns, offsets } = quantized;
   const ints = madeWhenRead('int8', dims, () => {
     const values = Int8Array.from(fromMatrix(Float32Array.from(q), dims, layout));
@@ -53,7 +55,7 @@ function foldPerRow(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
   const weight = castTo(graph, graph.constant(ints, 'q'), 'float32');
   const rowAxes = layout.perm.slice(0, layout.split);
   const scaleDims = dims.map((dim, axis) => (rowAxes.includes(axis) ? dim : 1));
-  const scale = foldScales(graph, scales, scaleDims);
+  const scale = foldScales(graph, scales, scaleDims, exact);
   let scaled = graph.op('Mul', [weight, scale], {}, { outputs: ['w'] });
   if (columns) {
     const columnDims = dims.map((dim, axis) => (rowAxes.includes(axis) ? 1 : dim));
@@ -93,7 +95,11 @@ function foldNested(graph: Graph, { units, codes }: NonNullable<QuantizedMatrix[
 }
 
 /** Any bits, any block: a flat stream of integers, unpacked, scaled per block and put back in shape. */
-function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, layout, opset }: Target): Value {
+function foldBlocks(
+  graph: Graph,
+  quantized: QuantizedMatrix,
+  { dims, dtype, layout, opset, exact }: Target,
+): Value {
   const { rows, cols, paddedCols, block, scales, format, columns, nested, offsets } = quantized;
   const blocks = paddedCols / block;
   const flat = unpack(graph, quantized.q, format.bits, opset);
@@ -109,7 +115,7 @@ function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
       : graph.op('Sub', [inBlocks, sharedScalar(graph, 2 ** (format.bits - 1))], {}, { outputs: ['w'] });
   const scaled = graph.op(
     'Mul',
-    [centred, nested ? foldNested(graph, nested) : foldScales(graph, scales, [rows, blocks, 1])],
+    [centred, nested ? foldNested(graph, nested) : foldScales(graph, scales, [rows, blocks, 1], exact)],
     {},
     { outputs: ['w'] },
   );
@@ -151,11 +157,19 @@ export function foldSum(graph: Graph, weight: Value, rows: Value, target: Target
 }
 
 /** Scales as float16 where that is safe and saves more than its Cast costs. */
-export function foldScales(graph: Graph, scales: Float32Array, dims: readonly number[]): Value {
+export function foldScales(
+  graph: Graph,
+  scales: Float32Array,
+  dims: readonly number[],
+  exact = false,
+): Value {
+  const asTheyAre = (): Value => graph.constant(Tensor.float32(dims, scales), 's');
   const exponent = storedExponent(scales);
-  if (exponent === undefined) return graph.constant(Tensor.float32(dims, scales), 's');
+  if (exponent === undefined) return asTheyAre();
   const stored = scales.map(scale => scale * 2 ** exponent);
-  const half = castTo(graph, graph.constant(Tensor.fromNumbers('float16', dims, stored), 's'), 'float32');
+  const rounded = Tensor.fromNumbers('float16', dims, stored);
+  if (exact && rounded.toFloat32().some((scale, i) => scale !== stored[i])) return asTheyAre();
+  const half = castTo(graph, graph.constant(rounded, 's'), 'float32');
   if (exponent === 0) return half;
   return graph.op('Mul', [half, sharedScalar(graph, 2 ** -exponent)], {}, { outputs: ['s'] });
 }

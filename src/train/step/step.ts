@@ -1,5 +1,5 @@
 import type { Batch } from '../../datasets/dataset.js';
-import { gradients, typedBuilder } from '../../graph/autodiff/index.js';
+import { type CustomGradients, gradients, typedBuilder } from '../../graph/autodiff/index.js';
 import { WhittleError } from '../../graph/errors.js';
 import type { Model } from '../../graph/model.js';
 import { removeDead } from '../../graph/rewrite/dead.js';
@@ -7,6 +7,7 @@ import type { Value } from '../../graph/value.js';
 import { cloneNetwork } from '../../nn/clone.js';
 import type { Network } from '../../nn/network.js';
 import { seedDropout } from '../../nn/seed-dropout.js';
+import type { TrainingMethod } from '../method.js';
 import { addOutput, StepContext } from './context.js';
 import { foldLayerNorm } from './fold-layer-norm.js';
 import { fuseMomentum } from './fuse-momentum.js';
@@ -98,7 +99,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
     model,
     loss,
     members.map(name => context.value(name)),
-    scale ? { seed: scale } : {},
+    { vjps: gradientRules(methods), ...(scale && { seed: scale }) },
   );
   update.build(new Map(members.map((name, i) => [name, found[i]!])));
   // An input or a constant cannot be an output by itself.
@@ -146,6 +147,10 @@ export function unitOptions(options: StepOptions): Parameters<typeof planUnits>[
     flattenTogether: options.flattenTogether ?? Infinity,
   };
 }
+
+/** How nodes that methods marked are differentiated. */
+export const gradientRules = (methods: readonly TrainingMethod[]): CustomGradients =>
+  Object.assign({}, ...methods.map(method => method.gradientRules));
 
 const isOwn = (context: StepContext, input: Value): boolean =>
   context.scalars.some(({ name }) => name === input.name) ||

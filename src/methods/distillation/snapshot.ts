@@ -1,0 +1,87 @@
+import { WhittleError } from '../../graph/errors.js';
+import type { Value } from '../../graph/value.js';
+import { cloneNetwork, type Network, toInference } from '../../nn/index.js';
+import { integer, number, text } from '../../train/config/settings.js';
+import { klDivergence } from '../../train/losses.js';
+import type { TrainingMethod } from '../../train/method.js';
+import { defineMethod } from '../entry.js';
+import type { SoftTargetOptions } from './hinton.js';
+import { embedTeacher, teacherOutput } from './teacher.js';
+
+export interface SnapshotOptions extends SoftTargetOptions {
+  /** Cycles of the learning rate; default 4. */
+  readonly cycles?: number;
+}
+
+const TEACHER = 'snapshot';
+
+/**
+ * Snapshot distillation: the schedule of the learning rate begins anew in each of several cycles, and from the second
+ * on the network as it stood at the end of the last cycle is the teacher, in inference form. With a rate that falls to 0
+ * in a cycle, such as `cosine`, each snapshot is a network of its own (Huang et al., 2017, https://arxiv.org/abs/1704.00109).
+ * Yang et al., 2019, https://arxiv.org/abs/1812.00123.
+ */
+export function snapshotDistillation(options: SnapshotOptions = {}): TrainingMethod {
+  const { cycles = 4, temperature = 2, alpha = 0.5, logits = 'logits' } = options;
+  let student: Network | undefined;
+  let parameters: string[] = [];
+  let weight = 0;
+  const length = (updates: number): number => Math.ceil(updates / cycles);
+  return {
+    name: 'snapshot',
+    prepare(network) {
+      student = cloneNetwork(network);
+      weight = 0;
+    },
+    loss(context, loss) {
+      if (!student) throw new WhittleError('the network was not prepared');
+      const { b } = context;
+      const inference = toInference(student);
+      const constants = new Map<string, Value>();
+      for (const { name, trainable, kind } of student.parameters.values()) {
+        const moves = trainable || (kind === 'buffer' && student.updates.has(name));
+        if (!moves || !inference.graph.initializers.has(inference.parameter(name).value)) continue;
+        constants.set(name, context.freeState(`${TEACHER}/${name}`, student.tensor(name)).value);
+      }
+      parameters = [...constants.keys()];
+      const teacher = { model: inference.toModel() };
+      const data = student.inputs.map(({ name }) => name);
+      const scores = teacherOutput(teacher, embedTeacher(context, teacher, data, constants), logits);
+      const divergence = klDivergence(b, context.output(logits), scores, { temperature });
+      context.metric('distillation', divergence);
+      const share = context.scalar('snapshot_share', () => weight);
+      return b.add(b.mul(loss, b.sub(1, share)), b.mul(divergence, share));
+    },
+    moment: moment => {
+      const cycle = length(moment.updates);
+      return { ...moment, update: moment.update % cycle, updates: cycle };
+    },
+    beforeStep(run) {
+      weight = run.update >= length(run.updates) ? alpha : 0;
+    },
+    afterStep(run) {
+      if (run.update % length(run.updates) !== 0 || run.update === run.updates) return;
+      for (const name of parameters) run.write(`${TEACHER}/${name}`, run.read(name));
+    },
+  };
+}
+
+export const SNAPSHOT = defineMethod({
+  name: 'snapshot',
+  family: 'distillation',
+  summary: 'The rate restarts in cycles; each learns from the network as the last cycle left it.',
+  paper: {
+    title: 'Snapshot Distillation: Teacher-Student Optimization in One Generation',
+    authors: 'Yang, Xie, Su, Yuille',
+    year: 2019,
+    url: 'https://arxiv.org/abs/1812.00123',
+  },
+  settings: {
+    cycles: integer(4, { min: 2, description: 'of the learning rate' }),
+    temperature: number(2, { min: 0.01, description: 'T, which softens the probabilities' }),
+    alpha: number(0.5, { min: 0, max: 1, description: "share of the teacher's term" }),
+    logits: text('logits', 'the output with the scores'),
+  },
+  claims: ['the schedule'],
+  create: snapshotDistillation,
+});
