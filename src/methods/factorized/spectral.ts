@@ -1,4 +1,4 @@
-import { type DenseMatrix, type Matrix, matrix, svd } from '../../linalg/index.js';
+import { type Matrix, matrix, svd } from '../../linalg/index.js';
 import type { Factors } from './factors.js';
 
 /**
@@ -30,9 +30,3 @@ export function rankOfEnergy(spectrum: Float64Array, share: number): number {
   }
   return spectrum.length;
 }
-
-export const identity = (size: number): DenseMatrix => {
-  const data = new Float64Array(size * size);
-  for (let i = 0; i < size; i++) data[i * size + i] = 1;
-  return matrix(data, size, size);
-};
