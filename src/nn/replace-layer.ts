@@ -57,7 +57,9 @@ export function replaceOutput(network: Network, output: Value, replacement: Valu
     if (!value.producer?.graph) network.updates.delete(name);
   }
   for (const [name, { value }] of network.parameters) {
-    if (!network.graph.initializers.has(value)) network.parameters.delete(name);
+    if (network.graph.initializers.has(value)) continue;
+    network.parameters.delete(name);
+    network.graph.releaseName(name);
   }
   for (const [name, value] of network.constants) {
     if (!network.graph.initializers.has(value)) network.constants.delete(name);

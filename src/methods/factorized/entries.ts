@@ -1,7 +1,8 @@
 import { choice, number } from '../../train/index.js';
 import { defineMethod, type MethodEntry, type Paper } from '../entry.js';
+import { factorizedAttention } from './attention/index.js';
 import { FACTOR_DECAYS } from './decay/index.js';
-import { lowRank } from './method.js';
+import { lowRank, overcompleteTraining } from './method.js';
 import type { RankRule } from './ranks.js';
 
 const FACTORIZED_LAYERS: Paper = {
@@ -35,5 +36,37 @@ export const lowRankEntry = defineMethod({
     lowRank({ rank: { [rule]: amount } as unknown as RankRule, init, decay, strength, convolution }),
 });
 
+export const overcompleteEntry = defineMethod({
+  name: 'overcomplete',
+  family: 'factorized',
+  summary:
+    'Weights are products of wide or three factors while they train, and are multiplied into plain layers afterwards.',
+  paper: FACTORIZED_LAYERS,
+  settings: {
+    form: choice('deep', ['wide', 'deep'], 'U Vᵀ, or U M Vᵀ with M at the identity'),
+    width: number(1, { min: 1, description: 'rank as a multiple of the shorter side' }),
+    init: choice('spectral', ['spectral', 'plain'], 'how factors start'),
+    ...decaySettings,
+  },
+  create: overcompleteTraining,
+});
+
+export const attentionEntry = defineMethod({
+  name: 'attention-frobenius',
+  family: 'factorized',
+  summary:
+    'Frobenius decay of Q_h K_hᵀ and V_h O_hᵀ in the place of weight decay on the projections of attention.',
+  paper: FACTORIZED_LAYERS,
+  settings: {
+    init: choice(
+      'keep',
+      ['keep', 'product', 'gaussian'],
+      'what the spectral initialization decomposes, if any',
+    ),
+    strength: decaySettings.strength,
+  },
+  create: factorizedAttention,
+});
+
 /** All methods of the family that a study can name. */
-export const FACTORIZED_METHODS: readonly MethodEntry[] = [lowRankEntry];
+export const FACTORIZED_METHODS: readonly MethodEntry[] = [lowRankEntry, overcompleteEntry, attentionEntry];

@@ -1,3 +1,5 @@
+export * from './attention/index.js';
+export * from './collapse.js';
 export * from './decay/index.js';
 export { describeFactorization } from './describe.js';
 export * from './diagnostics.js';
@@ -5,6 +7,8 @@ export * from './entries.js';
 export * from './factorize.js';
 export { type DenseLayer, type FactorInit, type LowRankOptions, makeLowRank } from './low-rank.js';
 export * from './method.js';
+export * from './overcomplete.js';
 export type { RankRule } from './ranks.js';
 export { type LayerSelector, selectLayers } from './select.js';
 export { spectralFactors } from './spectral.js';
+export * from './warm-start.js';

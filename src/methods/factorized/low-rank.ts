@@ -14,7 +14,7 @@ import {
   uniformFanIn,
 } from '../../nn/index.js';
 import { factorTensors } from './factors.js';
-import { formFor, type MatrixForm, matrixShape, toMatrix } from './matricize.js';
+import { formFor, type Geometry, type MatrixForm, matrixShape, toMatrix } from './matricize.js';
 import { spectralFactors } from './spectral.js';
 
 /** A layer whose weight can become a product. */
@@ -123,18 +123,23 @@ function factors(scope: Scope, layer: DenseLayer, form: MatrixForm, { rank }: Lo
     });
     output = conv(wide, x, { ...ends.u, ...second, inChannels: rank, outChannels: layer.outChannels });
   }
-  const { input, kind, weight: _weight, bias: _bias, path: _path, output: _output, ...geometry } = layer;
   network.factorized.set(path, {
     path,
-    input,
+    input: layer.input,
     output,
     form,
     factors: [`${path}.u.weight`, `${path}.v.weight`],
     composed: false,
     bias: layer.bias && `${path}.u.bias`,
-    dense: { kind, ...geometry } as DenseLayer,
+    dense: geometryOf(layer),
   });
   return output;
+}
+
+/** What a layer computes, without its place. */
+export function geometryOf(layer: DenseLayer): Geometry {
+  const { weight: _weight, bias: _bias, path: _path, input: _input, output: _output, ...geometry } = layer;
+  return geometry as Geometry;
 }
 
 type Window = Pick<ConvLayer, 'kernelSize' | 'stride' | 'padding' | 'dilation'>;

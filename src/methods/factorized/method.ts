@@ -1,6 +1,8 @@
 import type { TrainingMethod } from '../../train/index.js';
 import { type FactorDecay, factorDecay } from './decay/index.js';
 import { type FactorizePolicy, factorize } from './factorize.js';
+import { type OvercompleteOptions, overcomplete } from './overcomplete.js';
+import type { LayerSelector } from './select.js';
 
 export interface LowRankTrainingOptions extends FactorizePolicy {
   /** What holds the factors small; default `frobenius`. */
@@ -24,6 +26,32 @@ export function lowRank({
     name: 'low-rank',
     prepare(network) {
       factorize(network, policy);
+      method?.prepare?.(network);
+    },
+  };
+}
+
+export interface OvercompleteTrainingOptions extends OvercompleteOptions {
+  /** Default all but the first convolution and the classifier. */
+  readonly layers?: LayerSelector;
+  /** What holds the factors small; default `frobenius`. */
+  readonly decay?: FactorDecay;
+  /** λ of that decay as a multiple of the weight decay; default 1. */
+  readonly strength?: number;
+}
+
+/** Training in overcomplete form; `collapse(result.network)` makes a plain network of what comes out. */
+export function overcompleteTraining({
+  decay = 'frobenius',
+  strength = 1,
+  ...options
+}: OvercompleteTrainingOptions = {}): TrainingMethod {
+  const method = factorDecay(decay, { strength });
+  return {
+    ...method,
+    name: 'overcomplete',
+    prepare(network) {
+      overcomplete(network, options);
       method?.prepare?.(network);
     },
   };

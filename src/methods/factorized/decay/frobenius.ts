@@ -2,8 +2,8 @@ import type { Builder } from '../../../graph/ops/builder.js';
 import type { Value } from '../../../graph/value.js';
 import type { TrainingMethod } from '../../../train/index.js';
 import type { StepContext } from '../../../train/step/context.js';
+import { attentionGradients, attentionParameters } from '../attention/decay.js';
 import { isMatrixProduct } from '../factors.js';
-import { attentionGradients, attentionParameters } from './attention.js';
 import { type MatrixProduct, matrixProduct } from './matrix-factor.js';
 import { factorPenalty } from './penalty.js';
 
