@@ -24,15 +24,15 @@ export function costAt({ cost }: Candidate, rank: number, onlySmaller: boolean):
 
 /**
  * The largest common scale of ranks, found by bisection, at which the network stays within a budget. Equal layers all
- * step to the next rank at the same scale; what that leaves unused then goes to single layers, one rank each, so that
- * the result misses the budget by less than one rank of one layer.
+ * step to the next rank at the same scale; what that leaves unused then goes to single layers, one step each, so that
+ * the result misses the budget by less than one step of one layer.
  * @throws WhittleError where the budget cannot be met, or FLOPs are asked for and shapes are not known
  */
 export function ranksWithin(
   candidates: readonly Candidate[],
   totals: Totals,
   rule: BudgetRule,
-  onlySmaller: boolean,
+  { onlySmaller, step }: { readonly onlySmaller: boolean; readonly step: number },
 ): Budgeted {
   const unit = 'flops' in rule ? 'flops' : 'parameters';
   const [[name, given]] = Object.entries(rule) as [[string, number]];
@@ -50,7 +50,7 @@ export function ranksWithin(
   const dense = candidates.reduce((sum, { cost }) => sum + cost.dense[unit]!, 0);
   const total = (at: readonly number[]): number =>
     whole + scaleOf * ((costs(at) as number[]).reduce((sum, cost) => sum + cost, 0) - dense);
-  const at = (scale: number): number[] => candidates.map(candidate => rankAtScale(scale, candidate));
+  const at = (scale: number): number[] => candidates.map(candidate => rankAtScale(scale, candidate, step));
 
   const least = total(at(0));
   if (least > budget) {
@@ -71,11 +71,11 @@ export function ranksWithin(
   const ranks = at(low);
   const order = candidates
     .map((_, i) => i)
-    .sort((a, b) => roundedAway(low, candidates[b]!) - roundedAway(low, candidates[a]!));
+    .sort((a, b) => roundedAway(low, candidates[b]!, step) - roundedAway(low, candidates[a]!, step));
   for (const i of order) {
-    if (ranks[i] === largestRank(candidates[i]!)) continue;
-    ranks[i]!++;
-    if (total(ranks) > budget) ranks[i]!--;
+    const before = ranks[i]!;
+    ranks[i] = Math.min(before + step, largestRank(candidates[i]!));
+    if (total(ranks) > budget) ranks[i] = before;
   }
   return { ranks, scale: low };
 }

@@ -1,4 +1,4 @@
-import { choice, number } from '../../train/index.js';
+import { choice, integer, number } from '../../train/index.js';
 import { defineMethod, type MethodEntry, type Paper } from '../entry.js';
 import { factorizedAttention } from './attention/index.js';
 import { FACTOR_DECAYS } from './decay/index.js';
@@ -30,10 +30,11 @@ export const lowRankEntry = defineMethod({
     amount: number(0.25, { min: 0, description: 'budgets up to 1 are shares of the dense network' }),
     init: choice('spectral', ['spectral', 'plain'], 'how factors start'),
     ...decaySettings,
+    multipleOf: integer(1, { min: 1, description: 'ranks are multiples of this' }),
     convolution: choice('spatial', ['spatial', 'channel'], 'how kernels are read as matrices'),
   },
-  create: ({ rule, amount, init, decay, strength, convolution }) =>
-    lowRank({ rank: { [rule]: amount } as unknown as RankRule, init, decay, strength, convolution }),
+  create: ({ rule, amount, ...options }) =>
+    lowRank({ rank: { [rule]: amount } as unknown as RankRule, ...options }),
 });
 
 export const overcompleteEntry = defineMethod({

@@ -16,6 +16,11 @@ export interface FactorizePolicy {
   readonly init?: FactorInit;
   /** How kernels are read as matrices; default `spatial`. */
   readonly convolution?: 'spatial' | 'channel';
+  /**
+   * Ranks are multiples of this; default 1. Processors compute channels in blocks of 8 or 16: a rank of 17 then costs the
+   * time of 24 or 32.
+   */
+  readonly multipleOf?: number;
   /** Leave a layer dense where its factors would not have fewer parameters; default true. */
   readonly onlySmaller?: boolean;
   /** Sizes of the inputs' symbolic dimensions, to count FLOPs with; what is not named is 1. */
@@ -57,7 +62,16 @@ export interface Factorization {
  * @throws WhittleError where no layer is chosen, a rule makes no sense, or a budget cannot be met
  */
 export function factorize(network: Network, policy: FactorizePolicy): Factorization {
-  const { rank, init = 'spectral', convolution = 'spatial', onlySmaller = true } = policy;
+  const {
+    rank,
+    init = 'spectral',
+    convolution = 'spatial',
+    onlySmaller = true,
+    multipleOf: step = 1,
+  } = policy;
+  if (!(Number.isInteger(step) && step > 0)) {
+    throw new WhittleError(`ranks are multiples of a whole number above 0, not of ${step}`);
+  }
   if (network.layers.size === 0) recordLayers(network);
   const shapes = new NetworkShapes(network, policy.sizes);
   const candidates: Candidate[] = selectLayers(network, policy.layers).map(layer => {
@@ -76,8 +90,8 @@ export function factorize(network: Network, policy: FactorizePolicy): Factorizat
     buffers: network.parameterCount('all') - trainable,
   };
   const { ranks, scale } = isBudget(rank)
-    ? ranksWithin(candidates, totals, rank, onlySmaller)
-    : { ranks: ranksByRule(network, candidates, rank), scale: undefined };
+    ? ranksWithin(candidates, totals, rank, { onlySmaller, step })
+    : { ranks: ranksByRule(network, candidates, rank, step), scale: undefined };
   const layers = candidates.map((candidate, i): LayerChange => {
     const { layer, form, cost } = candidate;
     const after = costAt(candidate, ranks[i]!, onlySmaller);

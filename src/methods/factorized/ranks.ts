@@ -45,21 +45,23 @@ const unitOf = (candidate: Candidate): number => {
   return form === 'spatial' ? matrixShape(layer, form).rows : largestRank(candidate);
 };
 
-const clamp = (rank: number, candidate: Candidate): number =>
-  Math.max(1, Math.min(largestRank(candidate), Math.round(rank)));
+/** The nearest multiple of `step` that the layer can have; its largest rank where even one step is more. */
+const clamp = (rank: number, candidate: Candidate, step: number): number =>
+  Math.min(largestRank(candidate), Math.max(1, Math.round(rank / step)) * step);
 
-export const rankAtScale = (scale: number, candidate: Candidate): number =>
-  clamp(scale * unitOf(candidate), candidate);
+export const rankAtScale = (scale: number, candidate: Candidate, step: number): number =>
+  clamp(scale * unitOf(candidate), candidate, step);
 
-/** The scale, before rounding, that a rank has passed when the next one is reached; orders what to raise first. */
-export const roundedAway = (scale: number, candidate: Candidate): number =>
-  scale * unitOf(candidate) - rankAtScale(scale, candidate);
+/** How much of a scale the rounding left out, in ranks; those with more are raised first. */
+export const roundedAway = (scale: number, candidate: Candidate, step: number): number =>
+  scale * unitOf(candidate) - rankAtScale(scale, candidate, step);
 
 /** Ranks by a rule that looks at each layer alone. @throws WhittleError for numbers that make no sense */
 export function ranksByRule(
   network: Network,
   candidates: readonly Candidate[],
   rule: Exclude<RankRule, BudgetRule>,
+  step: number,
 ): number[] {
   const [[name, value]] = Object.entries(rule) as [[string, number]];
   const limit = name === 'scale' || name === 'energy' ? 1 : Number.POSITIVE_INFINITY;
@@ -69,11 +71,12 @@ export function ranksByRule(
     );
   }
   return candidates.map(candidate => {
-    if ('scale' in rule) return rankAtScale(rule.scale, candidate);
-    if ('rank' in rule) return clamp(rule.rank, candidate);
+    if ('scale' in rule) return rankAtScale(rule.scale, candidate, step);
+    if ('rank' in rule) return clamp(rule.rank, candidate, step);
     const { layer, form } = candidate;
+    const up = (rank: number): number => clamp(Math.ceil(rank / step) * step, candidate, step);
     const spectrum = singularValues(toMatrix(layer, form, network.tensor(layer.weight.name)));
-    if ('energy' in rule) return rankOfEnergy(spectrum, rule.energy);
-    return clamp(Math.ceil(rule.stableRank * stableRank(spectrum)), candidate);
+    if ('energy' in rule) return up(rankOfEnergy(spectrum, rule.energy));
+    return up(rule.stableRank * stableRank(spectrum));
   });
 }

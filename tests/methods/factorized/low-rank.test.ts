@@ -213,6 +213,18 @@ describe('factorize', () => {
     }
   });
 
+  it('keeps ranks to multiples', () => {
+    const network = cifarResNet({ depth: 20 });
+    const { layers, before, after } = factorize(network, { rank: { parameters: 0.3 }, multipleOf: 8 });
+    const ranks = layers.map(({ rank }) => rank!);
+    expect(ranks.every(rank => rank % 8 === 0)).toBe(true);
+    expect(new Set(ranks).size).toBeGreaterThan(1);
+    expect(after.parameters).toBeLessThanOrEqual(0.3 * before.parameters);
+    expect(after.parameters + 8 * 96).toBeGreaterThan(0.3 * before.parameters);
+    const scaled = factorize(cifarResNet({ depth: 8 }), { rank: { scale: 0.1 }, multipleOf: 8 });
+    expect(scaled.layers.map(({ rank }) => rank)).toEqual([8, 8, 8, 8, 16, 16]);
+  });
+
   it('hits FLOPs and bytes, counted on what comes out', () => {
     for (const flops of [0.3, 30e6]) {
       const { before, after } = factorize(cifarResNet({ depth: 20 }), { rank: { flops } });
