@@ -1,19 +1,13 @@
 import { WhittleError } from '../../graph/errors.js';
-import type { Model } from '../../graph/model.js';
-import { sizeOf } from '../../graph/tensor.js';
 import {
-  cloneNetwork,
   convolve,
-  exportForInference,
   type FactorizedLayer,
   type Network,
   project,
   replaceOutput,
   Scope,
 } from '../../nn/index.js';
-import { layerCost, NetworkShapes } from './cost.js';
 import type { DenseLayer } from './low-rank.js';
-import { formFor } from './matricize.js';
 import { denseWeight } from './product.js';
 
 /**
@@ -61,64 +55,4 @@ function biasOf({ network, path }: Scope, { bias: name }: FactorizedLayer) {
   const bias = network.addParameter(`${path}.bias`, dims, { kind, initializer, trainable, fanIn, fanOut });
   network.setTensor(bias.name, network.tensor(name));
   return bias;
-}
-
-export interface MergeOptions {
-  /** How many times slower an operation of the factors is than one of the dense layer; default 1. */
-  readonly slowdown?: number;
-  /** Sizes of symbolic dimensions, to count operations with; what is not named is 1. */
-  readonly sizes?: Readonly<Record<string, number>>;
-}
-
-/**
- * Collapses the layers that gain nothing from their factors, in place: those whose factors together have at least as
- * many parameters as the dense layer, or need as many operations (where shapes are known), and all that are composed.
- * @returns the paths of the layers
- */
-export function mergeFactors(network: Network, { slowdown = 1, sizes }: MergeOptions = {}): string[] {
-  const shapes = new NetworkShapes(network, sizes);
-  const merged = [...network.factorized.values()].filter(layer => {
-    if (layer.composed) return true;
-    const parameters = layer.factors.reduce((sum, name) => sum + sizeOf(network.parameter(name).dims), 0);
-    const record = {
-      ...layer.dense,
-      path: layer.path,
-      input: layer.input,
-      output: layer.output,
-    } as DenseLayer;
-    const { dense } = layerCost(record, formFor(layer.dense, 'channel'), shapes);
-    if (parameters >= dense.parameters) return true;
-    const flops = factorFlops(network, layer, shapes);
-    return flops !== undefined && dense.flops !== undefined && slowdown * flops >= dense.flops;
-  });
-  for (const { path } of merged) collapseLayer(network, path);
-  return merged.map(({ path }) => path);
-}
-
-/** Operations of the layers that factors are; `undefined` where shapes are not known. */
-function factorFlops(
-  network: Network,
-  { factors }: FactorizedLayer,
-  shapes: NetworkShapes,
-): number | undefined {
-  let sum = 0;
-  for (const name of factors) {
-    const output = network.layers.get(name.replace(/\.weight$/, ''));
-    const shape = output && output.kind !== 'attention' ? shapes.of(output.output) : undefined;
-    if (!shape || !output || output.kind === 'attention') return undefined;
-    const perOutput =
-      sizeOf(output.weight.dims) / (output.kind === 'conv' ? output.outChannels : shape.at(-1)!);
-    sum += 2 * sizeOf(shape) * perOutput;
-  }
-  return sum;
-}
-
-/**
- * A factorized network as a model to run anywhere, as `exportForInference`, with layers merged that are larger or
- * slower as factors. The network does not change.
- */
-export function exportFactorized(network: Network, options: MergeOptions = {}): Model {
-  const copy = cloneNetwork(network);
-  mergeFactors(copy, options);
-  return exportForInference(copy);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Tensor } from '../../../src/graph/index.js';
+import { type Model, Tensor } from '../../../src/graph/index.js';
 import {
   collapse,
   exportFactorized,
@@ -8,6 +8,7 @@ import {
   makeLowRank,
   makeOvercomplete,
   mergeFactors,
+  mergeSlower,
   overcomplete,
   overcompleteTraining,
 } from '../../../src/methods/factorized/index.js';
@@ -150,6 +151,35 @@ describe('export', () => {
     ]);
     expect(network.factorized.size).toBe(3);
     expect(mergeFactors(network, { slowdown: 10 })).toHaveLength(3);
+  });
+
+  it('merges by measurement: what took longer, each kind of layer measured once', async () => {
+    const network = cifarResNet({ depth: 14, imageSize: 8 });
+    factorize(network, { rank: { scale: 0.2 } });
+    moved(network);
+    const before = await outputs(network, { pixel_values: images });
+    const counts: number[] = [];
+    const x = wave([1, 16, 8, 8]);
+    // Says that thin convolutions are slow and those of more than 16 inputs worth it.
+    const time = async (model: Model, input: Tensor) => {
+      const { y } = await run(model, { x: input });
+      counts.push(y!.dims[1]!);
+      const convolutions = [...model.graph.nodes].length;
+      return input.dims[1] === x.dims[1] ? convolutions : 1 / convolutions;
+    };
+    const merged = await mergeSlower(network, { time });
+    expect(merged).toEqual([
+      'layer1.0.conv1',
+      'layer1.0.conv2',
+      'layer1.1.conv1',
+      'layer1.1.conv2',
+      'layer2.0.conv1',
+    ]);
+    expect(counts).toEqual([16, 16, 32, 32, 32, 32, 64, 64, 64, 64]);
+    expectClose(await outputs(network, { pixel_values: images }), before, 1e-5);
+    const all = await mergeSlower(network, { session: { threads: 1 } });
+    expect(all.every(path => !network.factorized.has(path))).toBe(true);
+    expectClose(await outputs(network, { pixel_values: images }), before, 1e-5);
   });
 
   it('folds BatchNorm into the last factor and runs in ONNX Runtime with any batch', async () => {

@@ -4,6 +4,7 @@ import { gradients, typedBuilder } from '../../../src/graph/autodiff/index.js';
 import { Graph, Model, Tensor, tensorType, type Value } from '../../../src/graph/index.js';
 import { productGradients } from '../../../src/methods/factorized/decay/frobenius.js';
 import { matrixProduct } from '../../../src/methods/factorized/decay/matrix-factor.js';
+import { tensorGradients } from '../../../src/methods/factorized/decay/tensor-factors.js';
 import {
   type FactorDecay,
   factorDecay,
@@ -102,6 +103,67 @@ describe('the gradient of Frobenius decay', () => {
       );
     },
   );
+});
+
+describe('the gradient of Frobenius decay of a tensor product', () => {
+  const forms = {
+    tucker2: {
+      names: ['outputs', 'core', 'inputs'],
+      dims: [
+        [4, 3, 1, 1],
+        [3, 2, 3, 2],
+        [2, 5, 1, 1],
+      ],
+      equation: 'opxy,pqhw,qizv->oihw',
+    },
+    cp: {
+      names: ['outputs', 'columns', 'rows', 'inputs'],
+      dims: [
+        [4, 3, 1, 1],
+        [3, 1, 3, 1],
+        [3, 1, 1, 2],
+        [3, 5, 1, 1],
+      ],
+      equation: 'orxy,rahb,rcdw,rizv->oihw',
+    },
+  } as const;
+
+  it.each(['tucker2', 'cp'] as const)('is that of ½‖W‖², by autodiff in float64: %s', async form => {
+    const graph = new Graph('decay');
+    const model = new Model(graph);
+    model.opsets.set('', 21);
+    const b = typedBuilder(model);
+    const { names, dims, equation } = forms[form];
+    const feeds: Record<string, Tensor> = {};
+    const values = names.map((name, i) => {
+      const size = dims[i]!.reduce((a: number, c) => a * c, 1);
+      feeds[name] = Tensor.fromNumbers('float64', dims[i]!, noise(size, i));
+      return graph.addInput(name, tensorType('float64', dims[i]!));
+    });
+    const kernel = b.op('Einsum', values, { equation });
+    const loss = b.mul(b.sum(b.square(kernel), [0, 1, 2, 3]), 0.5 * 0.3);
+    const expected = gradients(model, loss, values);
+    const lambda = graph.constant(Tensor.fromNumbers('float64', [], [0.3]));
+    const layer = { factors: names, form } as unknown as FactorizedLayer;
+    const ours = tensorGradients(
+      b,
+      layer,
+      name => values[(names as readonly string[]).indexOf(name)]!,
+      lambda,
+    );
+    names.forEach((name, i) => {
+      graph.addOutput(b.op('Identity', [expected[i]!]), `expected ${name}`);
+      graph.addOutput(b.op('Identity', [ours.get(name)!]), `ours ${name}`);
+    });
+    const found = await run(model, feeds);
+    for (const name of names) {
+      const want = found[`expected ${name}`]!.toFloat64();
+      expect(found[`ours ${name}`]!.dims).toEqual(found[`expected ${name}`]!.dims);
+      found[`ours ${name}`]!.toFloat64().forEach((value, i) => {
+        expect(Math.abs(value - want[i]!)).toBeLessThan(1e-12 * (1 + Math.abs(want[i]!)));
+      });
+    }
+  });
 });
 
 const zeroLoss: Objective = {

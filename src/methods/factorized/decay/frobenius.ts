@@ -6,6 +6,7 @@ import { attentionGradients, attentionParameters } from '../attention/decay.js';
 import { isMatrixProduct } from '../factors.js';
 import { type MatrixProduct, matrixProduct } from './matrix-factor.js';
 import { factorPenalty } from './penalty.js';
+import { tensorGradients } from './tensor-factors.js';
 
 export interface DecayOptions {
   /** λ = strength × the weight decay of the step; default 1. */
@@ -41,9 +42,11 @@ export function frobeniusDecay({ strength = 1, of = 'layers' }: FrobeniusDecayOp
       if (attention) for (const [name, g] of attentionGradients(context, lambda)) found.set(name, g);
       if (!layers) return found;
       for (const layer of context.network.factorized.values()) {
-        if (!isMatrixProduct(layer)) continue;
-        const product = matrixProduct(context.b, layer, name => context.value(name));
-        for (const [name, g] of productGradients(context.b, product, lambda)) found.set(name, g);
+        const present = (name: string): Value => context.value(name);
+        const ofLayer = isMatrixProduct(layer)
+          ? productGradients(context.b, matrixProduct(context.b, layer, present), lambda)
+          : tensorGradients(context.b, layer, present, lambda);
+        for (const [name, g] of ofLayer) found.set(name, g);
       }
       return found;
     },

@@ -38,7 +38,7 @@ export function matrixProduct(
 }
 
 /** (rows, r), or a kernel (out, r, kh, …) whose rows are (out, kh). */
-function leftFactor(b: Builder, name: string, value: Value): MatrixFactor {
+export function leftFactor(b: Builder, name: string, value: Value): MatrixFactor {
   const dims = value.fixedShape!;
   const [out, rank, ...kernel] = dims as [number, number, ...number[]];
   const positions = kernel.reduce((product, size) => product * size, 1);
@@ -61,7 +61,7 @@ function leftFactor(b: Builder, name: string, value: Value): MatrixFactor {
 }
 
 /** Vᵀ: (r, cols), or a kernel (r, in, …). */
-function rightFactor(b: Builder, name: string, value: Value): MatrixFactor {
+export function rightFactor(b: Builder, name: string, value: Value): MatrixFactor {
   const dims = value.fixedShape!;
   const [rank, ...rest] = dims as [number, ...number[]];
   const vt = b.reshape(value, [rank, rest.reduce((product, size) => product * size, 1)]);
