@@ -31,7 +31,7 @@ export interface OvercompleteOptions {
 
 /**
  * Gives layers more parameters than they need while they train: the weight is a product of two wide or three square
- * factors, multiplied in the graph before the layer uses it, so that a step costs little more than a dense one.
+ * factors, multiplied in the graph before the layer uses it: once in a step, however large the batch.
  * `collapse` makes plain layers of them afterwards, with the same outputs.
  * @param selector default all but the first convolution and the classifier
  * @returns the paths of the layers
