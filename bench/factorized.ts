@@ -4,6 +4,7 @@
  *   npx jiti bench/factorized.ts                                   all cases, a table
  *   npx jiti bench/factorized.ts --only resnet32-step-0.1 --json   one
  *   npx jiti bench/factorized.ts --threads 1 --cpu                 processor time of one thread: for busy machines
+ *   npx jiti bench/factorized.ts --multiple-of 16                  ranks in multiples of 16
  *
  * `step` is a training step with Frobenius decay against the dense one with weight decay, `run` inference of a batch,
  * both of exported ONNX. `flops` is the ratio that arithmetic alone would give. `decay` is a step with Frobenius decay
@@ -28,9 +29,10 @@ import {
 import { type Case, inTurns, type Measurement, runBenchmark, time } from './harness.js';
 
 const argv = process.argv.slice(2);
-const threads = Number(
-  argv.includes('--threads') ? argv[argv.indexOf('--threads') + 1] : availableParallelism(),
-);
+const option = (name: string, fallback: number): number =>
+  argv.includes(name) ? Number(argv[argv.indexOf(name) + 1]) : fallback;
+const threads = option('--threads', availableParallelism());
+const multipleOf = option('--multiple-of', 1);
 const SCALES = [0.05, 0.1, 0.25, 0.5];
 
 interface Subject {
@@ -87,7 +89,9 @@ async function stepper(
   const network = subject.build(true);
   // How factors start makes no difference to the time of a step.
   const flops =
-    scale === undefined ? undefined : factorize(network, { rank: { scale }, init: 'plain', sizes });
+    scale === undefined
+      ? undefined
+      : factorize(network, { rank: { scale }, init: 'plain', sizes, multipleOf });
   const step = trainingStep(network, {
     objective: classification(),
     optimizer: adam ? adamW() : sgd({ momentum: 0.9 }),
@@ -105,7 +109,9 @@ async function stepper(
 async function inference({ sizes, ...subject }: Subject, scale: number | undefined) {
   const network = subject.build(false);
   const flops =
-    scale === undefined ? undefined : factorize(network, { rank: { scale }, init: 'plain', sizes });
+    scale === undefined
+      ? undefined
+      : factorize(network, { rank: { scale }, init: 'plain', sizes, multipleOf });
   const model = scale === undefined ? exportForInference(network) : exportFactorized(network, { sizes });
   const session = await createSession(model, { threads });
   const { labels: _, ...inputs } = batchOf(network, sizes);

@@ -4,6 +4,7 @@ import { Graph, Model, Tensor, tensorType } from '../../../src/graph/index.js';
 import { matrix, singularValues } from '../../../src/linalg/index.js';
 import { factorize, makeLowRank } from '../../../src/methods/factorized/index.js';
 import {
+  bert,
   cifarResNet,
   conv1d,
   conv2d,
@@ -179,6 +180,9 @@ describe('factorize', () => {
         ...(stage > 1 ? [`layer${stage}.0.shortcut.0`] : []),
       ]),
     ]);
+    const text = paths(bert({ vocabulary: 5, features: 8, depth: 1, heads: 2, maxTokens: 4, head: 'span' }));
+    expect(text).toHaveLength(6);
+    expect(text).not.toContain('qa_outputs');
     expect(paths(vit({ imageSize: 16, patchSize: 8, features: 12, heads: 3, depth: 1 }))).toEqual([
       'blocks.0.attn.qkv',
       'blocks.0.attn.proj',
