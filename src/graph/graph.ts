@@ -117,6 +117,11 @@ export class Graph {
     for (const name of names) this.root.ownNames.add(name);
   }
 
+  /** Lets a name be taken again, of a value that has left the graph. */
+  releaseName(name: string): void {
+    this.root.ownNames.delete(name);
+  }
+
   /** Names taken so far. */
   names(): Iterable<string> {
     return this.ownNames;

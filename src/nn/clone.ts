@@ -26,6 +26,9 @@ export function cloneNetwork(network: Network, training = network.training): Net
     copy.parameters.set(name, twin);
   }
   for (const [path, layer] of network.layers) copy.layers.set(path, cloneLayer(layer, mapped, parameters));
+  for (const [path, layer] of network.factorized) {
+    copy.factorized.set(path, { ...layer, input: mapped(layer.input), output: mapped(layer.output) });
+  }
   return copy;
 }
 

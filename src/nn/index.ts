@@ -25,6 +25,7 @@ export * from './models/vgg.js';
 export * from './models/vit.js';
 export * from './network.js';
 export * from './parameter.js';
+export * from './record-layers.js';
 export * from './replace-layer.js';
 export * from './scope.js';
 export * from './seed-dropout.js';

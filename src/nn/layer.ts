@@ -56,3 +56,33 @@ export interface AttentionLayer {
   readonly outputProjection: string;
   readonly causal: boolean;
 }
+
+/** What a dense layer computes, without its place in a network. */
+export type LinearGeometry = Omit<LinearLayer, keyof Replaceable>;
+export type ConvGeometry = Omit<ConvLayer, keyof Replaceable>;
+
+/**
+ * How a weight is laid out as a product of factors, which come in this order:
+ * - `linear`: W (out × in) = U Vᵀ; U (out, r), Vᵀ (r, in)
+ * - `spatial`: the kernel as an (out·kh) × (in·kw) matrix; U (out, r, kh, 1), Vᵀ (r, in, 1, kw)
+ * - `channel`: the kernel as an out × (in·kh·kw) matrix; U (out, r, 1, 1), Vᵀ (r, in, kh, kw)
+ * - `tucker2`: outputs (out, rₒ, 1, 1), core (rₒ, rᵢ, kh, kw), inputs (rᵢ, in, 1, 1)
+ * - `cp`: outputs (out, r, 1, 1), columns (r, 1, kh, 1), rows (r, 1, 1, kw), inputs (r, in, 1, 1)
+ */
+export type FactorizedForm = 'linear' | 'spatial' | 'channel' | 'tucker2' | 'cp';
+
+/** A layer whose weight is a product of factors. Its factors may be layers of their own, at `path.u` and the like. */
+export interface FactorizedLayer {
+  readonly path: string;
+  readonly input: Value;
+  readonly output: Value;
+  readonly form: FactorizedForm;
+  /** Names of the factors, leftmost first. Composed matrices may have a third between U and Vᵀ. */
+  readonly factors: readonly string[];
+  /** Whether the factors, plain matrices then, are multiplied in the graph before the layer uses the product. */
+  readonly composed: boolean;
+  /** Name of the bias. */
+  readonly bias: string | undefined;
+  /** The layer in whose place it stands. */
+  readonly dense: LinearGeometry | ConvGeometry;
+}

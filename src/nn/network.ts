@@ -8,7 +8,7 @@ import { OPS } from '../graph/ops/index.js';
 import { sizeOf, Tensor } from '../graph/tensor.js';
 import { type Shape, tensorType, type Value } from '../graph/value.js';
 import type { Initializer } from './initializers.js';
-import type { Layer } from './layer.js';
+import type { FactorizedLayer, Layer } from './layer.js';
 import { fansOf, initialTensor, type Parameter, type ParameterKind } from './parameter.js';
 
 /**
@@ -49,6 +49,8 @@ export class Network {
   readonly aliases: Map<string, string> = new Map();
   /** Layers by path, for methods that replace or regularize them. */
   readonly layers: Map<string, Layer> = new Map();
+  /** Layers that are products of factors, by path. */
+  readonly factorized: Map<string, FactorizedLayer> = new Map();
   /** In training form: the next value of each buffer, by the buffer's name. Not outputs of the graph by themselves. */
   readonly updates: Map<string, Value> = new Map();
   /** Constants of operators (shapes, axes, numbers), shared by what they hold. */

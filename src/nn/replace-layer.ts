@@ -33,22 +33,38 @@ export function replaceLayer(
     });
   }
   network.layers.delete(path);
-  const replacement = build(new Scope(network, path), layer);
+  replaceOutput(network, layer.output, build(new Scope(network, path), layer));
+}
+
+/**
+ * Uses another value in the place of a layer's output. What nothing uses any more leaves the network: nodes,
+ * parameters, and the records of layers that have lost theirs.
+ */
+export function replaceOutput(network: Network, output: Value, replacement: Value): void {
   // Layers that follow remember the old output as their input.
   for (const [name, other] of network.layers) {
-    if (other.kind !== 'attention' && other.input === layer.output) {
+    if (other.kind !== 'attention' && other.input === output) {
       network.layers.set(name, { ...other, input: replacement });
     }
   }
-  network.graph.replaceUses(layer.output, replacement);
+  const moved = (value: Value): Value => (value === output ? replacement : value);
+  for (const [name, other] of network.factorized) {
+    network.factorized.set(name, { ...other, input: moved(other.input), output: moved(other.output) });
+  }
+  network.graph.replaceUses(output, replacement);
   removeDead(network.graph);
   for (const [name, value] of network.updates) {
     if (!value.producer?.graph) network.updates.delete(name);
   }
   for (const [name, { value }] of network.parameters) {
-    if (!network.graph.initializers.has(value)) network.parameters.delete(name);
+    if (network.graph.initializers.has(value)) continue;
+    network.parameters.delete(name);
+    network.graph.releaseName(name);
   }
   for (const [name, value] of network.constants) {
     if (!network.graph.initializers.has(value)) network.constants.delete(name);
+  }
+  for (const [name, { factors }] of network.factorized) {
+    if (!factors.every(factor => network.parameters.has(factor))) network.factorized.delete(name);
   }
 }

@@ -137,6 +137,7 @@ export class Loop {
     const moment = this.moment();
     const learningRate = this.rate.at(moment);
     const weightDecay = this.decay.at(moment);
+    runState.learningRate = learningRate;
     await runState.tell('beforeStep');
     const sums: Record<string, number> = {};
     do {

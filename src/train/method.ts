@@ -54,6 +54,8 @@ export interface TrainingRun {
   readonly update: number;
   /** Updates to be made in all. */
   readonly updates: number;
+  /** Of the present step, or of the last one where it is over. */
+  readonly learningRate: number;
   /** What the last step measured; empty before the first. */
   readonly metrics: Readonly<Record<string, number>>;
   /** Names of all parameters and states. */

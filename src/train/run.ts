@@ -8,6 +8,7 @@ import type { StepRunner } from './step/runner.js';
 /** A training in progress as methods see it. */
 export class Run implements TrainingRun {
   readonly updates: number;
+  learningRate = 0;
   metrics: Readonly<Record<string, number>> = {};
   /** What methods logged since the last step. */
   readonly logged: Map<string, number> = new Map();

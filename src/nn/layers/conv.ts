@@ -1,5 +1,6 @@
 import type { Value } from '../../graph/value.js';
 import { type Initializer, uniformFanIn } from '../initializers.js';
+import type { ConvGeometry } from '../layer.js';
 import type { Scope } from '../scope.js';
 
 /** One number for all spatial dimensions, or one each. */
@@ -52,13 +53,7 @@ function conv(scope: Scope, x: Value, options: ConvOptions, rank: number): Value
   const bias = hasBias
     ? scope.parameter('bias', [outChannels], { kind: 'bias', initializer: biasInit, fanIn, fanOut })
     : null;
-  const output = scope.op('Conv', bias ? [x, weight, bias] : [x, weight], {
-    kernel_shape: kernelSize,
-    strides: stride,
-    pads: [...padding, ...padding],
-    dilations: dilation,
-    group: groups,
-  });
+  const output = convolve(scope, x, weight, bias, { kernelSize, stride, padding, dilation, groups });
   scope.record({
     kind: 'conv',
     path: scope.path,
@@ -76,3 +71,25 @@ function conv(scope: Scope, x: Value, options: ConvOptions, rank: number): Value
   });
   return output;
 }
+
+/** The convolution alone, with a weight (outChannels, inChannels / groups, ...kernelSize) that is there already. */
+export const convolve = (
+  scope: Scope,
+  x: Value,
+  weight: Value,
+  bias: Value | null,
+  {
+    kernelSize,
+    stride,
+    padding,
+    dilation,
+    groups,
+  }: Pick<ConvGeometry, 'kernelSize' | 'stride' | 'padding' | 'dilation' | 'groups'>,
+): Value =>
+  scope.op('Conv', bias ? [x, weight, bias] : [x, weight], {
+    kernel_shape: kernelSize,
+    strides: stride,
+    pads: [...padding, ...padding],
+    dilations: dilation,
+    group: groups,
+  });

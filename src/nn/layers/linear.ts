@@ -44,13 +44,13 @@ export function linear(scope: Scope, x: Value, options: LinearOptions): Value {
   return output;
 }
 
-/** One Gemm where x is known to be a matrix, else MatMul and Add. */
-function project(
+/** x Wᵀ + b: one Gemm where x is known to be a matrix, else MatMul and Add. */
+export function project(
   scope: Scope,
   x: Value,
   weight: Value,
   bias: Value | null,
-  layout: 'out-in' | 'in-out',
+  layout: 'out-in' | 'in-out' = 'out-in',
 ): Value {
   const transB = layout === 'out-in' ? 1 : 0;
   if (x.shape?.length === 2) return scope.op('Gemm', bias ? [x, weight, bias] : [x, weight], { transB });

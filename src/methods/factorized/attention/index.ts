@@ -1,0 +1,31 @@
+import type { TrainingMethod } from '../../../train/index.js';
+import { type FrobeniusDecayOptions, frobeniusDecay } from '../decay/frobenius.js';
+import { type AttentionSpectrum, spectralAttention } from './spectral.js';
+
+export { type AttentionSpectrum, spectralAttention } from './spectral.js';
+
+export interface AttentionTrainingOptions extends FrobeniusDecayOptions {
+  /** Whether the products start spectrally, and of what; default `keep`: as the projections are drawn. */
+  readonly init?: 'keep' | AttentionSpectrum;
+}
+
+/**
+ * Attention as factorized layers: Frobenius decay of Q_h K_hᵀ and V_h O_hᵀ in the place of weight decay on the
+ * projections, and spectral initialization of both where asked for. A narrower head (`headDim` of the models) makes the
+ * products low-rank. Khodak et al., ICLR 2021, section 6.
+ */
+export function factorizedAttention({
+  init = 'keep',
+  of = 'attention',
+  ...decay
+}: AttentionTrainingOptions = {}): TrainingMethod {
+  const method = frobeniusDecay({ of, ...decay });
+  return {
+    ...method,
+    name: 'attention-frobenius',
+    prepare(network) {
+      if (init !== 'keep') spectralAttention(network, init);
+      method.prepare!(network);
+    },
+  };
+}

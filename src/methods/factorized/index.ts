@@ -1,0 +1,16 @@
+export * from './attention/index.js';
+export * from './collapse.js';
+export * from './decay/index.js';
+export { describeFactorization } from './describe.js';
+export * from './diagnostics.js';
+export * from './entries.js';
+export * from './factorize.js';
+export { type DenseLayer, type FactorInit, type LowRankOptions, makeLowRank } from './low-rank.js';
+export * from './merge.js';
+export * from './method.js';
+export * from './overcomplete.js';
+export type { RankRule } from './ranks.js';
+export { type LayerSelector, selectLayers } from './select.js';
+export { spectralFactors } from './spectral.js';
+export { makeCp, makeTucker2, type TensorialOptions, tensorize } from './tensorial.js';
+export * from './warm-start.js';

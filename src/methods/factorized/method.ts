@@ -1,0 +1,58 @@
+import type { TrainingMethod } from '../../train/index.js';
+import { type FactorDecay, factorDecay } from './decay/index.js';
+import { type FactorizePolicy, factorize } from './factorize.js';
+import { type OvercompleteOptions, overcomplete } from './overcomplete.js';
+import type { LayerSelector } from './select.js';
+
+export interface LowRankTrainingOptions extends FactorizePolicy {
+  /** What holds the factors small; default `frobenius`. */
+  readonly decay?: FactorDecay;
+  /** λ of that decay as a multiple of the weight decay; default 1. */
+  readonly strength?: number;
+}
+
+/**
+ * Training in factorized form: layers become products of two factors before the first step (`factorize`), and the
+ * factors get a decay of their own.
+ */
+export function lowRank({
+  decay = 'frobenius',
+  strength = 1,
+  ...policy
+}: LowRankTrainingOptions): TrainingMethod {
+  const method = factorDecay(decay, { strength });
+  return {
+    ...method,
+    name: 'low-rank',
+    prepare(network) {
+      factorize(network, policy);
+      method?.prepare?.(network);
+    },
+  };
+}
+
+export interface OvercompleteTrainingOptions extends OvercompleteOptions {
+  /** Default all but the first convolution and the classifier. */
+  readonly layers?: LayerSelector;
+  /** What holds the factors small; default `frobenius`. */
+  readonly decay?: FactorDecay;
+  /** λ of that decay as a multiple of the weight decay; default 1. */
+  readonly strength?: number;
+}
+
+/** Training in overcomplete form; `collapse(result.network)` makes a plain network of what comes out. */
+export function overcompleteTraining({
+  decay = 'frobenius',
+  strength = 1,
+  ...options
+}: OvercompleteTrainingOptions = {}): TrainingMethod {
+  const method = factorDecay(decay, { strength });
+  return {
+    ...method,
+    name: 'overcomplete',
+    prepare(network) {
+      overcomplete(network, options);
+      method?.prepare?.(network);
+    },
+  };
+}
