@@ -1,103 +1,73 @@
 /**
- * Does a network trained in factorized form beat a narrower dense one of equal size?
+ * Source: Khodak, Tenenholtz, Mackey, Fusi, "Initialization and regularization of factorized neural layers", ICLR 2021.
  *
  *     whittle study docs/studies/low-rank
- *
- * Fashion-MNIST: `apt install dataset-fashion-mnist`, or --set data=FOLDER.
  */
-import { subset } from 'whittle-nn/datasets';
-import { loadFashionMnist } from 'whittle-nn/datasets/node';
-import { cifarResNet, type Network } from 'whittle-nn/nn';
-import { defineStudy, factorForSize } from 'whittle-nn/study';
-import {
-  type ConfiguredTraining,
-  classification,
-  cosine,
-  integer,
-  number,
-  randomCrop,
-  randomFlip,
-  sgd,
-  text,
-  type ValuesOf,
-  warmup,
-} from 'whittle-nn/train';
+import { factorDiagnostics, type LowRankTrainingOptions, lowRank } from 'whittle-nn/methods/factorized';
+import { defineStudy } from 'whittle-nn/study';
+import { NOTES, narrowNet, resNet, settings, training, type Values } from '../fashion-mnist.js';
 
-const settings = {
-  data: text('/usr/share/datasets/fashion-mnist', 'folder of the idx files'),
-  depth: integer(8, { description: '6n + 2' }),
-  width: number(0.5, { min: 0.05, max: 4, description: 'of the dense network, of 16, 32 and 64 channels' }),
-  epochs: number(10, { min: 0.01 }),
-  trainExamples: integer(10_000, { min: 128, max: 60_000 }),
-  batchSize: integer(128, { min: 1 }),
-  learningRate: number(0.1, { min: 0 }),
-  weightDecay: number(5e-4, { min: 0 }),
-};
-type Values = ValuesOf<typeof settings>;
-
-const resNet = ({ depth }: Values, width: number, seed: number): Network =>
-  cifarResNet({ depth, width, channels: 1, imageSize: 28, classes: 10, training: true, seed });
-
-/** The width at which the dense network has this share of its parameters. */
-function narrowWidth(values: Values, share: number): number {
-  const count = resNet(values, values.width, 0).parameterCount();
-  return factorForSize(share * count, width => resNet(values, width, 0), { to: values.width });
-}
-
-/** What all arms have in common. */
-function training(network: Network, values: Values, seed: number): ConfiguredTraining {
-  const { data, epochs, trainExamples, batchSize, learningRate, weightDecay } = values;
-  const train = loadFashionMnist(data, 'train');
-  const black = [-train.normalization.mean[0]! / train.normalization.std[0]!];
-  const updates = (epochs * trainExamples) / batchSize;
-  return {
-    network,
-    data: {
-      // The files are in random order.
-      train: subset(
-        train,
-        Array.from({ length: trainExamples }, (_, i) => i),
-      ),
-      test: loadFashionMnist(data, 'test'),
-    },
-    objective: classification(),
-    optimizer: sgd({ momentum: 0.9, nesterov: true }),
-    learningRate: warmup({ updates: Math.min(100, updates / 10) }, cosine({ base: learningRate })),
-    weightDecay,
-    transforms: [randomCrop({ padding: 2, fill: black }), randomFlip()],
-    evaluation: { every: epochs / 3 },
-    batchSize,
-    epochs,
-    seed,
-  };
-}
-
-const narrow = (share: number) => ({
-  label: `Dense, narrower, ${100 * share}%`,
-  series: 'dense, narrower',
+/** Factorized at this share of the dense network's parameters: 3×3 kernels as 1×3 and 3×1 convolutions. */
+const factorized = (
+  share: number,
+  name: string,
+  options: Pick<LowRankTrainingOptions, 'init' | 'decay'>,
+) => ({
+  label: `${name}, ${100 * share}%`,
+  series: name.toLowerCase(),
   group: `About ${100 * share}% of the parameters`,
-  train: (values: Values, seed: number) =>
-    training(resNet(values, narrowWidth(values, share), seed), values, seed),
+  against: `narrow-${100 * share}`,
+  train: (values: Values, seed: number) => ({
+    ...training(resNet(values, values.width, seed), values, seed),
+    methods: [
+      lowRank({ rank: { parameters: share }, ...options }),
+      factorDiagnostics({ every: 78, layers: false }),
+    ],
+  }),
+});
+
+/** The arms of one size. Without Frobenius decay, factors have ordinary weight decay. */
+const ofSize = (share: number) => ({
+  [`narrow-${100 * share}`]: {
+    label: `Dense, narrower, ${100 * share}%`,
+    series: 'dense, narrower',
+    group: `About ${100 * share}% of the parameters`,
+    train: (values: Values, seed: number) => training(narrowNet(values, share, seed), values, seed),
+  },
+  [`plain-${100 * share}`]: factorized(share, 'Low rank', { init: 'plain', decay: 'weight' }),
+  [`si-${100 * share}`]: factorized(share, 'Low rank, SI', { init: 'spectral', decay: 'weight' }),
+  [`fd-${100 * share}`]: factorized(share, 'Low rank, FD', { init: 'plain', decay: 'frobenius' }),
+  [`si-fd-${100 * share}`]: factorized(share, 'Low rank, SI + FD', { init: 'spectral', decay: 'frobenius' }),
 });
 
 export default defineStudy({
-  title: 'Low-rank training on Fashion-MNIST',
+  title: 'Low-rank training: spectral initialization and Frobenius decay',
   question:
-    'Does a ResNet trained in factorized form reach a better accuracy than a narrower dense one of equal size?',
-  notes: ['One small network, one small data set, a sixth of its training images.'],
+    'Does a ResNet trained in factorized form reach a better accuracy than a narrower dense one of equal size, and what do spectral initialization (SI) and Frobenius decay (FD) add?',
+  notes: [
+    ...NOTES,
+    'The source trains ResNet-32 of double width on CIFAR for 200 epochs, at 10% and less of its parameters.',
+  ],
   settings,
   places: ['data'],
   seeds: 3,
   metric: { figure: 'accuracy', betterIs: 'higher' },
   reference: 'dense',
   plot: { x: { figure: 'parameters' }, log: true },
+  curves: [
+    'factors/nuclear',
+    'factors/bound',
+    'factors/tightness',
+    'factors/stable_rank',
+    'factors/effective_step',
+  ],
   arms: {
     dense: {
       label: 'Dense',
       series: 'dense, narrower',
       train: (values, seed) => training(resNet(values, values.width, seed), values, seed),
     },
-    'narrow-25': narrow(0.25),
-    'narrow-10': narrow(0.1),
+    ...ofSize(0.25),
+    ...ofSize(0.1),
   },
 });
