@@ -45,8 +45,8 @@ if (!CHROMIUM)
 export default defineConfig({
   resolve: { alias: ownExports() },
   test: {
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     setupFiles: ['./tests/property-seed.ts'],
     globalSetup: './tests/build-kernels.ts',
     projects: CHROMIUM ? [node, browser] : [node],

@@ -34,7 +34,19 @@ import { checkInput, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 import { type Decode, viewInputs } from './views.js';
 
-const METHODS = ['auto', 'svd', 'quantize', 'svd+quantize', 'lowrank', 'spatial', 'residual'] as const;
+const METHODS = [
+  'auto',
+  'svd',
+  'quantize',
+  'svd+quantize',
+  'lowrank',
+  'spatial',
+  'residual',
+  'cluster',
+  'sparse',
+  'kronecker',
+  'laser',
+] as const;
 const GOALS = ['size', 'memory', 'speed'] as const;
 const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const;
 
@@ -86,7 +98,7 @@ export function compressVerb(terminal: Terminal): Command {
     )
     .option('--pareto', 'measure the whole front of sizes; without a budget, take its knee')
     .addOption(new Option('--method <method>', 'what to try for each layer').choices(METHODS).default('auto'))
-    .option('--only-methods <names>', 'of these, only some: quantize,lowrank', list)
+    .option('--only-methods <names>', 'only some of these, or others by name: quantize,cluster', list)
     .option(
       '--error <number>',
       `the most that a layer’s own output may be off, relative to its spread (default: ${DEFAULT_ERROR} without a budget, none with one)`,

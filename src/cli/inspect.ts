@@ -9,6 +9,7 @@ import type { Terminal } from './terminal.js';
 
 interface InspectFlags extends CommonOptions, ModelFlags {
   spectra?: boolean;
+  groups?: boolean;
   html?: string;
   force?: boolean;
 }
@@ -23,6 +24,7 @@ export function inspectVerb(terminal: Terminal): Command {
       )
       .argument('<model>', MODEL_ARGUMENT)
       .option('--spectra', 'compute the singular values of every weight, and what ranks they need')
+      .option('--groups', 'show which dimensions can be made smaller, and what goes together')
       .option('--html <file>', 'write a page with plots')
       .option('--force', 'replace the page if it exists'),
   );
@@ -36,6 +38,7 @@ export function inspectVerb(terminal: Terminal): Command {
           'Which weights have low rank, as a page with plots:',
           'whittle inspect model.onnx --spectra --html model.html',
         ],
+        ['Which channels, heads and blocks can be pruned:', 'whittle inspect model.onnx --groups'],
         [
           'The names of all weights, for a program:',
           "whittle inspect model.onnx --json | jq '.weights[].name'",
@@ -60,6 +63,7 @@ async function inspectModel(argument: string, flags: InspectFlags, terminal: Ter
     .then(model =>
       inspect(model, {
         spectra: flags.spectra === true,
+        groups: flags.groups === true,
         signal: terminal.signal,
         onProgress: progress.update,
       }),

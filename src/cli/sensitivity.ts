@@ -18,7 +18,7 @@ import type { Terminal } from './terminal.js';
 
 interface SensitivityFlags extends CommonOptions, JobFlags, ModelFlags {
   bits?: number;
-  method?: 'svd' | 'quantize' | 'svd+quantize' | 'lowrank' | 'auto';
+  method?: 'svd' | 'quantize' | 'svd+quantize' | 'lowrank' | 'laser' | 'auto';
   ratio?: number;
   html?: string;
   force?: boolean;
@@ -35,7 +35,7 @@ export function sensitivityVerb(terminal: Terminal): Command {
     .option('--bits <count>', 'quantize each layer to so many bits, 2 to 8 (default: 4)', positiveInteger)
     .addOption(
       new Option('--method <method>', 'instead, what a method makes of each layer within --ratio')
-        .choices(['svd', 'quantize', 'svd+quantize', 'lowrank', 'auto'])
+        .choices(['svd', 'quantize', 'svd+quantize', 'lowrank', 'laser', 'auto'])
         .conflicts('bits'),
     )
     .option('--ratio <share>', 'the share of its bytes that a layer may keep (default: 25%)', fraction);

@@ -3,6 +3,7 @@ import { compareVerb } from './compare.js';
 import { compressVerb } from './compress.js';
 import { inspectVerb } from './inspect.js';
 import { methodsVerb } from './methods.js';
+import { pruneVerb } from './prune.js';
 import { scanVerb } from './scan.js';
 import { sensitivityVerb } from './sensitivity.js';
 import { studyVerb } from './study.js';
@@ -16,6 +17,7 @@ export type Verb = (terminal: Terminal) => Command;
 export const VERBS: readonly Verb[] = [
   inspectVerb,
   compressVerb,
+  pruneVerb,
   compareVerb,
   sensitivityVerb,
   scanVerb,

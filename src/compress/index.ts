@@ -1,5 +1,6 @@
 export type { Budget, BudgetOutcome } from './budget.js';
 export { type CompressResult, compress } from './compress.js';
+export { type LaserOptions, type LaserSearch, type RankReduction, searchRankReductions } from './laser.js';
 export type { Candidate, Goal, Method, RewriteTarget } from './method.js';
 export type { MethodName } from './methods/index.js';
 export type { CompressOptions } from './options.js';
@@ -14,4 +15,5 @@ export type {
   ScoreRow,
 } from './report.js';
 export { asRunner, compareScores } from './scores.js';
+export { findTwins, type Sharing, type SharingOptions, shareWeights, type Twin } from './sharing.js';
 export { findSites, type Site, type SiteKind } from './sites.js';

@@ -29,8 +29,8 @@ export const signatureOf = (model: Model): Signature =>
 /** The samples to calibrate and to verify with: the user's, or made up from the model's signature. */
 export async function readInputs(
   model: Model,
-  options: CompressOptions,
-  settings: Settings,
+  options: Pick<CompressOptions, 'inputs' | 'heldOut'>,
+  settings: Pick<Settings, 'calibration' | 'verification' | 'seed'>,
 ): Promise<CompressInputs> {
   const { calibration, verification, seed } = settings;
   const source =

@@ -5,14 +5,14 @@ import type { Provider } from '../runtime/index.js';
 import { type Budget, parseQuality, parseShare, type QualityBound } from './budget.js';
 import type { Store } from './cache.js';
 import type { Goal, Method } from './method.js';
-import { METHODS, type MethodName, methodsFor } from './methods/index.js';
+import { METHODS, type MethodName, methodsFor, OPTIONAL } from './methods/index.js';
 import type { StaticRanges } from './methods/int8-static.js';
 import type { Progress } from './report.js';
 
 export interface CompressOptions extends Budget {
   /** Default `auto`: whatever mix of all methods is smallest. */
   method?: MethodName;
-  /** Of the methods that `method` tries, only these, by name. */
+  /** Only these, by name: of the methods that `method` tries, and of those that are only tried when they are named. */
   onlyMethods?: readonly string[];
   /** Default `size`, the smallest download; `speed` where there is a bound on latency. */
   goal?: Goal;
@@ -172,18 +172,22 @@ export function methodsOf(
 ): readonly Method[] {
   const methods = methodsFor(method, goal, { ranges });
   if (only === undefined) return methods;
-  const unknown = only.find(name => !methods.some(m => m.name === name));
+  const known = [...methods, ...OPTIONAL.filter(method => !methods.includes(method))];
+  const unknown = only.find(name => !known.some(m => m.name === name));
   if (unknown !== undefined || only.length === 0) {
     throw new WhittleError(
       unknown === undefined ? 'no method is left' : `"${method}" has no method "${unknown}"`,
-      { hint: `Its methods are ${[...new Set(methods.map(({ name }) => name))].join(', ')}` },
+      { hint: `Its methods are ${[...new Set(known.map(({ name }) => name))].join(', ')}` },
     );
   }
-  return methods.filter(({ name }) => only.includes(name));
+  return known.filter(({ name }) => only.includes(name));
 }
 
 /** Whether a layer's names pass the patterns. */
-export function selects(names: readonly string[], { include, exclude }: CompressOptions): boolean {
+export function selects(
+  names: readonly string[],
+  { include, exclude }: Pick<CompressOptions, 'include' | 'exclude'>,
+): boolean {
   const matches = (patterns: readonly string[]) =>
     patterns.some(pattern => names.some(name => patternToRegExp(pattern).test(name)));
   if (exclude && matches(exclude)) return false;

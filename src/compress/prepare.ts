@@ -2,7 +2,7 @@ import { cloneModel } from '../graph/clone.js';
 import { WhittleError } from '../graph/errors.js';
 import { inferShapes } from '../graph/infer/index.js';
 import type { Model } from '../graph/model.js';
-import { foldAffine, fuseHardSigmoid, removeDead } from '../graph/rewrite/index.js';
+import { foldAffine, fuseHardSigmoid, mergeConstants, removeDead } from '../graph/rewrite/index.js';
 import { initLinalg } from '../linalg/index.js';
 import { modelByteLength } from '../onnx/index.js';
 import { upgradeOpset } from '../onnx/opset/upgrade.js';
@@ -58,9 +58,10 @@ function raiseOpset(model: Model, target: number): void {
  * Rewrites that change nothing but rounding, and let ONNX Runtime fuse more: fewer bytes and passes before any weight is
  * touched.
  */
-function rewriteExactly(model: Model): void {
+export function rewriteExactly(model: Model): void {
   fuseHardSigmoid(model.graph);
   foldAffine(model.graph);
+  mergeConstants(model.graph);
   removeDead(model.graph);
 }
 

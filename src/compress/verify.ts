@@ -40,7 +40,7 @@ export async function verify(
   original: Model,
   compressed: Model,
   inputs: CompressInputs,
-  options: CompressOptions,
+  options: Pick<CompressOptions, 'threads' | 'provider' | 'evaluate' | 'signal' | 'timing'>,
   clock: PhaseClock,
 ): Promise<Pick<CompressReport, 'verification' | 'scores' | 'worst' | 'time'>> {
   const sessionOptions: SessionOptions = {

@@ -10,12 +10,15 @@ import { modelByteLength } from '../onnx/index.js';
 import { sourcesOf } from '../onnx/leftovers.js';
 import { VERSION } from '../version.js';
 import { allConstants, allGraphs } from './constants.js';
+import { describeDimensions } from './dimensions.js';
 import type { InspectReport, Signature, WeightReport } from './report.js';
 import { measureSpectrum } from './spectrum.js';
 
 export interface InspectOptions {
   /** Compute the singular values of every weight; takes time where they are large. */
   spectra?: boolean;
+  /** Find which dimensions go together and can be made smaller. */
+  groups?: boolean;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
 }
@@ -40,6 +43,7 @@ export async function inspect(model: Model, options: InspectOptions = {}): Promi
   };
   const sites = findSites(model);
   report.weights = sites.map(site => describeWeight(site, total));
+  if (options.groups) report.dimensions = describeDimensions(model);
   if (options.spectra) await addSpectra(report, sites, options);
   return report;
 }

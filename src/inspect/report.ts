@@ -1,4 +1,5 @@
 import type { SiteKind } from '../compress/sites.js';
+import type { GroupReport } from '../prune/report.js';
 import type { SpectrumMeasures } from './spectrum.js';
 
 /** What a model is made of, as plain JSON: `whittle inspect --json` prints it. Sizes are bytes. */
@@ -31,7 +32,17 @@ export interface InspectReport {
   ops: { op: string; count: number }[];
   /** Every weight that can be compressed, in the order of the nodes. */
   weights: WeightReport[];
+  /** Dimensions that can be made smaller; present when they were asked for. */
+  dimensions?: DimensionReport;
   warnings: string[];
+}
+
+export interface DimensionReport {
+  groups: GroupReport[];
+  /** Axes of weights that stay, and why. */
+  refused: { constant: string; axis: number; size: number; reason: string }[];
+  /** Residual blocks that can be left out, by the node that adds. */
+  blocks: string[];
 }
 
 export interface Signature {

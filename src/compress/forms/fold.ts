@@ -130,7 +130,11 @@ function foldBlocks(graph: Graph, quantized: QuantizedMatrix, { dims, dtype, lay
 }
 
 /** A matrix in the shape of the weight that it stands for. */
-function shapeMatrix(graph: Graph, rows: Value, { dims, layout }: Pick<Target, 'dims' | 'layout'>): Value {
+export function shapeMatrix(
+  graph: Graph,
+  rows: Value,
+  { dims, layout }: Pick<Target, 'dims' | 'layout'>,
+): Value {
   const shape = sharedShape(graph, permutedDims(dims, layout));
   const weight = graph.op('Reshape', [rows, shape], {}, { outputs: ['w'] });
   if (isIdentity(layout.perm)) return weight;
@@ -160,7 +164,7 @@ export function foldScales(graph: Graph, scales: Float32Array, dims: readonly nu
  * Integers of `bits` bits as planes of 8, 4, 2 or 1 bits in uint8 (6 = 4 + 2, 5 = 4 + 1, …), and the expression that
  * joins them again: a flat float32 tensor of unsigned values, except for 8 bits, which are int8 and signed.
  */
-function unpack(graph: Graph, q: Int8Array, bits: number, opset: number): Value {
+export function unpack(graph: Graph, q: Int8Array, bits: number, opset: number): Value {
   if (bits === 8) return castTo(graph, graph.constant(Tensor.from('int8', [q.length], q), 'q'), 'float32');
   let sum: Value | undefined;
   let shift = 0;
@@ -224,12 +228,12 @@ function packPlane(q: Int8Array, bits: number, shift: number, width: number, siz
 }
 
 /** A tensor whose bytes are made when they are asked for: to know how long a file will be, nobody asks. */
-function madeWhenRead(dtype: DType, dims: readonly number[], make: () => Uint8Array): Tensor {
+export function madeWhenRead(dtype: DType, dims: readonly number[], make: () => Uint8Array): Tensor {
   return new Tensor(dtype, dims, { byteLength: byteLengthOf(dtype, sizeOf(dims)), read: make });
 }
 
 /** The first `length` entries along an axis. */
-function firstAlong(graph: Graph, value: Value, axis: number, length: number, opset: number): Value {
+export function firstAlong(graph: Graph, value: Value, axis: number, length: number, opset: number): Value {
   // Slice took its bounds as attributes before opset 10.
   if (opset < 10)
     return graph.op('Slice', [value], { axes: [axis], starts: [0], ends: [length] }, { outputs: ['w'] });
@@ -237,7 +241,7 @@ function firstAlong(graph: Graph, value: Value, axis: number, length: number, op
   return graph.op('Slice', [value, bound(0), bound(length), bound(axis)], {}, { outputs: ['w'] });
 }
 
-function castTo(graph: Graph, value: Value, dtype: DType): Value {
+export function castTo(graph: Graph, value: Value, dtype: DType): Value {
   const from = value.dtype ?? 'float32';
   if (from === dtype) return value;
   return graph.op('Cast', [value], { to: dtypeCode(dtype) }, { outputs: ['c'] });

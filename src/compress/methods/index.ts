@@ -1,10 +1,14 @@
 import type { Goal, Method } from '../method.js';
+import { cluster } from './cluster.js';
 import { int8Dynamic } from './int8-dynamic.js';
 import { int8Static, type StaticRanges } from './int8-static.js';
 import { integers } from './integers.js';
+import { kronecker } from './kronecker.js';
+import { laser } from './laser.js';
 import { lowrank, svd, svdQuantize } from './lowrank.js';
 import { quantize } from './quantize.js';
 import { residual } from './residual.js';
+import { sparse } from './sparse.js';
 import { spatial } from './spatial.js';
 
 /** What `--method` may be, and which methods each tries for every layer. */
@@ -16,8 +20,15 @@ export const METHODS = {
   lowrank: [lowrank],
   spatial: [spatial],
   residual: [residual],
+  cluster: [cluster],
+  sparse: [sparse],
+  kronecker: [kronecker],
+  laser: [laser],
   auto: [quantize, lowrank],
 } as const satisfies Record<string, readonly Method[]>;
+
+/** Methods that no goal tries of itself: they are asked for by name, alone or beside others. */
+export const OPTIONAL: readonly Method[] = [cluster, sparse, kronecker, laser, residual];
 
 export type MethodName = keyof typeof METHODS;
 

@@ -6,6 +6,7 @@ import { HYBRID } from './hybrid.js';
 import { ITERATIVE } from './iterative.js';
 import { LOTTERY } from './lottery.js';
 import { MAGNITUDE } from './magnitude.js';
+import { NARROW } from './narrow.js';
 import { RIGL } from './rigl.js';
 import { SET } from './set.js';
 import { SNIP } from './snip.js';
@@ -22,11 +23,13 @@ export { keptWeights, sparseLayers } from './layers.js';
 export * from './lottery.js';
 export * from './magnitude.js';
 export { MASK, SparseMasks } from './masks.js';
+export * from './narrow.js';
 export * from './rigl.js';
 export * from './set.js';
 export * from './snip.js';
 export { type MaskRule, sparseMethod } from './sparse-method.js';
 export * from './sparse-momentum.js';
+export { removeZeroChannels } from './zero-channels.js';
 
 /** Sparse training, in the order in which the methods build on one another. */
 export const SPARSE: readonly MethodEntry[] = [
@@ -41,4 +44,5 @@ export const SPARSE: readonly MethodEntry[] = [
   DSR,
   SPARSE_MOMENTUM,
   RIGL,
+  NARROW,
 ];

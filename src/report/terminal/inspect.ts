@@ -9,6 +9,7 @@ import {
   shorten,
 } from '../format.js';
 import { energyRank, summaryOf } from '../inspection.js';
+import { dimensionsText } from './dimensions.js';
 import { type TextColumn, type TextOptions, textPairs, textTable, wrap } from './text.js';
 
 /** What a model is made of: facts, weights, and a sentence. */
@@ -17,6 +18,7 @@ export function inspectText(report: InspectReport, options: TextOptions): string
   return [
     textPairs(facts(report), colours),
     report.weights.length > 0 && weightRows(report.weights, options),
+    report.dimensions && dimensionsText(report.dimensions, options),
     ...report.warnings.map(warning => colours.yellow(wrap(printable(warning), Math.min(width, 100)))),
     colours.bold(summaryOf(report)),
   ]

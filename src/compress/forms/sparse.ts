@@ -1,0 +1,96 @@
+import type { Graph } from '../../graph/graph.js';
+import { Tensor } from '../../graph/tensor.js';
+import type { Value } from '../../graph/value.js';
+import type { QuantizedMatrix } from '../quantizer.js';
+import { sharedConstant, sharedScalar, sharedShape } from './constants.js';
+import { castTo, firstAlong, foldIntegers, foldScales, shapeMatrix, type Target, unpack } from './fold.js';
+
+/*
+ * The fold form of a sparse matrix: one bit a number says which are kept (or, for N of M, one index a group says which
+ * pattern it has), and only those kept are stored. ONNX Runtime puts them in their places when it loads the model.
+ * ONNX's own sparse initializers store an int64 with every number: at half of the numbers kept that alone is as large
+ * as the dense matrix in float32.
+ */
+
+/** A quantized matrix that stores only the numbers kept; the others are 0. */
+export interface SparseMatrix extends QuantizedMatrix {
+  /** (rows, paddedCols): 1 where a number is kept. */
+  readonly kept: Uint8Array;
+  /** Exactly `n` of every `m` neighbours in a row are kept; `m` divides `paddedCols`. */
+  readonly pattern?: Pattern | undefined;
+}
+
+export interface Pattern {
+  readonly n: number;
+  readonly m: number;
+}
+
+/** The version of ONNX's operators that brought NonZero and Scatter. */
+const SCATTER = 9;
+/** The version that renamed Scatter. */
+const SCATTER_ELEMENTS = 11;
+
+/** Writes a sparse weight; before operator set 9, which cannot, with its zeros. */
+export function foldSparse(graph: Graph, sparse: SparseMatrix, target: Target): Value {
+  const { opset, dtype } = target;
+  if (opset < SCATTER) return foldIntegers(graph, sparse, target);
+  const { rows, cols, paddedCols, block, q, kept, scales, format } = sparse;
+  const op = (type: string, inputs: Value[], attributes = {}) =>
+    graph.op(type, inputs, attributes, { outputs: ['w'] });
+  const mask = sparse.pattern ? patterns(graph, sparse, sparse.pattern, opset) : bits(graph, kept, opset);
+  const places = op('Reshape', [op('NonZero', [mask]), sharedShape(graph, [-1])]);
+  const packed = unpack(
+    graph,
+    q.filter((_, i) => kept[i] === 1),
+    format.bits,
+    opset,
+  );
+  const stored = castTo(graph, packed, 'float32');
+  const numbers =
+    format.bits === 8 ? stored : op('Sub', [stored, sharedScalar(graph, 2 ** (format.bits - 1))]);
+  const scatter = opset < SCATTER_ELEMENTS ? 'Scatter' : 'ScatterElements';
+  const zeros = op('Mul', [mask, sharedScalar(graph, 0)]);
+  const flat = op(scatter, [zeros, places, numbers], { axis: 0 });
+  const blocks = paddedCols / block;
+  const inBlocks = op('Reshape', [flat, sharedShape(graph, [rows, blocks, block])]);
+  let weight = op('Mul', [inBlocks, foldScales(graph, scales, [rows, blocks, 1])]);
+  if (paddedCols > cols) {
+    weight = op('Reshape', [weight, sharedShape(graph, [rows, paddedCols])]);
+    weight = firstAlong(graph, weight, 1, cols, opset);
+  }
+  return castTo(graph, shapeMatrix(graph, weight, target), dtype);
+}
+
+/** Zeros and ones, flat, from one bit each. */
+const bits = (graph: Graph, kept: Uint8Array, opset: number): Value =>
+  unpack(
+    graph,
+    Int8Array.from(kept, bit => bit - 1),
+    1,
+    opset,
+  );
+
+/** The same from an index of each group's pattern. */
+function patterns(graph: Graph, { kept }: SparseMatrix, { n, m }: Pattern, opset: number): Value {
+  const all = patternsOf(n, m);
+  const width = Math.ceil(Math.log2(all.length));
+  const indexOf = new Map(all.map((pattern, i) => [pattern.join(''), i]));
+  const q = new Int8Array(kept.length / m);
+  for (let i = 0; i < q.length; i++) {
+    q[i] = indexOf.get(kept.subarray(i * m, (i + 1) * m).join(''))! - 2 ** (width - 1);
+  }
+  const index = castTo(graph, castTo(graph, unpack(graph, q, width, opset), 'float32'), 'int32');
+  const table = sharedConstant(graph, Tensor.float32([all.length, m], all.flat()));
+  const mask = graph.op('Gather', [table, index], {}, { outputs: ['w'] });
+  return graph.op('Reshape', [mask, sharedShape(graph, [-1])], {}, { outputs: ['w'] });
+}
+
+/** All ways to keep n of m. */
+function patternsOf(n: number, m: number): number[][] {
+  if (n === 0) return [new Array<number>(m).fill(0)];
+  if (n === m) return [new Array<number>(m).fill(1)];
+  return [
+    ...patternsOf(n, m - 1).map(rest => [0, ...rest]),
+    ...patternsOf(n - 1, m - 1).map(rest => [1, ...rest]),
+  ];
+}

@@ -1,0 +1,39 @@
+import type { OutputAgreement, ScoreRow } from '../compress/report.js';
+
+/** What a pruning measured, as plain JSON. Sizes are bytes of files, times milliseconds. */
+export interface PruneReport {
+  version: 1;
+  whittle: string;
+  command?: string;
+  model: { path?: string; name: string };
+  settings: { importance: string; allocation: string; refit: boolean; round: number; seed: number };
+  /** One sentence: what came out. */
+  verdict: string;
+  /** Shares that were asked for, and those that were reached. */
+  target: { flops?: number; parameters?: number };
+  met: boolean;
+  bytes: { before: number; after: number };
+  parameters: { before: number; after: number };
+  /** Of one run on the first verification input; absent where an operator's are unknown. */
+  flops?: { before: number; after: number };
+  time?: { beforeMs: number; afterMs: number; runs: number; provider: string };
+  calibration: { source: string; samples: number; generated: boolean };
+  verification: { source: string; samples: number; generated: boolean; outputs: OutputAgreement[] };
+  scores: ScoreRow[];
+  groups: GroupReport[];
+  /** Residual blocks that went, by the sum that ends each. */
+  blocks: string[];
+  phases: { name: string; ms: number }[];
+  warnings: string[];
+}
+
+/** One dimension that can be made smaller. */
+export interface GroupReport {
+  name: string;
+  channels: number;
+  left: number;
+  /** Constants that it cuts. */
+  constants: { name: string; axis: number; indices: number }[];
+  /** Why removing is not the same as masking; absent where it is. */
+  approximate?: string;
+}

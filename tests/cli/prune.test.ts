@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadModel } from '../../src/onnx/load.node.js';
+import { inFolder, whittle } from './capture.js';
+
+describe('whittle prune', () => {
+  it('writes a smaller model and says what was cut', () =>
+    inFolder(async (folder, model) => {
+      const output = join(folder, 'small.onnx');
+      const { code, out } = await whittle([
+        'prune',
+        model,
+        '-o',
+        output,
+        '--flops',
+        '0.6',
+        '--samples',
+        '8',
+        '--threads',
+        '1',
+      ]);
+      expect(code).toBe(0);
+      expect(out).toMatch(/first\.weight\[1\] +96 +56/);
+      expect(out).toMatch(/Parameters +6,912 → 4,096/);
+      expect(out).toContain(`Model: ${output}`);
+      const pruned = await loadModel(output);
+      expect([...pruned.graph.initializers].map(value => value.initializer!.dims)).toContainEqual([64, 56]);
+    }));
+
+  it('--dry-run --json prints a report and writes nothing', () =>
+    inFolder(async (folder, model) => {
+      const { code, out } = await whittle([
+        'prune',
+        model,
+        '--dry-run',
+        '--json',
+        '--parameters',
+        '50%',
+        '--samples',
+        '4',
+        '--threads',
+        '1',
+      ]);
+      expect(code).toBe(0);
+      expect(JSON.parse(out)).toMatchObject({ version: 1, met: true, groups: [{ channels: 96 }] });
+      expect(existsSync(join(folder, 'small.onnx'))).toBe(false);
+    }));
+
+  it('wants to know where to and how much', () =>
+    inFolder(async (_folder, model) => {
+      expect(await whittle(['prune', model, '--flops', '0.5'])).toMatchObject({ code: 2 });
+      expect((await whittle(['prune', model, '--dry-run'])).err).toMatch(/how much is to be left/);
+    }));
+});
+
+describe('whittle inspect --groups', () => {
+  it('lists what can be made smaller, and why the rest stays', () =>
+    inFolder(async (_folder, model) => {
+      const { code, out } = await whittle(['inspect', model, '--groups']);
+      expect(code).toBe(0);
+      expect(out).toMatch(/first\.weight\[1\] +96 +2 +first\.weight\[1\], second\.weight\[0\]/);
+      expect(out).toMatch(/it is a dimension of the input "x"/);
+      const { dimensions } = JSON.parse((await whittle(['inspect', model, '--groups', '--json'])).out);
+      expect(dimensions.groups).toMatchObject([{ channels: 96, constants: [{ axis: 1 }, { axis: 0 }] }]);
+      expect(dimensions.refused).toHaveLength(2);
+    }));
+});
