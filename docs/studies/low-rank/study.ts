@@ -14,7 +14,7 @@ const factorized = (
   options: Pick<LowRankTrainingOptions, 'init' | 'decay'>,
 ) => ({
   label: `${name}, ${100 * share}%`,
-  series: name.toLowerCase(),
+  series: name,
   group: `About ${100 * share}% of the parameters`,
   against: `narrow-${100 * share}`,
   train: (values: Values, seed: number) => ({
@@ -30,7 +30,7 @@ const factorized = (
 const ofSize = (share: number) => ({
   [`narrow-${100 * share}`]: {
     label: `Dense, narrower, ${100 * share}%`,
-    series: 'dense, narrower',
+    series: 'Dense, narrower',
     group: `About ${100 * share}% of the parameters`,
     train: (values: Values, seed: number) => training(narrowNet(values, share, seed), values, seed),
   },
@@ -64,7 +64,7 @@ export default defineStudy({
   arms: {
     dense: {
       label: 'Dense',
-      series: 'dense, narrower',
+      series: 'Dense, narrower',
       train: (values, seed) => training(resNet(values, values.width, seed), values, seed),
     },
     ...ofSize(0.25),
