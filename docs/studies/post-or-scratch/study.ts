@@ -13,6 +13,7 @@ import { loadFashionMnist } from 'whittle-nn/datasets/node';
 import { combine, readMethod } from 'whittle-nn/methods';
 import { exportForInference } from 'whittle-nn/nn';
 import { encodeToBytes } from 'whittle-nn/onnx';
+import { prune } from 'whittle-nn/prune';
 import { type Arm, type DerivingArm, defineStudy, type TrainingArm } from 'whittle-nn/study';
 import { number } from 'whittle-nn/train';
 import * as images from '../fashion-mnist.js';
@@ -41,6 +42,15 @@ function calibration({ data }: Values) {
   });
 }
 
+/** How `compress()` and `prune()` see images. */
+const calibrated = (values: Values, seed: number) => ({
+  inputs: calibration(values),
+  samples: { calibration: 192, verification: 64 },
+  threads: 1,
+  timing: false,
+  seed,
+});
+
 /** The dense arm's model, through `compress()`. */
 const compressed = (label: string, group: string, options: CompressOptions): DerivingArm<Values> => ({
   label,
@@ -49,11 +59,7 @@ const compressed = (label: string, group: string, options: CompressOptions): Der
   async derive(values, seed, needed) {
     const { model } = await compress(await (await needed('dense')).model(), {
       maxSize: `${100 * values.share}%`,
-      inputs: calibration(values),
-      samples: { calibration: 192, verification: 64 },
-      threads: 1,
-      timing: false,
-      seed,
+      ...calibrated(values, seed),
       ...options,
     });
     return { model };
@@ -97,7 +103,8 @@ export default defineStudy({
     'At equal bytes, how much better is a network that was trained in its small form than one that was compressed when it was trained?',
   notes: [
     ...images.NOTES,
-    'A pruned file stores its zeros; the download, gzip at its best, is what the arms have about equal.',
+    'Each arm compares with the first of its group, and the narrower dense network with the whole one.',
+    'A file whose weights were pruned one by one stores its zeros; the download, gzip at its best, is what the arms have about equal.',
     'Clusters from scratch keep the random assignment that they start with, and learn the values alone.',
     'A small network has little redundancy, and quantization of its weights costs less than anything else here; large ones may lose less by all of them.',
   ],
@@ -128,13 +135,33 @@ export default defineStudy({
     'mix-distilled': compressed('After training, recovered by distillation', 'whittle compress, any mix', {
       recover: 'distill',
     }),
+    'channels-after': {
+      label: 'After training',
+      group: 'Channels removed',
+      needs: 'dense',
+      async derive(values, seed, needed) {
+        const dense = await (await needed('dense')).model();
+        const options = { ...calibrated(values, seed), parameters: values.share, round: 1 };
+        return { model: (await prune(dense, options)).model };
+      },
+      measure,
+    },
+    'channels-scratch': {
+      ...scratch(
+        'From scratch: narrowed while training',
+        'Channels removed',
+        // Parameters go with the square of the width.
+        ({ share }) => `narrow:width=${Math.sqrt(share)},interval=10`,
+      ),
+      against: 'channels-after',
+    },
     'pruned-tuned': tuned(
       'After training, fine-tuned',
-      'Pruning',
+      'Weights removed',
       values => `magnitude:at=0,${density(values)}`,
     ),
     'pruned-scratch': {
-      ...scratch('From scratch: RigL', 'Pruning', values => `rigl:interval=25,${density(values)}`),
+      ...scratch('From scratch: RigL', 'Weights removed', values => `rigl:interval=25,${density(values)}`),
       against: 'pruned-tuned',
     },
     'factorized-after': compressed('After training', 'Factorization', { method: 'spatial' }),
