@@ -188,7 +188,6 @@ export default defineStudy({
     { figure: 'bytes' },
     { figure: 'compressed_perplexity', label: 'Perplexity, compressed', format: 'number' },
     { figure: 'compressed_bytes', label: 'File, compressed', format: 'bytes' },
-    { figure: 'flops' },
     { figure: 'cpu_seconds' },
   ],
   reference: 'dense',

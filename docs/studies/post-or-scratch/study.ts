@@ -95,7 +95,7 @@ const scratch = (label: string, group: string, method: Method): TrainingArm<Valu
 const density = ({ share }: Values): string => `density=${0.8 * share},counted=network`;
 const lowRank: Method = ({ share }) => `low-rank:rule=bytes,amount=${share}`;
 /** Indices take a byte in the file, whatever their bits. */
-const CLUSTERED = 'clustered:layers=all,bits=4';
+const CLUSTERED = 'clustered:layers=all,bits=6';
 
 export default defineStudy({
   title: 'Compressed after training, or trained small',
@@ -150,8 +150,8 @@ export default defineStudy({
       ...scratch(
         'From scratch: narrowed while training',
         'Channels removed',
-        // Parameters go with the square of the width.
-        ({ share }) => `narrow:width=${Math.sqrt(share)},interval=10`,
+        // Found by trial: the bytes fall about as the width does.
+        ({ share }) => `narrow:width=${1.27 * share},interval=10`,
       ),
       against: 'channels-after',
     },
