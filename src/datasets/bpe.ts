@@ -73,12 +73,12 @@ export class BpeTokenizer implements TextTokenizer {
   }
 
   decode(ids: ArrayLike<number>): string {
-    const characters = Array.from(ids, id => {
-      const token = this.tokens[id];
-      if (token === undefined) throw new WhittleError(`token ${id} is not one of ${this.vocabularySize}`);
-      return token;
-    });
+    const characters = Array.from(ids, id => this.token(id));
     return new TextDecoder().decode(bytesOfCharacters(characters.join('')));
+  }
+
+  byteLength(id: number): number {
+    return this.token(id).length;
   }
 
   /** As the content of a `tokenizer.json`, which transformers and transformers.js read. */
@@ -114,6 +114,12 @@ export class BpeTokenizer implements TextTokenizer {
       });
     }
     return tokenizer;
+  }
+
+  private token(id: number): string {
+    const token = this.tokens[id];
+    if (token === undefined) throw new WhittleError(`token ${id} is not one of ${this.vocabularySize}`);
+    return token;
   }
 
   private encodePiece(piece: string): readonly number[] {

@@ -6,6 +6,8 @@ export interface TextTokenizer extends Tokenizer {
   readonly vocabularySize: number;
   /** Bytes that are no UTF-8 (a character cut in two) become U+FFFD. */
   decode(ids: ArrayLike<number>): string;
+  /** How many bytes of UTF-8 a token stands for. */
+  byteLength(id: number): number;
 }
 
 /** The 256 bytes of UTF-8 as tokens: no vocabulary to learn or to ship. */
@@ -13,4 +15,5 @@ export const byteTokenizer: TextTokenizer = {
   vocabularySize: 256,
   encode: text => [...new TextEncoder().encode(text)],
   decode: ids => new TextDecoder().decode(Uint8Array.from(ids)),
+  byteLength: () => 1,
 };

@@ -15,6 +15,7 @@ export * from './objective.js';
 export * from './optimizers/index.js';
 export type * from './options.js';
 export * from './schedules/index.js';
+export * from './span-answers.js';
 export type { ClipOptions } from './step/clip.js';
 export type { StepContext } from './step/context.js';
 export type { ParameterGroup } from './step/groups.js';

@@ -87,6 +87,44 @@ export function languageModel(options: LanguageModelOptions = {}): Objective {
   };
 }
 
+export interface SpanExtractionOptions {
+  /** The outputs with the scores of each token to begin and to end the answer; default `start_logits`, `end_logits`. */
+  readonly logits?: readonly [start: string, end: string];
+  /** The inputs of the right tokens' numbers; default `start_positions`, `end_positions`. */
+  readonly positions?: readonly [start: string, end: string];
+}
+
+/**
+ * To find a piece of a text, e.g. an answer: the mean of two cross-entropies over the tokens, of where it begins and of
+ * where it ends. Scores (batch, tokens), positions (batch) int64. `hits` is the share of pieces found to the token.
+ * Devlin et al., NAACL 2019, section 4.2.
+ */
+export function spanExtraction({
+  logits = ['start_logits', 'end_logits'],
+  positions = ['start_positions', 'end_positions'],
+}: SpanExtractionOptions = {}): Objective {
+  return {
+    build(context) {
+      const { b } = context;
+      const scores = logits.map(name => context.output(name));
+      const targets = positions.map((name, i) =>
+        context.input(name, 'int64', (scores[i]!.shape ?? ['batch', null]).slice(0, -1)),
+      );
+      const [start, end] = scores.map((score, i) => crossEntropy(b, score, targets[i]!));
+      const [first, last] = scores.map((score, i) => b.binary('Equal', argMax(b, score), targets[i]!));
+      const both = b.indicator(b.binary('And', first!, last!), 'float32');
+      return {
+        loss: b.mul(b.add(start!, end!), 0.5),
+        metrics: { hits: b.op('ReduceMean', [both], { keepdims: 0 }) },
+        check(batch) {
+          const tokens = batch.input_ids?.dims[1];
+          for (const name of positions) checkLabels(batch, name, tokens ?? scores[0]!.shape?.at(-1));
+        },
+      };
+    },
+  };
+}
+
 export interface RegressionOptions {
   readonly output: string;
   /** The input that holds what the output should be; default `targets`. */

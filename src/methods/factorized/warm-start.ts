@@ -1,6 +1,5 @@
 import { WhittleError } from '../../graph/errors.js';
-import { type Logger, type Schedule, type TrainOptions, type TrainResult, train } from '../../train/index.js';
-import { toSchedule } from '../../train/schedules/schedule.js';
+import { type Logger, partOf, type TrainOptions, type TrainResult, train } from '../../train/index.js';
 import { type LowRankTrainingOptions, lowRank } from './method.js';
 
 export interface WarmStartOptions extends LowRankTrainingOptions {
@@ -30,10 +29,10 @@ export async function trainWithWarmStart(
     });
   }
   const { epochs: _epochs, checkpoints, earlyStopping, ...common } = options;
-  const part = (offset: number): Pick<TrainOptions, 'learningRate' | 'weightDecay'> => ({
-    learningRate: shifted(toSchedule(options.learningRate), offset, total),
+  const part = (from: number): Pick<TrainOptions, 'learningRate' | 'weightDecay'> => ({
+    learningRate: partOf(options.learningRate, { from, updates: total }),
     ...(options.weightDecay !== undefined && {
-      weightDecay: shifted(toSchedule(options.weightDecay), offset, total),
+      weightDecay: partOf(options.weightDecay, { from, updates: total }),
     }),
   });
   const dense = await train({ ...common, ...part(0), updates: first });
@@ -51,12 +50,6 @@ export async function trainWithWarmStart(
   });
   return { ...result, updates: result.updates + first, seconds: result.seconds + dense.seconds };
 }
-
-/** The part of a schedule from `offset` on. */
-const shifted = (schedule: Schedule, offset: number, updates: number): Schedule => ({
-  at: moment => schedule.at({ ...moment, update: moment.update + offset, updates }),
-  ...(schedule.observe && { observe: evaluation => schedule.observe!(evaluation) }),
-});
 
 /** A log that goes on after so many updates. */
 const continued = (log: Logger, updates: number, epochs: number, seconds: number): Logger => ({
