@@ -95,7 +95,7 @@ const scratch = (label: string, group: string, method: Method): TrainingArm<Valu
 const density = ({ share }: Values): string => `density=${0.8 * share},counted=network`;
 const lowRank: Method = ({ share }) => `low-rank:rule=bytes,amount=${share}`;
 /** Indices take a byte in the file, whatever their bits. */
-const CLUSTERED = 'clustered:layers=all,bits=6';
+const CLUSTERED = 'clustered:layers=all,bits=7';
 
 export default defineStudy({
   title: 'Compressed after training, or trained small',
