@@ -28,7 +28,10 @@ export interface Site {
   readonly uses: readonly SiteUse[];
   readonly kind: SiteKind;
   readonly layout: WeightLayout;
-  /** Its uses differ in kind or layout (tied embeddings): it can be stored smaller, but not factorized. */
+  /**
+   * Its uses differ in kind or layout (tied embeddings), or a use multiplies it by another weight (Kronecker factors): it
+   * can be stored smaller, but not factorized.
+   */
   readonly mixed: boolean;
   /** Lies in a subgraph or function, whose activations cannot be observed from outside. */
   readonly nested: boolean;
@@ -122,6 +125,10 @@ export function findSites(model: Model): Site[] {
   };
   scan(model.graph, false);
   for (const definition of model.functions) scan(definition.graph, true);
+  const byWeight = ({ node, index }: SiteUse): boolean => {
+    const other = node.inputs[1 - index];
+    return other !== undefined && other !== null && found.has(other);
+  };
   return [...found].map(([value, { uses, nested }]) => {
     const first = uses[0]!;
     const same = (use: (typeof uses)[number]) =>
@@ -132,7 +139,8 @@ export function findSites(model: Model): Site[] {
       uses,
       kind: first.kind,
       layout: first.layout,
-      mixed: !uses.every(same) || value.uses.size !== new Set(uses.map(u => u.node)).size,
+      mixed:
+        !uses.every(same) || value.uses.size !== new Set(uses.map(u => u.node)).size || uses.some(byWeight),
       nested,
     };
   });

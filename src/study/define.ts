@@ -30,6 +30,8 @@ export interface TrainedArm<V> {
   readonly model: Model;
   /** What the inference model reached on the test set. */
   readonly evaluation: Evaluated;
+  /** What the training or deriving tells of itself, e.g. `updates`. */
+  readonly figures: Figures;
   readonly needed: Needed;
   /** Measures any model of the same inputs and outputs on the test set, e.g. what `compress()` made of this one. */
   evaluate(model: Model): Promise<Evaluated>;
@@ -58,7 +60,7 @@ interface ArmBase<V> {
 export interface TrainingArm<V> extends ArmBase<V> {
   /** The training of this seed. It should pass the seed on, to the network too. */
   train(settings: V, seed: number, needed: Needed): ConfiguredTraining | Promise<ConfiguredTraining>;
-  /** The inference model of the trained network; default `exportForInference`. */
+  /** The inference model of the trained network; default `exportTrained`, as its methods say. */
   export?(network: Network): Model | Promise<Model>;
 }
 

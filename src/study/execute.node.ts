@@ -6,12 +6,12 @@ import { isFloat } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import { Tensor } from '../graph/tensor.js';
-import { exportForInference } from '../nn/export.js';
 import type { Network } from '../nn/network.js';
 import { saveModel } from '../onnx/save.node.js';
 import type { SessionOptions } from '../runtime/options.js';
 import { CheckpointFolder } from '../train/checkpoint/folder.node.js';
 import type { ConfiguredTraining } from '../train/config/config.js';
+import { exportTrained } from '../train/export-trained.js';
 import { jsonLines } from '../train/logs/text-logs.node.js';
 import type { TrainProgress } from '../train/options.js';
 import { train } from '../train/train.js';
@@ -85,6 +85,7 @@ export async function execute(execution: Execution): Promise<Executed> {
     network,
     model,
     evaluation,
+    figures: made.figures,
     needed,
     evaluate,
   });
@@ -126,7 +127,7 @@ async function trainArm(arm: TrainingArm<never>, execution: Execution, folder: s
   const lines = await readLog(log);
   const step = medianStep(lines);
   return {
-    model: await (arm.export?.(result.network) ?? exportForInference(result.network)),
+    model: await (arm.export?.(result.network) ?? exportTrained(result.network, training.methods)),
     network: result.network,
     figures: {
       updates: result.updates,

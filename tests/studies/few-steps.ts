@@ -1,6 +1,6 @@
 import { exportForInference, type Network } from '../../src/nn/index.js';
 import { asStudy, type Needed, type Study, trains } from '../../src/study/define.js';
-import { readSettings, type Settings, type TrainResult, train } from '../../src/train/index.js';
+import { exportTrained, readSettings, type Settings, type TrainResult, train } from '../../src/train/index.js';
 
 /** Trains one arm of a study for a few updates on one thread, as a run of it would, and measures what the arm measures. */
 export async function fewSteps<S extends Settings>(
@@ -19,13 +19,14 @@ export async function fewSteps<S extends Settings>(
     updates,
     session: { ...training.session, threads: 1 },
   });
-  const model = await (arm.export?.(result.network) ?? exportForInference(result.network));
+  const model = await (arm.export?.(result.network) ?? exportTrained(result.network, training.methods));
   const figures = await arm.measure?.({
     settings: values,
     seed: 0,
     network: result.network,
     model,
     evaluation: result.evaluation!,
+    figures: { updates: result.updates },
     needed,
     evaluate: () => Promise.reject(new Error('not used')),
   });

@@ -1,0 +1,227 @@
+/**
+ * Small language models of equal size, one of each family, and what is left of each when it is compressed further.
+ *
+ *     whittle study docs/studies/language-model
+ *
+ * The State of the Union addresses instead, ten times the text: --set corpus=sotu. At a larger scale:
+ * --set features=256 --set depth=8 --set fraction=0.125 --set heads=8 --set tokens=256 --set corpus=both
+ * --set epochs=10.
+ */
+import { compress } from 'whittle-nn/compress';
+import { indexedSource } from 'whittle-nn/data';
+import { byteTokenizer, type Corpus, loadCorpus, TokenWindows } from 'whittle-nn/datasets/node';
+import { combine, readMethod } from 'whittle-nn/methods';
+import { type Gpt2Options, gpt2, type Network } from 'whittle-nn/nn';
+import { type Arm, defineStudy, factorForSize } from 'whittle-nn/study';
+import {
+  adamW,
+  type ConfiguredTraining,
+  choice,
+  cosine,
+  integer,
+  languageModel,
+  number,
+  type ValuesOf,
+  warmup,
+} from 'whittle-nn/train';
+import { nonZeroParameters } from '../non-zero.js';
+
+const settings = {
+  corpus: choice('moby-dick', ['moby-dick', 'sotu', 'both'], 'the text; the last tenth of each is held out'),
+  features: integer(64, { min: 8 }),
+  depth: integer(4, { min: 1 }),
+  heads: integer(4, { min: 1 }),
+  tokens: integer(64, { min: 2, description: 'bytes that the model sees at once' }),
+  fraction: number(0.25, {
+    min: 0.01,
+    max: 1,
+    description: 'what is left of the feed-forward layers; 1 / depth, so that all blocks can share one',
+  }),
+  epochs: number(1, { min: 0.001, description: 'each shows every byte about once' }),
+  batchSize: integer(32, { min: 1 }),
+  learningRate: number(2e-3, { min: 0 }),
+  weightDecay: number(0.1, { min: 0 }),
+};
+type Values = ValuesOf<typeof settings>;
+
+const CORPORA: Readonly<Record<Values['corpus'], readonly Corpus[]>> = {
+  'moby-dick': ['moby-dick'],
+  sotu: ['sotu'],
+  both: ['moby-dick', 'sotu'],
+};
+
+/** Bytes to train on, and held-out ones. */
+function texts({ corpus }: Values): { train: number[]; test: number[] } {
+  const parts = CORPORA[corpus].map(name => [...byteTokenizer.encode(loadCorpus(name).join('\n'))]);
+  const end = (ids: readonly number[]) => Math.floor(0.9 * ids.length);
+  return {
+    train: parts.flatMap(ids => ids.slice(0, end(ids))),
+    test: parts.flatMap(ids => ids.slice(end(ids))),
+  };
+}
+
+const model = (
+  { features, depth, heads, tokens }: Values,
+  seed: number,
+  changes: Gpt2Options = {},
+): Network =>
+  gpt2({
+    vocabulary: byteTokenizer.vocabularySize,
+    features,
+    depth,
+    heads,
+    maxTokens: tokens,
+    dropout: 0,
+    training: true,
+    seed,
+    ...changes,
+  });
+
+const narrowFeedForward = (values: Values, seed: number): Network =>
+  model(values, seed, { hiddenFeatures: Math.round(4 * values.fraction * values.features) });
+
+/** Parameters that each arm but the dense one has, or comes nearest to. */
+const sizeOf = (values: Values): number => narrowFeedForward(values, 0).parameterCount();
+const shareOf = (values: Values): number => sizeOf(values) / model(values, 0).parameterCount();
+
+/** Every layer narrower, and the heads. */
+function narrow(values: Values, seed: number): Network {
+  const at = (factor: number, seed: number): Network => {
+    const features = Math.round(factor * values.features);
+    return model(values, seed, { features, headDim: Math.max(1, Math.round(features / values.heads)) });
+  };
+  const factor = factorForSize(sizeOf(values), factor => at(factor, 0), { from: 0.1 });
+  return at(factor, seed);
+}
+
+function training(network: Network, values: Values, seed: number): ConfiguredTraining {
+  const { tokens, epochs, batchSize, learningRate, weightDecay } = values;
+  const { train, test } = texts(values);
+  const data = {
+    train: new TokenWindows(train, { tokens }),
+    test: new TokenWindows(test, { tokens }),
+  };
+  const updates = (epochs * data.train.length) / batchSize;
+  return {
+    network,
+    data,
+    objective: languageModel(),
+    optimizer: adamW({ betas: [0.9, 0.95] }),
+    clip: { norm: 1 },
+    learningRate: warmup(
+      { updates: Math.min(100, updates / 10) },
+      cosine({ base: learningRate, final: learningRate / 10 }),
+    ),
+    weightDecay,
+    evaluation: { every: epochs, batchSize: 32 },
+    batchSize,
+    epochs,
+    seed,
+  };
+}
+
+/** Windows of the training text. */
+function calibration(values: Values) {
+  const windows = new TokenWindows(texts(values).train, { tokens: values.tokens });
+  const count = 128;
+  const every = Math.floor(windows.length / count);
+  return indexedSource({ description: 'windows of the training text' }, count, async index => {
+    const { input_ids } = await windows.batch([index * every]);
+    return { input_ids: input_ids! };
+  });
+}
+
+/** `compress()` to so many bytes. */
+const shrink = async (file: Parameters<typeof compress>[0], values: Values, maxSize: number) =>
+  compress(file, {
+    maxSize,
+    inputs: calibration(values),
+    samples: { calibration: 96, verification: 32 },
+    threads: 1,
+    timing: false,
+  });
+
+/** All arms are compressed to the same bytes: half of what the small ones have as floats. */
+const measure: Arm<Values>['measure'] = async ({ model: file, network, settings: values, evaluate }) => {
+  const { report, model } = await shrink(file, values, 2 * sizeOf(values));
+  const { perplexity } = await evaluate(model);
+  return {
+    ...(network && { parameters: nonZeroParameters(network) }),
+    compressed_perplexity: perplexity!,
+    compressed_bytes: report.bytes.after,
+  };
+};
+
+const built = (label: string, build: (values: Values, seed: number) => Network): Arm<Values> => ({
+  label,
+  train: (values, seed) => training(build(values, seed), values, seed),
+  measure,
+});
+
+const small = { group: 'Equal parameters', against: 'narrow-ffn' } as const;
+
+const withMethod = (label: string, method: (values: Values) => string): Arm<Values> => ({
+  ...small,
+  label,
+  train: (values, seed) => ({
+    ...training(model(values, seed), values, seed),
+    methods: combine([readMethod(method(values))]),
+  }),
+  measure,
+});
+
+export default defineStudy({
+  title: 'Small language models',
+  question:
+    'Of GPTs with the same number of parameters, trained on the same bytes, which reaches the lowest perplexity, and which still does when it is compressed to half its bytes?',
+  notes: [
+    'A byte-level model of 0.2 million parameters that sees one novel once: it learns spelling and common words. What a method costs a model that has learnt more than that cannot be seen here.',
+    'Perplexity is per byte.',
+    'Except for the dense models, a quarter of the feed-forward parameters is left, or as many parameters in all. The masks of RigL leave a file as large as the dense one.',
+    'Compressed, all have the same bytes; the dense model is compressed twice as hard as the others.',
+  ],
+  settings,
+  seeds: 3,
+  metric: { figure: 'perplexity', betterIs: 'lower' },
+  columns: [
+    { figure: 'parameters' },
+    { figure: 'bytes' },
+    { figure: 'compressed_perplexity', label: 'Perplexity, compressed', format: 'number' },
+    { figure: 'compressed_bytes', label: 'File, compressed', format: 'bytes' },
+    { figure: 'cpu_seconds' },
+  ],
+  reference: 'dense',
+  plot: { x: { figure: 'parameters' } },
+  arms: {
+    dense: built('Dense', (values, seed) => model(values, seed)),
+    'dense-compressed': {
+      ...small,
+      label: 'Dense, compressed to their bytes',
+      group: 'Equal bytes',
+      needs: 'dense',
+      async derive(values, _seed, needed) {
+        const dense = await (await needed('dense')).model();
+        return { model: (await shrink(dense, values, 4 * sizeOf(values))).model };
+      },
+    },
+    'narrow-ffn': { ...built('Feed-forward narrower', narrowFeedForward), group: small.group },
+    narrow: { ...built('All narrower', narrow), ...small },
+    'low-rank': withMethod(
+      'Low rank, SI + FD',
+      values => `low-rank:rule=parameters,amount=${shareOf(values)}`,
+    ),
+    dyad: withMethod(
+      'DYAD feed-forward',
+      ({ fraction }) => `dyad:layers=ffn,cat=true,blocks=${Math.round(2 / fraction)}`,
+    ),
+    skl: withMethod(
+      'SKL feed-forward',
+      ({ fraction }) => `stacked-kronecker:layers=ffn,fraction=${fraction}`,
+    ),
+    shared: withMethod('Feed-forward shared by all blocks', () => 'cross-layer:share=ffn'),
+    rigl: withMethod(
+      'RigL',
+      values => `rigl:interval=50,counted=network,dense=none,density=${shareOf(values)}`,
+    ),
+  },
+});

@@ -1,0 +1,199 @@
+/**
+ * What is lost by compressing a trained network instead of training it small, family by family, at equal bytes. Where
+ * it makes sense, a third way stands between the two: compressed, then trained a little.
+ *
+ *     whittle study docs/studies/post-or-scratch
+ *
+ * At full scale: --set depth=32 --set width=2 --set trainExamples=60000 --set epochs=200.
+ */
+import { gzipSync } from 'node:zlib';
+import { type CompressOptions, compress } from 'whittle-nn/compress';
+import { indexedSource } from 'whittle-nn/data';
+import { loadFashionMnist } from 'whittle-nn/datasets/node';
+import { combine, readMethod } from 'whittle-nn/methods';
+import { exportForInference } from 'whittle-nn/nn';
+import { encodeToBytes } from 'whittle-nn/onnx';
+import { prune } from 'whittle-nn/prune';
+import { type Arm, type DerivingArm, defineStudy, type TrainingArm } from 'whittle-nn/study';
+import { number } from 'whittle-nn/train';
+import * as images from '../fashion-mnist.js';
+
+const settings = {
+  ...images.settings,
+  share: number(0.25, { min: 0.05, max: 0.9, description: 'bytes left of the dense file' }),
+  fineTune: number(0.25, { min: 0.01, description: 'epochs after compression, as a share of those before' }),
+};
+type Values = images.Values & { readonly share: number; readonly fineTune: number };
+type Method = (values: Values) => string;
+
+/** Files travel compressed, and zeros in a file cost nothing then. */
+const measure: Arm<Values>['measure'] = ({ model }) => ({
+  download: gzipSync(encodeToBytes(model), { level: 9 }).length,
+});
+
+const methods = (text: string) => combine([readMethod(text)]);
+
+/** Training images, one at a time, without labels. */
+function calibration({ data }: Values) {
+  const train = loadFashionMnist(data, 'train');
+  return indexedSource({ description: 'training images' }, 256, async index => {
+    const { pixel_values } = await train.batch([index]);
+    return { pixel_values: pixel_values! };
+  });
+}
+
+/** How `compress()` and `prune()` see images. */
+const calibrated = (values: Values, seed: number) => ({
+  inputs: calibration(values),
+  samples: { calibration: 192, verification: 64 },
+  threads: 1,
+  timing: false,
+  seed,
+});
+
+/** The dense arm's model, through `compress()`. */
+const compressed = (label: string, group: string, options: CompressOptions): DerivingArm<Values> => ({
+  label,
+  group,
+  needs: 'dense',
+  async derive(values, seed, needed) {
+    const { model } = await compress(await (await needed('dense')).model(), {
+      maxSize: `${100 * values.share}%`,
+      ...calibrated(values, seed),
+      ...options,
+    });
+    return { model };
+  },
+  measure,
+});
+
+/** From the dense arm's weights, with a method, for a few epochs at a fifth of the learning rate. */
+const tuned = (label: string, group: string, method: Method): TrainingArm<Values> => ({
+  label,
+  group,
+  needs: 'dense',
+  async train(values, seed, needed) {
+    const { epochs, learningRate, fineTune } = values;
+    const network = await (await needed('dense')).network();
+    const shorter = { ...values, epochs: fineTune * epochs, learningRate: learningRate / 5 };
+    return { ...images.training(network, shorter, seed), methods: methods(method(values)) };
+  },
+  measure,
+});
+
+const scratch = (label: string, group: string, method: Method): TrainingArm<Values> => ({
+  label,
+  group,
+  train: (values, seed) => ({
+    ...images.training(images.resNet(values, values.width, seed), values, seed),
+    methods: methods(method(values)),
+  }),
+  measure,
+});
+
+/** Beside its values, a sparse weight costs the places where they are: about a fifth more. */
+const density = ({ share }: Values): string => `density=${0.8 * share},counted=network`;
+const lowRank: Method = ({ share }) => `low-rank:rule=bytes,amount=${share}`;
+/** Indices take a byte in the file, whatever their bits. */
+const CLUSTERED = 'clustered:layers=all,bits=7';
+
+export default defineStudy({
+  title: 'Compressed after training, or trained small',
+  question:
+    'At equal bytes, how much better is a network that was trained in its small form than one that was compressed when it was trained?',
+  notes: [
+    ...images.NOTES,
+    'Each arm compares with the first of its group, and the narrower dense network with the whole one.',
+    'A file whose weights were pruned one by one stores its zeros; the download, gzip at its best, is what the arms have about equal.',
+    'Clusters from scratch keep the random assignment that they start with, and learn the values alone.',
+    'A small network has little redundancy, and quantization of its weights costs less than anything else here; large ones may lose less by all of them.',
+  ],
+  settings,
+  places: ['data'],
+  seeds: 3,
+  metric: { figure: 'accuracy', betterIs: 'higher' },
+  columns: [
+    { figure: 'bytes' },
+    { figure: 'download', label: 'Download', format: 'bytes' },
+    { figure: 'updates', label: 'Updates', format: 'count' },
+    { figure: 'cpu_seconds' },
+  ],
+  reference: 'dense',
+  plot: { x: { figure: 'download', label: 'Download', format: 'bytes' }, log: true },
+  arms: {
+    dense: {
+      label: 'Dense',
+      train: (values, seed) => images.training(images.resNet(values, values.width, seed), values, seed),
+      measure,
+    },
+    narrow: {
+      label: 'Dense, narrower',
+      train: (values, seed) => images.training(images.narrowNet(values, values.share, seed), values, seed),
+      measure,
+    },
+    'mix-after': compressed('After training', 'whittle compress, any mix', {}),
+    'mix-distilled': compressed('After training, recovered by distillation', 'whittle compress, any mix', {
+      recover: 'distill',
+    }),
+    'channels-after': {
+      label: 'After training',
+      group: 'Channels removed',
+      needs: 'dense',
+      async derive(values, seed, needed) {
+        const dense = await (await needed('dense')).model();
+        const options = { ...calibrated(values, seed), parameters: values.share, round: 1 };
+        return { model: (await prune(dense, options)).model };
+      },
+      measure,
+    },
+    'channels-scratch': {
+      ...scratch(
+        'From scratch: narrowed while training',
+        'Channels removed',
+        // Found by trial: the bytes fall about as the width does.
+        ({ share }) => `narrow:width=${1.27 * share},interval=10`,
+      ),
+      against: 'channels-after',
+    },
+    'pruned-tuned': tuned(
+      'After training, fine-tuned',
+      'Weights removed',
+      values => `magnitude:at=0,${density(values)}`,
+    ),
+    'pruned-scratch': {
+      ...scratch('From scratch: RigL', 'Weights removed', values => `rigl:interval=25,${density(values)}`),
+      against: 'pruned-tuned',
+    },
+    'factorized-after': compressed('After training', 'Factorization', { method: 'spatial' }),
+    'factorized-tuned': tuned('After training, fine-tuned', 'Factorization', lowRank),
+    'factorized-scratch': {
+      ...scratch('From scratch, SI + FD', 'Factorization', lowRank),
+      against: 'factorized-after',
+    },
+    'quantized-after': compressed('After training', 'Quantization', { method: 'quantize' }),
+    'quantized-scratch': {
+      ...scratch('From scratch: QAT', 'Quantization', () => 'qat:bits=8,inputs=float32,layers=all'),
+      against: 'quantized-after',
+    },
+    'clustered-after': {
+      label: 'After training',
+      group: 'Sharing',
+      needs: 'dense',
+      async derive(_values, _seed, needed) {
+        const network = await (await needed('dense')).network();
+        for (const method of methods(CLUSTERED)) method.prepare?.(network);
+        return { model: exportForInference(network) };
+      },
+      measure,
+    },
+    'clustered-tuned': tuned('After training, fine-tuned', 'Sharing', () => CLUSTERED),
+    'clustered-scratch': {
+      ...scratch('From scratch: random clusters', 'Sharing', () => CLUSTERED),
+      against: 'clustered-after',
+    },
+    'hashed-scratch': {
+      ...scratch('From scratch: hashed', 'Sharing', ({ share }) => `hashed:fraction=${share}`),
+      against: 'clustered-after',
+    },
+  },
+});

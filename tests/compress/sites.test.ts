@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { compress } from '../../src/compress/compress.js';
+import { isFactorizable } from '../../src/compress/forms/factored.js';
+import { findSites } from '../../src/compress/sites.js';
+import { indexedSource } from '../../src/data/sample.js';
+import { modelByteLength } from '../../src/onnx/index.js';
+import { modelOf, outputs, relativeError } from './forms/written.js';
+
+/** A layer whose weight is a product of two constants, (32, 64) · (64, 32), and an ordinary one. */
+const product = () =>
+  modelOf([6, 32], (g, x, c) => {
+    const weight = g.op('MatMul', [c([32, 64]), c([64, 32])]);
+    return g.op('MatMul', [g.op('Tanh', [g.op('MatMul', [x, weight])]), c([32, 32])]);
+  });
+
+describe('weights that multiply one another', () => {
+  it('are stored smaller, and not factorized', () => {
+    const sites = findSites(product().model);
+    expect(sites.map(({ mixed }) => mixed)).toEqual([true, true, false]);
+    expect(sites.map(isFactorizable)).toEqual([false, false, true]);
+  });
+
+  it('compress to a budget', async () => {
+    const { model, samples } = product();
+    const inputs = indexedSource({ description: 'numbers' }, samples.length, async i => ({ ...samples[i]! }));
+    const result = await compress(model, { maxSize: '40%', inputs, timing: false });
+    expect(modelByteLength(result.model)).toBeLessThanOrEqual(0.4 * modelByteLength(model));
+    expect(relativeError(await outputs(model, samples), await outputs(result.model, samples))).toBeLessThan(
+      0.2,
+    );
+  });
+});
