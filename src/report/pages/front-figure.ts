@@ -1,20 +1,13 @@
 import type { CompressReport } from '../../compress/report.js';
 import { formatBytes } from '../format.js';
 import { html } from '../markup.js';
+import { standalone } from '../plot/standalone.js';
 import { tradeoffPlot } from '../plot/tradeoff.js';
-import { STYLE } from '../style.js';
 import { curvesOf } from './pareto.js';
 
 const SIZE = { width: 760, height: 420 };
 /** Height of the line under the plot that names its curves. */
 const KEY = 26;
-
-/** Colours for light and dark, and the rules of plots, out of the style of pages. */
-const FIGURE_STYLE = [
-  STYLE.slice(STYLE.indexOf(':root'), STYLE.indexOf('* {')),
-  ...STYLE.split('\n').filter(rule => rule.startsWith('.plot')),
-  'text { font: 12px system-ui, sans-serif; }',
-].join('\n');
 
 /**
  * The front of sizes as one SVG file that stands by itself: for a README, light and dark.
@@ -39,12 +32,5 @@ export function frontFigure(report: CompressReport): string | undefined {
     return html`<g transform="translate(${left} ${SIZE.height + 12})"><path class="${leading ? 'line leading' : 'line'}" d="M0,0H26" style="stroke:${colour}" stroke-dasharray="${dash ?? 'none'}"/><text x="33" dy="0.32em">${name}</text></g>`;
   });
   const { width, height } = SIZE;
-  return html`<svg xmlns="http://www.w3.org/2000/svg" class="plot" viewBox="0 0 ${width} ${height + KEY}" width="${width}" height="${height + KEY}"><style>
-`.text
-    .concat(FIGURE_STYLE)
-    .concat(
-      html`
-</style><rect width="100%" height="100%" style="fill:var(--paper)"/>${plot}${key}</svg>
-`.text,
-    );
+  return standalone(html`<svg viewBox="0 0 ${width} ${height + KEY}">${plot}${key}</svg>`, { width });
 }

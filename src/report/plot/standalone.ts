@@ -21,9 +21,8 @@ export function standalone(drawing: Markup, { width }: { readonly width: number 
 /** The variables of the page's style, light and dark. */
 const colours = (): string => STYLE.slice(0, STYLE.indexOf('* {'));
 
-/** The rules that speak of plots alone. */
+/** The rules about what is in a plot. */
 const rules = (): string =>
   STYLE.split('\n')
-    .filter(line => /^\.plot [^{]*\{/.test(line))
-    .map(line => line.replaceAll('.plot ', ''))
+    .filter(line => /^\.plot [^{+]/.test(line))
     .join('\n');
