@@ -11,6 +11,7 @@ import { type CompressOptions, compress } from 'whittle-nn/compress';
 import { indexedSource } from 'whittle-nn/data';
 import { loadFashionMnist } from 'whittle-nn/datasets/node';
 import { combine, readMethod } from 'whittle-nn/methods';
+import { distillation } from 'whittle-nn/methods/distillation';
 import { exportForInference } from 'whittle-nn/nn';
 import { encodeToBytes } from 'whittle-nn/onnx';
 import { prune } from 'whittle-nn/prune';
@@ -129,6 +130,16 @@ export default defineStudy({
     narrow: {
       label: 'Dense, narrower',
       train: (values, seed) => images.training(images.narrowNet(values, values.share, seed), values, seed),
+      measure,
+    },
+    distilled: {
+      label: 'Dense, narrower, distilled from the dense one',
+      needs: 'dense',
+      against: 'narrow',
+      train: async (values, seed, needed) => ({
+        ...images.training(images.narrowNet(values, values.share, seed), values, seed),
+        methods: [distillation({ teacher: { model: await (await needed('dense')).model() } })],
+      }),
       measure,
     },
     'mix-after': compressed('After training', 'whittle compress, any mix', {}),
