@@ -59,6 +59,7 @@ interface CompressFlags extends CommonOptions, JobFlags, ModelFlags {
   maxLatency?: string;
   goal?: Goal;
   pareto?: boolean;
+  prune?: number | 'auto';
   error?: number;
   rankSearch?: 'closed' | 'forward';
   /** `true` without a value. */
@@ -95,6 +96,11 @@ export function compressVerb(terminal: Terminal): Command {
       new Option('--goal <goal>', 'the form of the weights: smallest file, least memory, fastest').choices(
         GOALS,
       ),
+    )
+    .option(
+      '--prune <share>',
+      'first remove whole channels until this share of the operations is left; auto tries several',
+      share,
     )
     .option('--pareto', 'measure the whole front of sizes; without a budget, take its knee')
     .addOption(new Option('--method <method>', 'what to try for each layer').choices(METHODS).default('auto'))
@@ -176,6 +182,9 @@ export function compressVerb(terminal: Terminal): Command {
     return compressModel(argument, flags, terminal, command.parent?.args ?? []);
   });
 }
+
+/** A share, or `auto`. */
+const share = (text: string): number | 'auto' => (text === 'auto' ? text : fraction(text));
 
 async function compressModel(
   argument: string,
@@ -280,6 +289,7 @@ function budgetOptions(flags: CompressFlags): CompressOptions {
     ...(maxLatency !== undefined && { maxLatency }),
     ...(goal !== undefined && { goal }),
     ...(pareto !== undefined && { pareto }),
+    ...(flags.prune !== undefined && { prune: flags.prune }),
     ...(error !== undefined && { error }),
     ...(rankSearch !== undefined && { rankSearch }),
     ...(recover !== undefined && { recover }),

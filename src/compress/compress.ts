@@ -7,13 +7,14 @@ import { parseSize } from './budget.js';
 import { countParameters, describeLayer, describeModel } from './build-report.js';
 import { costOfRun } from './cost.js';
 import { Evaluator } from './evaluator.js';
-import type { CompressOptions } from './options.js';
-import { type MeasuredFront, measureFront } from './pareto.js';
+import { type CompressOptions, readOptions } from './options.js';
+import { joinFronts, type MeasuredFront, measureFront, prunedFront } from './pareto.js';
 import type { Plan } from './plan.js';
 import { type Job, openJob, study, withStudies } from './prepare.js';
+import { isBetter, type PrunedVersion, prunedVersions } from './pruned.js';
 import { atMost, qualityOutcomes } from './quality.js';
 import { recover } from './recovery.js';
-import type { CompressReport } from './report.js';
+import type { CompressReport, ParetoReport } from './report.js';
 import { search } from './search.js';
 import { addSpectra } from './spectra.js';
 import type { LayerFindings } from './study.js';
@@ -43,7 +44,26 @@ export interface CompressResult {
  *   Runtime rejects
  */
 export async function compress(original: Model, options: CompressOptions = {}): Promise<CompressResult> {
-  const job = await openJob(original, options);
+  if (options.prune === undefined) return compressVersion(original, { model: original, share: 1 }, options);
+  const bound = readOptions(options).quality.length > 0;
+  let best: CompressResult | undefined;
+  const fronts: ParetoReport[] = [];
+  for (const version of await prunedVersions(original, options)) {
+    const result = await compressVersion(original, version, options);
+    if (result.report.pareto) fronts.push(result.report.pareto);
+    if (!best || isBetter(result.report, best.report, bound)) best = result;
+  }
+  if (fronts.length > 1) best!.report.pareto = joinFronts(fronts);
+  return best!;
+}
+
+/** Compresses a version of the original; everything is measured against the original itself. */
+async function compressVersion(
+  original: Model,
+  base: PrunedVersion,
+  options: CompressOptions,
+): Promise<CompressResult> {
+  const job = await openJob(original, options, base.model);
   const { settings, clock, inputs, model } = job;
   const before = modelByteLength(original);
   const limit = options.maxSize === undefined ? undefined : parseSize(options.maxSize, before);
@@ -74,7 +94,11 @@ export async function compress(original: Model, options: CompressOptions = {}): 
       : [atMost(`time ≤ ${options.maxLatency}`, settings.maxLatency, timeRatio(verified.time))]),
     ...qualityOutcomes(settings.quality, { ...verified, outputs: verified.verification.outputs }),
   ];
-  const cost = costOfRun(model, unchanged ? model : result, inputs.heldOut[0]!);
+  const cost = costOfRun(
+    base.model === original ? model : original,
+    unchanged ? model : result,
+    inputs.heldOut[0]!,
+  );
   const report: Omit<CompressReport, 'verdict'> = {
     version: 1,
     date: new Date().toISOString(),
@@ -86,13 +110,14 @@ export async function compress(original: Model, options: CompressOptions = {}): 
       quality: settings.quality.map(({ text }) => text),
     },
     unchanged,
+    ...(base.share < 1 && !unchanged && { pruned: base.share }),
     bytes,
     budget,
     parameters: { before: countParameters(original.graph), after: countParameters(result.graph) },
     ...(cost && { flops: cost }),
     calibration: inputs.about.calibration,
     ...verified,
-    ...(front && { pareto: front.report }),
+    ...(front && { pareto: prunedFront(front.report, base.share) }),
     ...(recovered && !unchanged && { recovery: recovered.report }),
     layers,
     phases: clock.phases,

@@ -21,6 +21,11 @@ export interface CompressOptions extends Budget {
    * quality falls faster than bytes do.
    */
   pareto?: boolean;
+  /**
+   * Remove whole channels, heads and neurons before weights are compressed, until this share of the floating-point
+   * operations is left; `auto` tries several shares and the whole model, and keeps the best.
+   */
+  prune?: number | 'auto';
   /** Singular values of the largest weights in the report. */
   spectra?: boolean;
   /**

@@ -86,14 +86,33 @@ export async function measureFront(
 }
 
 /** The points that no smaller one equals, smallest first. */
-function undominated(points: readonly WritablePoint[]): WritablePoint[] {
-  const front: WritablePoint[] = [];
+function undominated<T extends Pick<ParetoPoint, 'bytes' | 'cosine'>>(points: readonly T[]): T[] {
+  const front: T[] = [];
   for (const point of [...points].sort((a, b) => a.bytes - b.bytes || b.cosine - a.cosine)) {
     const last = front.at(-1);
     if (!last || point.cosine > last.cosine || Number.isNaN(last.cosine)) front.push(point);
   }
   return front;
 }
+
+/** The front of a model that was pruned before, its points saying so. */
+export function prunedFront(report: ParetoReport, share: number): ParetoReport {
+  if (share === 1) return report;
+  const mark = (point: ParetoPoint): ParetoPoint => ({ ...point, pruned: share });
+  return {
+    points: report.points.map(mark),
+    methods: report.methods.map(({ method, points }) => ({
+      method: `pruned to ${Math.round(100 * share)}%, ${method}`,
+      points: points.map(mark),
+    })),
+  };
+}
+
+/** One front of several versions of a model. */
+export const joinFronts = (fronts: readonly ParetoReport[]): ParetoReport => ({
+  points: undominated(fronts.flatMap(({ points }) => points)),
+  methods: fronts.flatMap(({ methods }) => methods),
+});
 
 const plain = ({ bytes, cosine, outputs, scores, choices }: WritablePoint): ParetoPoint => ({
   bytes,

@@ -65,13 +65,20 @@ export function rewriteExactly(model: Model): void {
   removeDead(model.graph);
 }
 
-/** Reads the options and the inputs, and finds the layers. */
-export async function openJob(original: Model, options: CompressOptions): Promise<Job> {
+/**
+ * Reads the options and the inputs, and finds the layers.
+ * @param base what is compressed, where it is not the original itself but a pruned version of it
+ */
+export async function openJob(
+  original: Model,
+  options: CompressOptions,
+  base: Model = original,
+): Promise<Job> {
   const settings = readOptions(options);
   const clock = new PhaseClock(options);
   await initLinalg();
   clock.start('inputs', 1);
-  const model = cloneModel(original);
+  const model = cloneModel(base);
   if (settings.goal === 'speed') {
     raiseOpset(model, PER_CHANNEL_SCALES);
     raiseOpset(model, INTEGER_PRODUCTS);
@@ -93,7 +100,7 @@ export async function openJob(original: Model, options: CompressOptions): Promis
   if (options.cache === undefined) return job;
   const limit = options.cacheLimit === undefined ? {} : { limit: options.cacheLimit };
   const store = typeof options.cache === 'string' ? openStore(options.cache, limit) : options.cache;
-  return { ...job, cache: await Cache.open(store, original, inputs.calibration) };
+  return { ...job, cache: await Cache.open(store, base, inputs.calibration) };
 }
 
 /** Scores what the methods make of each selected layer. */

@@ -61,3 +61,5 @@ export const atMost = (bound: string, limit: number, measured: number): BudgetOu
   measured,
   held: measured <= limit,
 });
+
+export const holdsAll = (budget: readonly BudgetOutcome[]): boolean => budget.every(({ held }) => held);

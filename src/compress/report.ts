@@ -26,6 +26,8 @@ export interface CompressReport {
   verdict: string;
   /** Whether the input was kept as it was, because nothing made it smaller. */
   unchanged: boolean;
+  /** The share of the operations that pruning left before weights were compressed; absent where nothing was pruned. */
+  pruned?: number;
   bytes: { before: number; after: number };
   /** What was asked for, and whether it holds; empty where nothing was. */
   budget: BudgetOutcome[];
@@ -73,6 +75,8 @@ export interface ParetoPoint {
   scores: ScoreRow[];
   /** How many layers have which form. */
   choices: { label: string; layers: number }[];
+  /** The share of the operations that pruning left before; absent where nothing was pruned. */
+  pruned?: number;
 }
 
 /** Distortion of the outputs (squared error over their variance) through the steps of recovery. */

@@ -7,7 +7,7 @@ export function groupTable(groups: readonly GroupReport[], options: TextOptions)
   const pruned = groups.some(({ channels, left }) => left < channels);
   return textTable(
     [
-      { heading: 'Group', shrinks: true },
+      { heading: 'Group' },
       { heading: 'Channels', number: true },
       ...(pruned ? [{ heading: 'Left', number: true }] : []),
       { heading: 'Constants', number: true, optional: 1 },
