@@ -6,7 +6,7 @@ import type { Evaluator } from './evaluator.js';
 import { DEFAULT_QUALITY } from './options.js';
 import { type LayerStudy, type Plan, type Planner, plannersOf, smallestPassing, thinFront } from './plan.js';
 import type { Job } from './prepare.js';
-import { holds } from './quality.js';
+import { holds, holdsSurely } from './quality.js';
 import { writeChoices } from './write.js';
 
 export interface SearchInput {
@@ -292,7 +292,8 @@ async function keeps(
   const onOutputs = bounds.filter(({ measure }) => measure !== 'score');
   if (onOutputs.length > 0) {
     const outputs = await evaluator.outputs(model);
-    if (!onOutputs.every(bound => holds(bound, { outputs, scores: [] }))) return false;
+    const held = job.inputs.confirmed === job.inputs.reported ? holds : holdsSurely;
+    if (!onOutputs.every(bound => held(bound, { outputs, scores: [] }))) return false;
   }
   if (onScores.length === 0) return true;
   const { scores } = await evaluator.scores(model);
