@@ -1,4 +1,10 @@
-import { type DenseMatrix, type InverseFactor, inverseFactor, matrix, roundWithFeedback } from '../linalg/index.js';
+import {
+  type DenseMatrix,
+  type InverseFactor,
+  inverseFactor,
+  matrix,
+  roundWithFeedback,
+} from '../linalg/index.js';
 import type { WeightMatrix } from './matrix.js';
 import { type IntegerFormat, paysAsHalf, type QuantizedMatrix, storedExponent } from './quantizer.js';
 

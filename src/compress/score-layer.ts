@@ -46,10 +46,7 @@ export async function scoreLayer(layer: Layer, scale: ByteScale, options: ScoreO
   const scored: Scored[] = [];
   for (const method of methods) {
     for (const candidate of method.propose(layer)) {
-      const least = figures.once(
-        `least ${candidateKey(candidate)}`,
-        () => candidate.leastError?.() ?? 0,
-      );
+      const least = figures.once(`least ${candidateKey(candidate)}`, () => candidate.leastError?.() ?? 0);
       if (least > HOPELESS) continue;
       const { leastBytes = 0 } = candidate;
       if (byBytes && scored.some(s => s.bytes <= leastBytes && s.error <= least)) continue;

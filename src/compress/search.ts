@@ -114,7 +114,11 @@ const MARGIN = 0.97;
 const NEAR = 0.08;
 
 /** A model's time against the original's: the median of three measurements where one could be on either side. */
-async function timeOf(model: Model, evaluator: Evaluator, bound: number): Promise<number> {
+export async function timeOf(
+  model: Model,
+  evaluator: Pick<Evaluator, 'timeRatio'>,
+  bound: number,
+): Promise<number> {
   const ratios = [await evaluator.timeRatio(model)];
   if (Math.abs(ratios[0]! / bound - 1) > NEAR) return ratios[0]!;
   while (ratios.length < 3) ratios.push(await evaluator.timeRatio(model));

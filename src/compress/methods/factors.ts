@@ -1,4 +1,11 @@
-import { type DenseMatrix, matmul, matrix, singularValues, solveTriangular, svd } from '../../linalg/index.js';
+import {
+  type DenseMatrix,
+  matmul,
+  matrix,
+  singularValues,
+  solveTriangular,
+  svd,
+} from '../../linalg/index.js';
 import type { Layer } from '../layer.js';
 
 /**
