@@ -36,7 +36,7 @@ export const signatureOf = (model: Model): Signature =>
 export async function readInputs(
   model: Model,
   options: Pick<CompressOptions, 'inputs' | 'heldOut'>,
-  settings: Pick<Settings, 'calibration' | 'verification' | 'seed'>,
+  settings: Pick<Settings, 'calibration' | 'verification' | 'seed'> & Bounds,
 ): Promise<CompressInputs> {
   const { calibration, verification, seed } = settings;
   const source =
@@ -79,12 +79,15 @@ export async function readInputs(
 /** From so many held-out inputs on, one half decides and the other is reported. */
 const DIVIDED_FROM = 40;
 
+type Bounds = Partial<Pick<Settings, 'quality'>>;
+
 /** Whether bounds on the outputs decide; an evaluation has inputs of its own. */
-const judgesOutputs = ({ quality }: Settings): boolean => quality.some(({ measure }) => measure !== 'score');
+const judgesOutputs = ({ quality = [] }: Bounds): boolean =>
+  quality.some(({ measure }) => measure !== 'score');
 
 function divide(
   heldOut: Sample[],
-  settings: Settings,
+  settings: Bounds,
 ): Pick<CompressInputs, 'heldOut' | 'confirmed' | 'reported'> {
   if (heldOut.length < DIVIDED_FROM || !judgesOutputs(settings)) {
     return { heldOut, confirmed: heldOut, reported: heldOut };
