@@ -206,16 +206,16 @@ const whole = (['rec', 'det'] as const).flatMap((file): Case[] => [
   },
 ]);
 
-const resnet: Case = {
-  name: 'resnet20-static',
+const resnet = ([1, 0.5] as const).map(width => ({
+  name: width === 1 ? 'resnet20-static' : 'resnet20-slim-static',
   async run() {
-    const model = exportForInference(cifarResNet({ depth: 20 }));
+    const model = exportForInference(cifarResNet({ depth: 20, width }));
     inferShapes(model);
     const samples = Array.from({ length: 6 }, () => ({ pixel_values: numbers([8, 3, 32, 32]) }));
     return measure(model, await inStatic(model, samples.slice(2)), samples.slice(0, 2), 'cpu');
   },
-};
+}));
 
 await initLinalg();
-await runBenchmark([...layers, ...whole, resnet]);
+await runBenchmark([...layers, ...whole, ...resnet]);
 process.exit(0);

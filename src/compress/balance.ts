@@ -1,4 +1,4 @@
-import { type DenseMatrix, matrix, roundWithFeedback } from '../linalg/index.js';
+import { type DenseMatrix, matrix, roundWithFeedback, toDense } from '../linalg/index.js';
 import type { WeightMatrix } from './matrix.js';
 import {
   columnFactor,
@@ -36,19 +36,20 @@ export function quantizeBalanced(
   const block = format.block === 0 ? cols : Math.min(format.block, cols);
   const blocks = Math.ceil(cols / block);
   const offsets = rowOffsets({ data, rows, cols }, block);
-  const offsetOf = (i: number) => (offsets ? offsets.unit * offsets.codes[Math.floor(i / cols)]! : 0);
-  const balanced = Float64Array.from(data, (w, i) => w - offsetOf(i));
+  // Plain loops: from() with a function takes ten times as long, and these matrices have millions of numbers.
+  const balanced = new Float64Array(data);
+  if (offsets) {
+    for (let r = 0; r < rows; r++) {
+      const offset = offsets.unit * offsets.codes[r]!;
+      for (let i = r * cols; i < (r + 1) * cols; i++) balanced[i]! -= offset;
+    }
+  }
   const columns = factor && { codes: columnCodes(balanced, rows, cols, factor) };
   const factors = columns && Float64Array.from(columns.codes, columnFactor);
-  if (factors) for (let i = 0; i < balanced.length; i++) balanced[i]! /= factors[i % cols]!;
+  if (factors) divideColumns(balanced, rows, factors);
   // In terms of balanced columns, S is T S T: the columns of U are divided by the same factors.
-  const u =
-    factors &&
-    matrix(
-      Float64Array.from(factor.data, (v, i) => v / factors[i % factor.stride]!),
-      cols,
-      cols,
-    );
+  const u = factors && toDense(factor);
+  if (u) divideColumns(u.data, cols, factors);
   const shape = {
     format,
     rows,
@@ -61,17 +62,25 @@ export function quantizeBalanced(
   if (blocks >= NESTED_FROM) {
     const units = rowUnits(balanced, rows, cols, format.bits);
     if (units) {
-      for (let i = 0; i < balanced.length; i++) balanced[i]! /= units[Math.floor(i / cols)]!;
+      for (let r = 0; r < rows; r++) {
+        for (let i = r * cols; i < (r + 1) * cols; i++) balanced[i]! /= units[r]!;
+      }
       const [rounded] = roundWithFeedback(matrix(balanced, rows, cols), u, [
         { ...format, scales: 'squares' },
       ]);
       const codes = Int8Array.from(rounded!.scales, s => Math.sign(s) * Math.sqrt(Math.abs(s)));
-      return { ...shape, q: rounded!.q, scales: scalesOf(units, codes), nested: { units, codes } };
+      const losses = rounded!.losses.map((loss, r) => loss * units[r]! ** 2);
+      return { ...shape, q: rounded!.q, scales: scalesOf(units, codes), nested: { units, codes }, losses };
     }
   }
   const precision = paysAsHalf(rows * blocks) ? 'float16' : 'float32';
   const [rounded] = roundWithFeedback(matrix(balanced, rows, cols), u, [{ ...format, scales: precision }]);
-  return { ...shape, q: rounded!.q, scales: rounded!.scales };
+  return { ...shape, q: rounded!.q, scales: rounded!.scales, losses: rounded!.losses };
+}
+
+function divideColumns(data: Float64Array, rows: number, factors: Float64Array): void {
+  const cols = factors.length;
+  for (let r = 0; r < rows; r++) for (let c = 0; c < cols; c++) data[r * cols + c]! /= factors[c]!;
 }
 
 /** The scales that units and codes stand for, (rows, blocks). */
@@ -88,7 +97,7 @@ function columnCodes(
   { data: u, stride }: DenseMatrix,
 ): Uint8Array {
   const energies = new Float64Array(cols);
-  for (let i = 0; i < rows * cols; i++) energies[i % cols]! += data[i]! ** 2;
+  for (let r = 0; r < rows; r++) for (let c = 0; c < cols; c++) energies[c]! += data[r * cols + c]! ** 2;
   const roots = new Float64Array(cols);
   for (let c = 0; c < cols; c++) {
     // An error in column c costs its square over u².
@@ -126,10 +135,11 @@ function rowOffsets({ data, rows, cols }: WeightMatrix, block: number): Quantize
   const squaredSteps = (offsetOf: (row: number) => number) => {
     let sum = 0;
     for (let r = 0; r < rows; r++) {
+      const offset = offsetOf(r);
       for (let start = 0; start < cols; start += block) {
         let most = 0;
         for (let c = start; c < Math.min(start + block, cols); c++)
-          most = Math.max(most, Math.abs(data[r * cols + c]! - offsetOf(r)));
+          most = Math.max(most, Math.abs(data[r * cols + c]! - offset));
         sum += most ** 2;
       }
     }

@@ -16,7 +16,7 @@ export interface Store {
 }
 
 /** Raise it when what is stored, or how it is computed, changes. */
-const FORMAT = 7;
+const FORMAT = 8;
 
 /**
  * Results of one model on certain inputs: what a layer's inputs were like, what candidates weigh and cost, what they do
@@ -80,6 +80,11 @@ export class Cache {
     return new Figures(known, figures => this.store.write(key, [encode(JSON.stringify(figures))]));
   }
 
+  /** Whether there are numbers of that kind for a site. */
+  knowsFigures(kind: string, site: Site): boolean {
+    return this.store.read(this.key(kind, site.value.name)) !== undefined;
+  }
+
   private key(kind: string, name: string): string {
     return `${this.run}/${kind}/${name}`;
   }
@@ -94,6 +99,10 @@ export class Figures {
   constructor(known: Record<string, number> = {}, write: (known: Record<string, number>) => void = () => {}) {
     this.known = known;
     this.write = write;
+  }
+
+  get all(): Readonly<Record<string, number>> {
+    return this.known;
   }
 
   get(name: string): number | undefined {

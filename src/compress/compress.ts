@@ -131,7 +131,7 @@ async function compressVersion(
   return {
     model: result,
     report: { ...report, verdict: verdictFor(report) },
-    heldOut: inputs.heldOut,
+    heldOut: inputs.reported,
     bytes: () => encodeToBytes(result),
     save: (path, saveOptions) => save(result, path, saveOptions),
   };
@@ -161,7 +161,7 @@ async function choose(
     return { choice: new Map(findings.map(({ site, byRule }) => [site, byRule])), warnings: [] };
   }
   return withStudies(job, findings, async (studies, endToEnd) => {
-    const evaluator = await Evaluator.create(job.original, inputs.heldOut, options);
+    const evaluator = await Evaluator.create(job.original, inputs.confirmed, options);
     try {
       const front = settings.pareto ? await measureFront(job, studies, evaluator) : undefined;
       const byKnee =

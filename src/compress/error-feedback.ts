@@ -1,4 +1,10 @@
-import { type DenseMatrix, inverseFactor, matrix, roundWithFeedback } from '../linalg/index.js';
+import {
+  type DenseMatrix,
+  type InverseFactor,
+  inverseFactor,
+  matrix,
+  roundWithFeedback,
+} from '../linalg/index.js';
 import type { WeightMatrix } from './matrix.js';
 import { type IntegerFormat, paysAsHalf, type QuantizedMatrix, storedExponent } from './quantizer.js';
 
@@ -6,7 +12,7 @@ import { type IntegerFormat, paysAsHalf, type QuantizedMatrix, storedExponent } 
 const DAMPING = 0.01;
 
 /** What error feedback needs to know of a layer's inputs, from their second moment (width × width). */
-export const feedbackFactor = (second: Float64Array<ArrayBuffer>, width: number): DenseMatrix =>
+export const feedbackFactor = (second: Float64Array<ArrayBuffer>, width: number): InverseFactor =>
   inverseFactor(matrix(second, width, width), DAMPING);
 
 /**
@@ -27,6 +33,7 @@ export function quantizeWithFeedback(
   const groupRows = rows / factors.length;
   const q = new Int8Array(rows * paddedCols);
   const scales = new Float32Array(rows * blocks);
+  const losses = new Float64Array(rows);
   const round = (precision: 'float16' | 'float32'): boolean => {
     for (const [g, factor] of factors.entries()) {
       const part = matrix(
@@ -39,9 +46,10 @@ export function quantizeWithFeedback(
       if (precision === 'float16' && factors.length > 1 && !rounded!.half) return false;
       q.set(rounded!.q, g * groupRows * paddedCols);
       scales.set(rounded!.scales, g * groupRows * blocks);
+      losses.set(rounded!.losses, g * groupRows);
     }
     return precision === 'float32' || factors.length === 1 || storedExponent(scales) !== undefined;
   };
   if (!paysAsHalf(scales.length) || !round('float16')) round('float32');
-  return { format, rows, cols, paddedCols, block, q, scales };
+  return { format, rows, cols, paddedCols, block, q, scales, losses };
 }

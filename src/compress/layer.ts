@@ -1,7 +1,8 @@
 import type { Moment, Observation } from '../calibrate/observe.js';
-import { cholesky, type DenseMatrix, matmul, matrix } from '../linalg/index.js';
+import { cholesky, type DenseMatrix, type InverseFactor, matmul, matrix } from '../linalg/index.js';
 import { feedbackFactor } from './error-feedback.js';
 import { toMatrix, type WeightMatrix } from './matrix.js';
+import type { Candidate } from './method.js';
 import type { Site } from './sites.js';
 
 /**
@@ -10,10 +11,13 @@ import type { Site } from './sites.js';
  */
 export class Layer {
   readonly site: Site;
-  readonly matrix: WeightMatrix;
   readonly groups: number;
   private readonly observe: () => Observation;
   private held: Observation | undefined;
+  private weight: WeightMatrix | undefined;
+  /** At rest, what is read again is kept only as long as others hold it. */
+  private resting = false;
+  private lately: { observation?: WeakRef<Observation>; weight?: WeakRef<WeightMatrix> } = {};
   private spread: number | undefined;
   private readonly wholes = new Map<number, DenseMatrix>();
 
@@ -21,13 +25,27 @@ export class Layer {
   constructor(site: Site, observation: Observation | (() => Observation) = {}) {
     this.site = site;
     this.observe = typeof observation === 'function' ? observation : () => observation;
-    this.matrix = toMatrix(site.tensor, site.layout);
     this.groups = site.kind === 'conv' ? site.uses[0]!.node.int('group', 1) : 1;
   }
 
-  private get observation(): Observation {
-    this.held ??= this.observe();
-    return this.held;
+  /** What calibration saw of it. */
+  get observation(): Observation {
+    const known = this.held ?? this.lately.observation?.deref();
+    if (known) return known;
+    const observation = this.observe();
+    if (this.resting) this.lately.observation = new WeakRef(observation);
+    else this.held = observation;
+    return observation;
+  }
+
+  /** The weight, (rows, cols). */
+  get matrix(): WeightMatrix {
+    const known = this.weight ?? this.lately.weight?.deref();
+    if (known) return known;
+    const weight = toMatrix(this.site.tensor, this.site.layout);
+    if (this.resting) this.lately.weight = new WeakRef(weight);
+    else this.weight = weight;
+    return weight;
   }
 
   /** Whether errors in some rows count more than in others: rows of a table that are used more often. */
@@ -37,7 +55,11 @@ export class Layer {
 
   /** Lets go of what can be read again or computed again, until it is asked for. */
   rest(): void {
+    const moment = this.held?.moment;
+    if (moment && moment.width >= WIDE) FACTORS.delete(moment);
+    this.resting = true;
     this.held = undefined;
+    this.weight = undefined;
     this.wholes.clear();
   }
 
@@ -91,15 +113,47 @@ export class Layer {
   /** Every input alike, or rows of an embedding as often as they were used; rows never used count a little. */
   private weightEnergy(d: Float64Array): number {
     const { rows, cols } = this.matrix;
-    const counts = this.observation.tokenCounts;
-    const floor = counts ? (0.1 * counts.reduce((a, b) => a + b, 0)) / rows : 0;
+    const weights = this.rowWeights();
     let sum = 0;
     for (let r = 0; r < rows; r++) {
       let row = 0;
       for (let c = 0; c < cols; c++) row += d[r * cols + c]! ** 2;
-      sum += row * (counts ? counts[r]! + floor : 1);
+      sum += row * (weights ? weights[r]! : 1);
     }
     return sum;
+  }
+
+  /** The error of a candidate for this layer in closed form. */
+  errorOf(candidate: Candidate): number {
+    return candidate.error?.() ?? this.error(candidate.weight());
+  }
+
+  /**
+   * `error` of a rounded weight from what its rounding is known to have cost, without another product with S.
+   * @param losses d (S + ridge · 1) dᵀ of each row's error d with the ridge of `feedback`, or d dᵀ without calibration
+   */
+  errorOfLosses(losses: Float64Array, replacement: Float32Array): number {
+    const { data, rows, cols } = this.matrix;
+    const factors = this.feedback();
+    const weights = factors ? undefined : this.rowWeights();
+    let energy = 0;
+    for (let r = 0; r < rows; r++) {
+      let squares = 0;
+      const ridge = factors ? factors[Math.floor((r * this.groups) / rows)]!.ridge : 0;
+      if (ridge > 0) {
+        for (let i = r * cols; i < (r + 1) * cols; i++) squares += (data[i]! - replacement[i]!) ** 2;
+      }
+      energy += (losses[r]! - ridge * squares) * (weights ? weights[r]! : 1);
+    }
+    return this.relativeError(energy);
+  }
+
+  /** What a squared error in each row counts, where rows do not count alike. */
+  rowWeights(): Float64Array | undefined {
+    const counts = this.observation.tokenCounts;
+    if (!counts) return undefined;
+    const floor = (0.1 * counts.reduce((a, b) => a + b, 0)) / counts.length;
+    return counts.map(count => count + floor);
   }
 
   private spreadOfOutput(): number {
@@ -129,7 +183,7 @@ export class Layer {
   }
 
   /** What error feedback needs, for each group; `undefined` without calibration. */
-  feedback(): readonly DenseMatrix[] | undefined {
+  feedback(): readonly InverseFactor[] | undefined {
     const { moment } = this;
     if (!moment) return undefined;
     const known = FACTORS.get(moment);
@@ -140,8 +194,11 @@ export class Layer {
   }
 }
 
+/** Factors of wider layers are made again when they are needed: all of a large model's would take gigabytes. */
+const WIDE = 2048;
+
 /** Layers that read the same vectors share the factors. */
-const FACTORS = new WeakMap<Moment, DenseMatrix[]>();
+const FACTORS = new WeakMap<Moment, InverseFactor[]>();
 
 /** tr(D S Dᵀ). */
 function quadraticForm(d: Float64Array<ArrayBuffer>, rows: number, width: number, s: Float64Array): number {

@@ -43,8 +43,12 @@ export interface Candidate {
   readonly bits?: number;
   /** The same storage with its floats fitted anew to the layer's outputs; left out where there is nothing to fit. */
   readonly refit?: (layer: Layer) => Candidate;
+  /** Its error as `Layer.error` has it, where that is known more cheaply than from the weight. */
+  error?(): number;
   /** A lower bound of its error that is known more cheaply than the error itself. */
   leastError?(): number;
+  /** A lower bound of its bytes that is known before it is made. */
+  readonly leastBytes?: number;
   /** The weight that it stands for, in matrix order (rows, cols). Made when it is asked for. */
   weight(): Float32Array;
   /** Rewrites the target; called any number of times, each time with another target. */

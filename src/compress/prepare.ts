@@ -117,6 +117,7 @@ export const study = ({
   studyLayers(model, selected, inputs.calibration, {
     methods,
     settings,
+    onlyMethods: options.onlyMethods,
     threads: options.threads,
     clock,
     cache,

@@ -18,6 +18,26 @@ export function holds(bound: QualityBound, quality: MeasuredQuality): boolean {
   return bound.atLeast ? value >= limit : value <= limit;
 }
 
+/**
+ * Whether a bound holds with confidence: by the unfavourable end of the 95% interval, where there is one. What just holds
+ * on the inputs that chose it would fail on others half the time.
+ */
+export function holdsSurely(bound: QualityBound, quality: MeasuredQuality): boolean {
+  const outputs = quality.outputs.map(output => {
+    const { intervals = {} } = output;
+    const end = (interval: readonly [number, number] | undefined, fallback: number | undefined) =>
+      interval ? interval[bound.atLeast ? 0 : 1] : fallback;
+    const top1 = end(intervals.top1, output.top1);
+    return {
+      ...output,
+      cosine: end(intervals.cosine, output.cosine)!,
+      relativeError: end(intervals.relativeError, output.relativeError)!,
+      ...(top1 !== undefined && { top1 }),
+    };
+  });
+  return holds(bound, { ...quality, outputs });
+}
+
 /** The measured value that a bound is about, and the bound itself as a number of the same kind. */
 export function measureOf(
   bound: QualityBound,

@@ -30,6 +30,11 @@ export interface QuantizedMatrix {
   readonly columns?: { readonly codes: Uint8Array };
   /** What is added to each row at the end, unit · code; absent where the grid is symmetric. */
   readonly offsets?: { readonly unit: number; readonly codes: Int8Array };
+  /**
+   * What rounding cost each row, if it is known: d (S + ridge · 1) dᵀ with the second moment that errors were fed back by
+   * and its ridge, d dᵀ without.
+   */
+  readonly losses?: Float64Array;
   /** How the scales are stored: scale = row's unit · code · |code|. Absent where they are stored as they are. */
   readonly nested?: { readonly units: Float32Array; readonly codes: Int8Array };
 }
@@ -80,9 +85,13 @@ export function dequantizeRows(matrix: QuantizedMatrix): Float32Array {
   const result = new Float32Array(rows * cols);
   for (let r = 0; r < rows; r++) {
     const offset = matrix.offsets ? matrix.offsets.unit * matrix.offsets.codes[r]! : 0;
-    for (let c = 0; c < cols; c++) {
-      const scaled = q[r * paddedCols + c]! * scales[r * blocks + Math.floor(c / block)]!;
-      result[r * cols + c] = (factors ? Math.fround(scaled) * factors[c]! : scaled) + offset;
+    for (let b = 0; b < blocks; b++) {
+      const scale = scales[r * blocks + b]!;
+      const end = Math.min(cols, (b + 1) * block);
+      for (let c = b * block; c < end; c++) {
+        const scaled = q[r * paddedCols + c]! * scale;
+        result[r * cols + c] = (factors ? Math.fround(scaled) * factors[c]! : scaled) + offset;
+      }
     }
   }
   return result;
@@ -180,5 +189,6 @@ export function quantizeForStorage(
   const precision = paysAsHalf(rows * blocks) ? 'float16' : 'float32';
   const weight = matrix(data as Float32Array<ArrayBuffer>, rows, cols);
   const [rounded] = roundWithFeedback(weight, undefined, [{ ...format, scales: precision }]);
-  return { format, rows, cols, paddedCols: blocks * block, block, q: rounded!.q, scales: rounded!.scales };
+  const { q, scales, losses } = rounded!;
+  return { format, rows, cols, paddedCols: blocks * block, block, q, scales, losses };
 }

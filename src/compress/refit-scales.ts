@@ -19,7 +19,9 @@ export function refitScales(layer: Layer, quantized: QuantizedMatrix): Quantized
   const exponent = storedExponent(scales);
   const round = (scale: number) =>
     exponent === undefined ? Math.fround(scale) : roundedToHalf(scale, exponent);
-  const { offsets, ...symmetric } = quantized;
+  // What the old scales cost says nothing of the new ones.
+  const { losses: _, ...fitted } = quantized;
+  const { offsets, ...symmetric } = fitted;
   const restored = dequantizeRows(symmetric);
   // What the offsets add is fixed: the scales are fitted to the rest.
   const added = offsets && dequantizeRows(quantized).map((w, i) => w - restored[i]!);
@@ -42,8 +44,8 @@ export function refitScales(layer: Layer, quantized: QuantizedMatrix): Quantized
   }
   // Where float16 held the old scales and cannot hold the new ones, the file would grow.
   if (exponent !== undefined && storedExponent(scales) === undefined) return quantized;
-  if (!nested) return { ...quantized, scales };
-  return { ...quantized, scales: scalesOf(scales, nested.codes), nested: { ...nested, units: scales } };
+  if (!nested) return { ...fitted, scales };
+  return { ...fitted, scales: scalesOf(scales, nested.codes), nested: { ...nested, units: scales } };
 }
 
 /** z_b S z_cᵀ and z_b S wᵀ of one row; each block is zero but for its own columns. */

@@ -42,5 +42,5 @@ export class ByteScale {
 export const scoreCandidate = (layer: Layer, scale: ByteScale, candidate: Candidate): Scored => ({
   candidate,
   bytes: scale.bytesOf(candidate),
-  error: layer.error(candidate.weight()),
+  error: layer.errorOf(candidate),
 });

@@ -2,16 +2,18 @@ import { type Observation, observe } from '../calibrate/observe.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import type { Tensors } from '../runtime/index.js';
-import { type Cache, candidateKey, Figures } from './cache.js';
+import { type Cache, Figures } from './cache.js';
 import { captureInputs } from './capture.js';
 import { Layer } from './layer.js';
-import type { Candidate, Method } from './method.js';
+import type { Method } from './method.js';
 import type { Settings } from './options.js';
 import type { PhaseClock } from './phases.js';
 import { LayerProbe } from './probe.js';
 import { chooseByRule } from './rule.js';
 import { ByteScale, type Scored } from './score.js';
+import { isThin, measurers, scoreLayer } from './score-layer.js';
 import type { Site } from './sites.js';
+import { StudyPool } from './study-pool.node.js';
 
 /** What is known of one layer: its size, and what candidates would make of it. */
 export interface LayerFindings {
@@ -24,12 +26,11 @@ export interface LayerFindings {
   readonly byRule?: Scored | undefined;
 }
 
-/** A layer that loses so much of its output helps no model. */
-const HOPELESS = 0.5;
-
 interface StudyOptions {
   readonly methods: readonly Method[];
   readonly settings: Settings;
+  /** The names that the user left of the methods. */
+  readonly onlyMethods?: readonly string[] | undefined;
   readonly threads: number | undefined;
   readonly clock: PhaseClock;
   /** Where finished work is found and kept. */
@@ -48,6 +49,9 @@ export async function studyLayers(
   options: StudyOptions,
 ): Promise<LayerFindings[]> {
   const { threads, clock, settings, cache } = options;
+  const pool = hasBudget(settings)
+    ? await StudyPool.open(model, sites, settings, options.onlyMethods)
+    : undefined;
   const findings = new Map<Site, LayerFindings>();
   const study = async (group: ReadonlyMap<Site, Observation | (() => Observation)>): Promise<void> => {
     const runs =
@@ -55,30 +59,46 @@ export async function studyLayers(
         ? await captureInputs(model, [...group.keys()], samples, { threads })
         : undefined;
     const scored = clock.start('score', sites.length);
-    for (const [site, observation] of group) {
+    const one = async (site: Site, observation: Observation | (() => Observation)): Promise<void> => {
       scored(findings.size, site.value.name);
       const layer = new Layer(site, observation);
       const probe = runs?.get(site)?.length
         ? new LayerProbe(site, model, runs.get(site)!, threads)
         : undefined;
-      findings.set(site, await studyLayer(layer, new ByteScale(site, model), probe, options));
-      if (typeof observation === 'function') layer.rest();
+      const alone = site.nested || site.mixed || cache?.knowsFigures('scores', site);
+      const found = alone ? undefined : await pool?.score(site, layer.observation).catch(naming(site));
+      findings.set(site, await studyLayer(layer, new ByteScale(site, model), probe, options, found));
+      layer.rest();
       // Scoring is synchronous: let the progress be seen and an interrupt come in.
       await new Promise(resolve => setTimeout(resolve));
+    };
+    const waiting = [...group];
+    const lane = async (): Promise<void> => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) await one(...next);
+    };
+    try {
+      await Promise.all(Array.from({ length: pool?.workers ?? 1 }, lane));
+    } catch (error) {
+      waiting.length = 0;
+      throw error;
     }
   };
   const reread = (site: Site) => () => cache!.observation(site);
   const known = cache ? sites.filter(site => cache.knows(site)) : [];
   const unknown = sites.filter(site => !known.includes(site));
-  if (unknown.length > 0) {
-    const observed = clock.start('observe', samples.length);
-    const groups = observe(model, unknown, samples, { threads, onSample: done => observed(done) });
-    for await (const group of groups) {
-      for (const [site, observation] of group) if (!cache?.knows(site)) cache?.keep(site, observation);
-      await study(cache ? new Map([...group.keys()].map(site => [site, reread(site)])) : group);
+  try {
+    if (unknown.length > 0) {
+      const observed = clock.start('observe', samples.length);
+      const groups = observe(model, unknown, samples, { threads, onSample: done => observed(done) });
+      for await (const group of groups) {
+        for (const [site, observation] of group) if (!cache?.knows(site)) cache?.keep(site, observation);
+        await study(cache ? new Map([...group.keys()].map(site => [site, reread(site)])) : group);
+      }
     }
+    if (known.length > 0) await study(new Map(known.map(site => [site, reread(site)])));
+  } finally {
+    await pool?.close();
   }
-  if (known.length > 0) await study(new Map(known.map(site => [site, reread(site)])));
   return sites.map(site => findings.get(site)!);
 }
 
@@ -87,41 +107,44 @@ async function studyLayer(
   scale: ByteScale,
   probe: LayerProbe | undefined,
   { methods, settings, cache }: StudyOptions,
+  found?: Readonly<Record<string, number>>,
 ): Promise<LayerFindings> {
   const { site } = layer;
   const { error } = settings;
   const figures = cache?.figures('scores', site) ?? new Figures();
-  const isThin = ({ moment }: Layer) => moment !== undefined && moment.count < moment.width;
-  const thin = figures.once('thin', () => Number(isThin(layer))) === 1;
-  const bytesOf = (candidate: Candidate): number =>
-    figures.once(`bytes ${candidateKey(candidate)}`, () => scale.bytesOf(candidate));
-  const measure = (candidate: Candidate): number | Promise<number> => {
-    const key = `${probe ? 'forward' : 'closed'} ${candidateKey(candidate)}`;
-    return figures.get(key) ?? figures.keep(key, probe?.error(candidate) ?? layer.error(candidate.weight()));
-  };
+  if (found) for (const [name, value] of Object.entries(found)) figures.set(name, value);
+  const scoring = { methods, settings, figures, probe };
+  const { before } = scale;
   try {
-    if (settings.quality.length === 0 && settings.maxSize === undefined) {
-      const { chosen, tried } = await chooseByRule(
-        layer,
-        { before: scale.before, bytesOf },
-        methods,
-        error ?? Infinity,
-        measure,
-        probe !== undefined,
-      );
-      return { site, bytesBefore: scale.before, thin, scored: tried, byRule: chosen };
+    const thin = isThin(layer, figures);
+    if (hasBudget(settings)) {
+      return { site, bytesBefore: before, thin, scored: await scoreLayer(layer, scale, scoring) };
     }
-    const scored: Scored[] = [];
-    for (const method of methods) {
-      for (const candidate of method.propose(layer)) {
-        const least = (): number => candidate.leastError?.() ?? 0;
-        if (figures.once(`least ${candidateKey(candidate)}`, least) > HOPELESS) continue;
-        const result = { candidate, bytes: bytesOf(candidate), error: await measure(candidate) };
-        if (result.bytes < scale.before && result.error <= (error ?? Infinity)) scored.push(result);
-      }
-    }
-    return { site, bytesBefore: scale.before, thin, scored };
+    const { bytesOf, measure } = measurers(layer, scale, scoring);
+    const bounds = { before, bytesOf };
+    const { chosen, tried } = await chooseByRule(
+      layer,
+      bounds,
+      methods,
+      error ?? Infinity,
+      measure,
+      probe !== undefined,
+    );
+    return { site, bytesBefore: before, thin, scored: tried, byRule: chosen };
   } catch (cause) {
+    return naming(site)(cause);
+  } finally {
+    figures.save();
+  }
+}
+
+/** Without a budget the rule for a single layer decides, as it is scored. */
+const hasBudget = ({ quality, maxSize }: Settings): boolean => quality.length > 0 || maxSize !== undefined;
+
+/** Throws an error again, with the layer where it is one of ours. */
+const naming =
+  (site: Site) =>
+  (cause: unknown): never => {
     if (!(cause instanceof WhittleError)) throw cause;
     throw new WhittleError(cause.message, {
       node: site.uses[0]!.node.label,
@@ -129,7 +152,4 @@ async function studyLayer(
       hint: `Leave it out with --exclude '${site.value.name}'`,
       cause,
     });
-  } finally {
-    figures.save();
-  }
-}
+  };

@@ -35,7 +35,7 @@ export async function compareOutputs(
   return [...agreements.values()].map(agreement => agreement.result);
 }
 
-/** Runs both models on the held-out inputs. */
+/** Runs both models on the held-out inputs that chose nothing. */
 export async function verify(
   original: Model,
   compressed: Model,
@@ -50,8 +50,8 @@ export async function verify(
   const before = await createSession(original, sessionOptions);
   const after = await createSession(compressed, sessionOptions);
   try {
-    const onSample = clock.start('verify', inputs.heldOut.length);
-    const outputs = await compareOutputs(before, after, inputs.heldOut, onSample);
+    const onSample = clock.start('verify', inputs.reported.length);
+    const outputs = await compareOutputs(before, after, inputs.reported, onSample);
     let scored: Pick<CompressReport, 'scores' | 'worst'> = { scores: [], worst: [] };
     if (options.evaluate) {
       let onProgress: ((done: number) => void) | undefined;
@@ -66,7 +66,7 @@ export async function verify(
     const verification = { ...inputs.about.heldOut, outputs };
     if (options.timing === false) return { verification, ...scored };
     clock.start('time', 1);
-    const { a, b } = await compareSessions(before, after, inputs.heldOut[0]!);
+    const { a, b } = await compareSessions(before, after, inputs.reported[0]!);
     const time = { beforeMs: a.medianMs, afterMs: b.medianMs, runs: a.runs, provider: before.provider };
     return { verification, ...scored, time };
   } finally {

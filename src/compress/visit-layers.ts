@@ -29,7 +29,7 @@ export async function visitLayers(
       const runs = captured?.get(site);
       const probe = runs && runs.length > 0 ? new LayerProbe(site, model, runs, threads) : undefined;
       await visit(layer, new ByteScale(site, model), candidate =>
-        probe ? probe.error(candidate) : layer.error(candidate.weight()),
+        probe ? probe.error(candidate) : layer.errorOf(candidate),
       );
       // The visit may be synchronous: let the progress be seen and an interrupt come in.
       await new Promise(resolve => setTimeout(resolve));

@@ -23,6 +23,17 @@ export interface RoundedMatrix {
   readonly scales: Float32Array<ArrayBuffer>;
   /** Whether float16 holds all scales, up to a power of two that they share: see `halfExponent`. */
   readonly half: boolean;
+  /**
+   * d (S + ridge · 1) dᵀ of each row's error d, with S and the ridge of `inverseFactor`; d dᵀ without feedback. With
+   * scales of squares, in the rows' units.
+   */
+  readonly losses: Float64Array<ArrayBuffer>;
+}
+
+/** See `inverseFactor`. */
+export interface InverseFactor extends DenseMatrix {
+  /** What was added to the diagonal. */
+  readonly ridge: number;
 }
 
 /** Rows in work at once: enough to share the reading of U, few enough for the cache. */
@@ -37,7 +48,7 @@ const [HALF_MIN, HALF_MAX] = [2 ** -14, 65504];
  * @param share the ridge as a share of the mean diagonal; ten times as much, and again, where rounding needs it
  * @throws WhittleError for an indefinite matrix, NaN and infinite elements
  */
-export function inverseFactor(s: Matrix, share: number): DenseMatrix {
+export function inverseFactor(s: Matrix, share: number): InverseFactor {
   assertSquare(s);
   const n = s.rows;
   let trace = 0;
@@ -57,7 +68,7 @@ export function inverseFactor(s: Matrix, share: number): DenseMatrix {
       if (kernels.potrf(n, p, n) > 0) continue;
       elements.reverse();
       kernels.trtri(n, p, x);
-      return dense(new Float64Array(kernels.memory.buffer, x, n * n).slice(), n, n);
+      return { ...dense(new Float64Array(kernels.memory.buffer, x, n * n).slice(), n, n), ridge: added };
     }
     throw new WhittleError(`the second moment of ${n} inputs is not positive semidefinite`, {
       hint: 'Check the calibration inputs for values beyond the range of float32 sums',
@@ -89,7 +100,8 @@ export function roundWithFeedback(
     ((u ? cols * cols : 0) +
       2 * tile * cols +
       tile * Math.max(...formats.map(({ block }) => block), 64) +
-      cols);
+      cols +
+      tile);
   return withKernels(bytes + tile * cols * 9 + 4096, `rounding of ${rows} × ${cols}`, kernels => {
     const pu = u ? write(kernels, u, 'u') : 0;
     return formats.map(format => {
@@ -136,6 +148,7 @@ function roundRows(
   const paddedCols = blocks * block;
   const q = new Int8Array(rows * paddedCols);
   const scales = new Float32Array(rows * blocks);
+  const losses = new Float64Array(rows);
   for (let first = 0; first < rows; first += tile) {
     const start = kernels.mark();
     const count = Math.min(tile, rows - first);
@@ -146,13 +159,15 @@ function roundRows(
     const importance = kernels.take(cols);
     const pq = kernels.take(Math.ceil((padded * cols) / 8));
     const ps = kernels.take(padded * blocks);
+    const pl = kernels.take(padded);
     const columns = new Float64Array(kernels.memory.buffer, pw, padded * cols);
     if (padded > count) columns.fill(0);
     for (let r = 0; r < count; r++) {
       const row = rowOf(w, first + r);
       for (let c = 0; c < cols; c++) columns[c * padded + r] = row[c]!;
     }
-    kernels.gptq(padded, cols, bits, block, half, precision === 'squares', pw, u, errors, importance, pq, ps);
+    const squares = precision === 'squares';
+    kernels.gptq(padded, cols, bits, block, half, squares, pw, u, errors, importance, pq, ps, pl);
     const integers = new Int8Array(kernels.memory.buffer, pq, padded * cols);
     const steps = new Float64Array(kernels.memory.buffer, ps, padded * blocks);
     for (let r = 0; r < count; r++) {
@@ -160,7 +175,8 @@ function roundRows(
       for (let c = 0; c < cols; c++) q[at + c] = integers[c * padded + r]!;
       for (let b = 0; b < blocks; b++) scales[(first + r) * blocks + b] = steps[b * padded + r]!;
     }
+    losses.set(new Float64Array(kernels.memory.buffer, pl, count), first);
     kernels.release(start);
   }
-  return { q, scales, half: half && halfExponent(scales) !== undefined };
+  return { q, scales, losses, half: half && halfExponent(scales) !== undefined };
 }

@@ -11,6 +11,7 @@ export {
 } from './forecast.js';
 export {
   halfExponent,
+  type InverseFactor,
   inverseFactor,
   type RoundedMatrix,
   type RoundingFormat,

@@ -66,6 +66,7 @@ export interface Kernels {
     importance: Pointer,
     q: Pointer,
     scales: Pointer,
+    losses: Pointer,
   ): void;
   qr(m: number, n: number, a: Pointer, q: Pointer, r: Pointer, pivots: Pointer): void;
   syev(n: number, a: Pointer, values: Pointer): number;

@@ -4,6 +4,7 @@ import { captureInputs } from '../../src/compress/capture.js';
 import { Layer } from '../../src/compress/layer.js';
 import {
   type Factors,
+  leastRankErrors,
   maxRank,
   plainFactors,
   rankErrors,
@@ -53,6 +54,24 @@ const NAMES = [
 ];
 
 describe('factors', () => {
+  it.each(NAMES)('the least errors are those of activation-aware factors: %s', async name => {
+    const { layer } = await layerOf(name);
+    const errors = rankErrors(layer, whitenedFactors(layer));
+    const least = leastRankErrors(layer);
+    expect(least).toHaveLength(errors.length);
+    for (const [rank, error] of errors.entries()) expect(least[rank]).toBeCloseTo(error, 5);
+  });
+
+  it('no factorization of a table errs less than the bound', async () => {
+    const { layer } = await layerOf('Gather');
+    const least = leastRankErrors(layer);
+    const factors = plainFactors(layer);
+    for (let rank = 1; rank < maxRank(factors); rank++) {
+      expect(layer.error(restore(factors, rank))).toBeGreaterThanOrEqual(least[rank]! - 1e-6);
+      expect(least[rank]).toBeGreaterThan(0);
+    }
+  });
+
   it.each(NAMES)('the error of every rank is the tail of the spectrum (Eckart–Young): %s', async name => {
     const { layer } = await layerOf(name);
     const whitened = whitenedFactors(layer);

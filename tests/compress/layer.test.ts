@@ -2,12 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { observe } from '../../src/calibrate/observe.js';
 import { captureInputs } from '../../src/compress/capture.js';
 import { Layer } from '../../src/compress/layer.js';
-import { quantizeCandidate } from '../../src/compress/methods/quantize.js';
+import { quantize, quantizeCandidate } from '../../src/compress/methods/quantize.js';
 import { LayerProbe } from '../../src/compress/probe.js';
 import { findSites, type Site } from '../../src/compress/sites.js';
 import { inferShapes } from '../../src/graph/infer/index.js';
 import { matmul, matrix } from '../../src/linalg/index.js';
+import type { Tensors } from '../../src/runtime/index.js';
 import { LAYER_NAMES, type OneLayer, oneLayer } from './one-layer.js';
+import { smallInputs, smallModel } from './small-model.js';
 
 async function firstLayer({ model, samples }: OneLayer): Promise<{ site: Site; layer: Layer }> {
   inferShapes(model);
@@ -36,6 +38,35 @@ describe('Layer', () => {
       expect(layer.error(layer.matrix.data)).toBe(0);
     },
   );
+
+  it.each(LAYER_NAMES)('a rounding knows its error without another product with S: %s', async name => {
+    const { layer } = await firstLayer(oneLayer(name));
+    for (const format of [
+      { bits: 3, block: 4 },
+      { bits: 5, block: 0 },
+      { bits: 8, block: 0 },
+    ]) {
+      const candidate = quantizeCandidate(layer, format);
+      const expected = layer.error(candidate.weight());
+      expect(candidate.error!() / expected).toBeCloseTo(1, 3);
+    }
+  });
+
+  it('a rounding of balanced columns knows its error too', async () => {
+    const samples: Tensors[] = [];
+    for await (const sample of smallInputs(8).samples()) samples.push(sample);
+    const model = smallModel();
+    inferShapes(model);
+    for await (const group of observe(model, findSites(model), samples, { threads: 1 })) {
+      for (const [site, observation] of group) {
+        const layer = new Layer(site, observation);
+        for (const candidate of quantize.propose(layer)) {
+          if (candidate.bits === 16) continue;
+          expect(candidate.error!() / layer.error(candidate.weight())).toBeCloseTo(1, 3);
+        }
+      }
+    }
+  });
 
   it('weighs the rows of a table by how often they are used', async () => {
     const { layer } = await firstLayer(oneLayer('Gather'));

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compress } from '../../src/compress/index.js';
+import { openJob, study, withStudies } from '../../src/compress/prepare.js';
+import { timeOf } from '../../src/compress/search.js';
 import { smallInputs, smallModel } from './small-model.js';
 
 const settings = { inputs: smallInputs(), threads: 1, timing: false };
@@ -68,6 +70,53 @@ describe('budgets', () => {
     expect(report.budget).toMatchObject([{ bound: 'time ≤ 100%', limit: 1 }]);
     expect(report.budget[0]!.measured).toBeCloseTo(report.time!.afterMs / report.time!.beforeMs);
     expect(report.settings.goal).toBe('speed');
+  });
+
+  it('of size and speed together: both hold', async () => {
+    const { report } = await compress(smallModel(), {
+      ...settings,
+      goal: 'speed',
+      maxSize: '30%',
+      minQuality: 'cosine=0.99',
+    });
+    expect(report.budget.map(({ held }) => held)).toEqual([true, true]);
+    expect(report.bytes.after).toBeLessThanOrEqual(0.3 * report.bytes.before);
+    expect(report.warnings.join()).not.toMatch(/cannot reach|does not hold/);
+  });
+
+  it.each([
+    ['far below the bound once', [0.4, 9, 9], 0.4],
+    ['far above the bound once', [1.2, 0, 0], 1.2],
+    ['near the bound three times, the median counts', [0.59, 0.7, 0.61], 0.61],
+  ])('of latency are timed: %s', async (_, ratios, expected) => {
+    const left = [...ratios];
+    expect(await timeOf(smallModel(), { timeRatio: async () => left.shift()! }, 0.6)).toBe(expected);
+  });
+
+  it('of memory know what rounding the activations costs', async () => {
+    const job = await openJob(smallModel(), { ...settings, goal: 'memory', maxSize: '60%' });
+    const rounding = await withStudies(job, await study(job), async studies =>
+      studies.flatMap(({ scored, measured }) =>
+        scored.map(s => ({ rounds: s.candidate.roundsActivations === true, distortion: measured?.get(s) })),
+      ),
+    );
+    expect(rounding.some(({ rounds }) => rounds)).toBe(true);
+    for (const { rounds, distortion } of rounding) {
+      if (rounds) expect(distortion).toBeGreaterThan(0);
+      else expect(distortion).toBeUndefined();
+    }
+  });
+
+  it('of quality are judged on other inputs than the report quotes, where there are enough', async () => {
+    const options = { ...settings, inputs: smallInputs(120), minQuality: 'cosine=0.999' };
+    const { inputs } = await openJob(smallModel(), options);
+    expect(inputs.confirmed.length + inputs.reported.length).toBe(40);
+    expect(inputs.confirmed.some(sample => inputs.reported.includes(sample))).toBe(false);
+    expect(inputs.about.heldOut.samples).toBe(inputs.reported.length);
+    expect(inputs.warnings).toEqual([]);
+    const few = await openJob(smallModel(), { ...options, inputs: smallInputs(60) });
+    expect(few.inputs.confirmed).toBe(few.inputs.reported);
+    expect(few.inputs.warnings.join()).toMatch(/also decided/);
   });
 
   it.each([

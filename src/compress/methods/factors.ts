@@ -1,4 +1,11 @@
-import { type DenseMatrix, matmul, matrix, solveTriangular, svd } from '../../linalg/index.js';
+import {
+  type DenseMatrix,
+  matmul,
+  matrix,
+  singularValues,
+  solveTriangular,
+  svd,
+} from '../../linalg/index.js';
 import type { Layer } from '../layer.js';
 
 /**
@@ -78,6 +85,25 @@ export function rankErrors(layer: Layer, factors: Factors): Float64Array {
     for (let k = 0; k < ranks; k++) left[k]! += energies[k]!;
   }
   for (let k = ranks - 1; k >= 0; k--) left[k]! += left[k + 1]!;
+  return left.map(energy => layer.relativeError(energy));
+}
+
+/**
+ * What any factorization errs at least, for every rank from 0 to the largest: the tail of the spectrum of D W L, D being
+ * the roots of what rows count (Eckart–Young). Singular values alone take a fraction of a decomposition's time.
+ */
+export function leastRankErrors(layer: Layer): Float64Array {
+  const weights = layer.moment ? undefined : layer.rowWeights();
+  const { data, cols } = layer.matrix;
+  const roots = weights?.map(Math.sqrt);
+  const weighted = roots ? data.map((w, i) => w * roots[Math.floor(i / cols)]!) : data;
+  const spectra = groupMatrices(layer, weighted).map((w, g) =>
+    singularValues(layer.moment ? matmul(w, layer.whitening(g)!) : w),
+  );
+  const left = new Float64Array(spectra[0]!.length + 1);
+  for (let k = left.length - 2; k >= 0; k--) {
+    left[k] = left[k + 1]! + spectra.reduce((sum, s) => sum + s[k]! ** 2, 0);
+  }
   return left.map(energy => layer.relativeError(energy));
 }
 

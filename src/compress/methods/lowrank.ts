@@ -7,6 +7,7 @@ import { smallestRank } from '../rank-search.js';
 import {
   type Factors,
   factorElements,
+  leastRankErrors,
   maxRank,
   plainFactors,
   rankErrors,
@@ -43,8 +44,7 @@ function lowrankMethod(
       const possible = [...ranks].filter(rank => rank >= 1 && rank < breakEven);
       let errors: Float64Array | undefined;
       const leastError = (rank: number): number => {
-        if (layer.weighsRows) return 0;
-        errors ??= rankErrors(layer, factorize(layer));
+        errors ??= leastRankErrors(layer);
         return errors[rank]!;
       };
       for (const rank of possible) {
@@ -52,6 +52,7 @@ function lowrankMethod(
           yield {
             ...lowrankCandidate(layer, () => factorize(layer), rank, format, name),
             leastError: () => leastError(rank),
+            leastBytes: (rank * (rows + layer.groups * cols) * bitsOfFormat(format)) / 8,
           };
       }
     },

@@ -62,17 +62,17 @@ export const quantize: Method = {
 };
 
 /** The weight as float16; `undefined` where it is one already, or too large for it. */
-export function float16Candidate({ site, matrix }: Layer): Candidate | undefined {
-  const { tensor, layout } = site;
+export function float16Candidate(layer: Layer): Candidate | undefined {
+  const { tensor, layout } = layer.site;
   if (tensor.dtype === 'float16' || tensor.dtype === 'bfloat16') return undefined;
-  if (matrix.data.some(v => Math.abs(v) > FLOAT16_MAX)) return undefined;
+  if (layer.matrix.data.some(v => Math.abs(v) > FLOAT16_MAX)) return undefined;
   return {
     method: 'quantize',
     label: 'float16',
     bits: 16,
-    weight: () => matrix.data.map(toFloat16),
+    weight: () => layer.matrix.data.map(toFloat16),
     apply({ graph, value, opset }) {
-      const data = fromMatrix(matrix.data, tensor.dims, layout);
+      const data = fromMatrix(layer.matrix.data, tensor.dims, layout);
       const half = foldFloat16(graph, data, { dims: tensor.dims, dtype: tensor.dtype, layout, opset });
       graph.replaceUses(value, half);
     },
@@ -91,6 +91,7 @@ export function quantizeCandidate(layer: Layer, format: IntegerFormat, given?: Q
     label: formatLabel(format),
     bits: format.bits,
     weight: () => dequantizeRows(quantized()),
+    error: () => errorOf(layer, quantized()),
     refit: observed => quantizeCandidate(observed, format, refitScales(observed, quantized())),
     apply({ graph, value, opset }) {
       const target = { dims: tensor.dims, dtype: tensor.dtype, layout, opset };
@@ -108,8 +109,13 @@ function balancedLayer(layer: Layer, format: IntegerFormat): QuantizedMatrix {
   const balanced = quantizeBalanced(layer.matrix, format, layer.feedback()?.[0]);
   if (format.block > 0 && format.block < layer.matrix.cols) return balanced;
   const plain = quantizeLayer(layer, format);
-  const errorOf = (quantized: QuantizedMatrix) => layer.error(dequantizeRows(quantized));
-  return errorOf(balanced) < errorOf(plain) ? balanced : plain;
+  return errorOf(layer, balanced) < errorOf(layer, plain) ? balanced : plain;
+}
+
+/** The error of a layer's rounding; without another product with S where the rounding has kept its losses. */
+function errorOf(layer: Layer, quantized: QuantizedMatrix): number {
+  const weight = dequantizeRows(quantized);
+  return quantized.losses ? layer.errorOfLosses(quantized.losses, weight) : layer.error(weight);
 }
 
 /** Rounds a layer's weight, with error feedback where calibration allows, group by group. */

@@ -26,11 +26,13 @@ const STEP: f64 = 0.07;
  * @param importance scratch, cols
  * @param Q becomes the integers, one byte each, laid out as W
  * @param scales become the scales, (⌈cols / block⌉ × rows)
+ * @param losses become d (S + damping) dᵀ of each row's error d; d dᵀ without feedback
  */
 export function gptq(
   rows: i32, cols: i32, bits: i32, block: i32, half: bool, squares: bool,
-  W: usize, U: usize, E: usize, importance: usize, Q: usize, scales: usize,
+  W: usize, U: usize, E: usize, importance: usize, Q: usize, scales: usize, losses: usize,
 ): void {
+  for (let r = 0; r < rows; r++) set(losses, r, 0);
   // An error in column c costs its square over u², so that is its weight when a scale is chosen.
   for (let c = 0; c < cols; c++) {
     const u = U == 0 ? 1 : get(U, c * cols + c);
@@ -45,7 +47,7 @@ export function gptq(
       if (c % block == 0) chooseScales(rows, c, min(c + block, cols), bits, half, squares, W, importance, s);
       const errors = at(E, (c - first) * rows);
       const weight = U == 0 ? 1 : 1 / get(U, c * cols + c);
-      roundColumn(rows, bits, at(W, c * rows), weight, s, Q + c * rows, errors);
+      roundColumn(rows, bits, at(W, c * rows), weight, s, Q + c * rows, errors, losses);
       if (U == 0) continue;
       for (let j = c + 1; j < end; j++) axpy(rows, -get(U, c * cols + j), errors, at(W, j * rows));
     }
@@ -56,7 +58,9 @@ export function gptq(
   }
 }
 
-function roundColumn(rows: i32, bits: i32, w: usize, weight: f64, scales: usize, q: usize, errors: usize): void {
+function roundColumn(
+  rows: i32, bits: i32, w: usize, weight: f64, scales: usize, q: usize, errors: usize, losses: usize,
+): void {
   const low = f64x2.splat(-<f64>(1 << (bits - 1)));
   const high = f64x2.splat(<f64>((1 << (bits - 1)) - 1));
   for (let r = 0; r < rows; r += 2) {
@@ -67,6 +71,8 @@ function roundColumn(rows: i32, bits: i32, w: usize, weight: f64, scales: usize,
     store<i8>(q + r + 1, <i8>f64x2.extract_lane(rounded, 1));
     const error = f64x2.mul(f64x2.sub(value, f64x2.mul(rounded, scale)), f64x2.splat(weight));
     v128.store(at(errors, r), error);
+    const loss = at(losses, r);
+    v128.store(loss, multiplyAdd(error, error, v128.load(loss)));
   }
 }
 
