@@ -1,6 +1,12 @@
 import { exportForInference, type Network } from '../../src/nn/index.js';
 import { asStudy, type Needed, type Study, trains } from '../../src/study/define.js';
-import { exportTrained, readSettings, type Settings, type TrainResult, train } from '../../src/train/index.js';
+import {
+  exportTrained,
+  readSettings,
+  type Settings,
+  type TrainResult,
+  train,
+} from '../../src/train/index.js';
 
 /** Trains one arm of a study for a few updates on one thread, as a run of it would, and measures what the arm measures. */
 export async function fewSteps<S extends Settings>(
