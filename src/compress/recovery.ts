@@ -1,6 +1,6 @@
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
-import { createSession, type Tensors } from '../runtime/index.js';
+import { runSamples, type Tensors } from '../runtime/index.js';
 import { Distortion } from './distortion.js';
 import type { Recovery } from './options.js';
 import type { Plan } from './plan.js';
@@ -105,26 +105,11 @@ class Judge {
     samples: readonly Tensors[],
     threads: number | undefined,
   ): Promise<Judge> {
-    return new Judge(new Distortion(await outputsOf(original, samples, threads)), samples, threads);
+    return new Judge(new Distortion(await runSamples(original, samples, threads)), samples, threads);
   }
 
   async distortion(model: Model): Promise<number> {
-    const outputs = await outputsOf(model, this.samples, this.threads);
+    const outputs = await runSamples(model, this.samples, this.threads);
     return outputs.reduce((sum, output, i) => sum + this.comparison.ofSample(i, output), 0) / outputs.length;
-  }
-}
-
-async function outputsOf(
-  model: Model,
-  samples: readonly Tensors[],
-  threads: number | undefined,
-): Promise<Tensors[]> {
-  const session = await createSession(model, threads === undefined ? {} : { threads });
-  try {
-    const outputs: Tensors[] = [];
-    for (const sample of samples) outputs.push(await session.run(sample));
-    return outputs;
-  } finally {
-    await session.release();
   }
 }

@@ -2,7 +2,7 @@ import { Distortion } from '../compress/distortion.js';
 import type { Sample } from '../data/sample.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
-import { createSession, type Tensors } from '../runtime/index.js';
+import { runSamples } from '../runtime/index.js';
 import { findBlocks, type ResidualBlock, withoutBlocks } from './blocks.js';
 
 /**
@@ -23,33 +23,18 @@ export async function chooseBlocks(
       hint: 'whittle inspect --groups lists them',
     });
   }
-  const distortion = new Distortion(await outputsOf(model, samples, threads));
+  const distortion = new Distortion(await runSamples(model, samples, threads));
   const chosen: ResidualBlock[] = [];
   while (chosen.length < count) {
     let best: { block: ResidualBlock; distance: number } | undefined;
     for (const block of blocks) {
       if (chosen.includes(block)) continue;
       report(chosen.length, block.name);
-      const outputs = await outputsOf(withoutBlocks(model, [...chosen, block]).model, samples, threads);
+      const outputs = await runSamples(withoutBlocks(model, [...chosen, block]).model, samples, threads);
       const distance = outputs.reduce((sum, own, i) => sum + distortion.ofSample(i, own), 0);
       if (!best || distance < best.distance) best = { block, distance };
     }
     chosen.push(best!.block);
   }
   return chosen;
-}
-
-async function outputsOf(
-  model: Model,
-  samples: readonly Sample[],
-  threads: number | undefined,
-): Promise<Tensors[]> {
-  const session = await createSession(model, threads === undefined ? {} : { threads });
-  try {
-    const outputs: Tensors[] = [];
-    for (const sample of samples) outputs.push(await session.run(sample));
-    return outputs;
-  } finally {
-    await session.release();
-  }
 }
