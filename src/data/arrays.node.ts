@@ -3,7 +3,7 @@ import { basename, dirname, extname } from 'node:path';
 import { WhittleError } from '../graph/errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import { checkSample, convertTo, type Fit, fitArray } from './fit.js';
-import { NPY_HEADER_BYTES, readNpy, readNpyHeader } from './npy.js';
+import { checkNpyLength, NPY_HEADER_BYTES, readNpy, readNpyHeader } from './npy.js';
 import { readNpz } from './npz.js';
 import {
   formatShape,
@@ -169,7 +169,10 @@ async function readHeader(file: string): Promise<ArrayInfo> {
   const handle = await open(file);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(NPY_HEADER_BYTES), 0, NPY_HEADER_BYTES, 0);
-    return readNpyHeader(buffer.subarray(0, bytesRead), file);
+    const header = readNpyHeader(buffer.subarray(0, bytesRead), file);
+    // A count of samples is read off the shape, so a shape that lies must not get further.
+    checkNpyLength(header, (await handle.stat()).size, file);
+    return header;
   } finally {
     await handle.close();
   }

@@ -87,7 +87,9 @@ function toScore(name: string, score: unknown): Required<Exclude<Score, number>>
     Record<'value' | 'betterIs' | 'format' | 'description', unknown>
   >;
   if (typeof value !== 'number' || !Number.isFinite(value)) {
-    throw new WhittleError(`the evaluation's score "${name}" is ${String(value)}, not a finite number`);
+    throw new WhittleError(`the evaluation's score "${name}" is ${String(value)}, not a finite number`, {
+      hint: 'Return finite numbers: a score of no samples is often 0 / 0',
+    });
   }
   return {
     value,

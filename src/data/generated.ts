@@ -36,6 +36,7 @@ export function generatedInputs(signature: Signature, options: GeneratedOptions 
     if (sizeOf(dims) > MAX_ELEMENTS) {
       throw new WhittleError(`input "${info.name}" of shape [${dims.join(', ')}] is too large to make up`, {
         value: info.name,
+        hint: 'Give inputs with --calibration, or smaller sizes of open dimensions with --shape',
       });
     }
     return { info, dims, make: makerFor(info, dims, vocabulary[info.name]) };

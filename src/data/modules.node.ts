@@ -16,7 +16,8 @@ export async function importFrom(file: string, names: readonly string[]): Promis
     throw new WhittleError(`the file cannot be run: ${(cause as Error).message}`, { file, cause });
   }
   const name = names.find(key => exports[key] !== undefined);
-  if (name === undefined) throw new WhittleError(`the file exports none of: ${names.join(', ')}`, { file });
+  if (name === undefined)
+    throw new WhittleError(`the file has no export ${names.map(n => `"${n}"`).join(' or ')}`, { file });
   return exports[name];
 }
 
@@ -42,7 +43,7 @@ export async function loadEvalFunction(file: string): Promise<EvalFunction> {
  */
 export async function moduleInputs(file: string, signature: Signature): Promise<InputSource> {
   const found = await importFrom(file, ['default', 'inputs']);
-  const made: unknown = typeof found === 'function' ? await found(signature) : found;
+  const made: unknown = typeof found === 'function' ? await blaming(file, () => found(signature)) : found;
   const check = (sample: Sample) => checkSample(sample, signature, file);
   if (Array.isArray(made)) {
     const about = { description: `${made.length} samples from ${file}` };
@@ -58,11 +59,37 @@ export async function moduleInputs(file: string, signature: Signature): Promise<
   return {
     ...made,
     description: made.description ?? `inputs from ${file}`,
-    ...(sample ? { sample: async (index: number) => check(await sample.call(made, index)) } : {}),
+    ...(sample
+      ? { sample: async (index: number) => check(await blaming(file, () => sample.call(made, index))) }
+      : {}),
     async *samples() {
-      for await (const one of made.samples()) yield check(one);
+      const samples = made.samples()[Symbol.asyncIterator]();
+      try {
+        for (;;) {
+          const { done, value } = await blaming(file, () => samples.next());
+          if (done) return;
+          yield check(value);
+        }
+      } finally {
+        await samples.return?.();
+      }
     },
   };
+}
+
+/** Runs the user's code; what it throws is reported as the user's own, not as a bug of ours. */
+async function blaming<T>(file: string, run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (cause instanceof WhittleError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new WhittleError(`the inputs' own code failed: ${reason}`, {
+      file,
+      hint: 'Run with --verbose to see where',
+      cause,
+    });
+  }
 }
 
 const isInputSource = (value: unknown): value is InputSource =>

@@ -92,18 +92,26 @@ export function readNpyHeader(bytes: Uint8Array, file = 'array.npy'): NpyHeader 
 }
 
 /**
+ * @param length of the whole file in bytes
+ * @throws WhittleError where it is not what the header says
+ */
+export function checkNpyLength({ dtype, dims, offset }: NpyHeader, length: number, file: string): void {
+  const needed = byteLengthOf(dtype, sizeOf(dims));
+  if (length - offset === needed) return;
+  throw new WhittleError(
+    `shape [${dims.join(', ')}] needs ${needed} bytes of data, the file has ${length - offset}`,
+    { file, hint: 'The file is cut off or damaged; save it again' },
+  );
+}
+
+/**
  * Reads a `.npy` file. Big-endian and Fortran-ordered arrays come out little-endian and row-major.
  * @throws WhittleError naming the file where it is damaged, or its dtype is no tensor's (objects, records, dates)
  */
 export function readNpy(bytes: Uint8Array, file = 'array.npy'): Tensor {
-  const { dtype, dims, fortranOrder, bigEndian, offset } = readNpyHeader(bytes, file);
-  const needed = byteLengthOf(dtype, sizeOf(dims));
-  if (bytes.length - offset !== needed) {
-    throw new WhittleError(
-      `shape [${dims.join(', ')}] needs ${needed} bytes of data, the file has ${bytes.length - offset}`,
-      { file, hint: 'The file is cut off or damaged; save it again' },
-    );
-  }
+  const header = readNpyHeader(bytes, file);
+  checkNpyLength(header, bytes.length, file);
+  const { dtype, dims, fortranOrder, bigEndian, offset } = header;
   const itemSize = bitsOf(dtype) / 8;
   const data = bytes.slice(offset);
   // A complex number is two floats, each with its own byte order.

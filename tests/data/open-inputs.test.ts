@@ -132,10 +132,27 @@ describe('openInputs', () => {
     );
     const throws = await put('throws.ts', `throw new Error('oh');`);
     await expect(openInputs(throws, vector)).rejects.toThrow(/cannot be run: oh \(file .*throws\.ts/);
+    const fails = await put('fails.ts', `export default () => { throw new Error('gone'); };`);
+    await expect(openInputs(fails, vector)).rejects.toThrow(/own code failed: gone \(file .*fails\.ts/);
+    const late = await put(
+      'late.ts',
+      `export default { async *samples() { yield { x: ${tensor('[1, 2]')} }; throw new Error('later'); } };`,
+    );
+    await expect(all(await openInputs(late, vector))).rejects.toThrow(/own code failed: later \(file .*late/);
     const none = await put('none.ts', 'export const other = 1;');
-    await expect(openInputs(none, vector)).rejects.toThrow(/exports none of: default, inputs/);
+    await expect(openInputs(none, vector)).rejects.toThrow(/no export "default" or "inputs"/);
     await expect(loadEvalFunction(good)).resolves.toBeTypeOf('function');
     await expect(loadEvalFunction(await put('e.ts', 'export default 3;'))).rejects.toThrow(/not a function/);
+  });
+
+  it('refuses an array whose header claims more than the file holds, before it counts samples', async () => {
+    const bytes = writeNpy(rows(2, 2));
+    const text = new TextDecoder('latin1').decode(bytes).replace('(2, 2), }     ', '(2147483648, 2), }');
+    await put(
+      'huge.npy',
+      Uint8Array.from(text, sign => sign.charCodeAt(0)),
+    );
+    await expect(openInputs(folder, vector)).rejects.toThrow(/needs 17179869184 bytes of data, the file has/);
   });
 
   it('generates inputs where none are given', async () => {
