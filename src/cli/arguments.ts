@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 
 /** Options that every verb has. */
@@ -19,6 +20,19 @@ export function positiveInteger(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
     throw new InvalidArgumentError('It must be a positive integer.');
+  }
+  return value;
+}
+
+/** A few threads a core do no harm; thousands bring a machine to a halt. */
+const THREADS_PER_CORE = 4;
+
+/** How many threads an operator may use. */
+export function threadCount(text: string): number {
+  const value = positiveInteger(text);
+  const cores = availableParallelism();
+  if (value > THREADS_PER_CORE * cores) {
+    throw new InvalidArgumentError(`This machine has ${cores} core${cores === 1 ? '' : 's'}.`);
   }
   return value;
 }

@@ -10,6 +10,7 @@ import {
   examples,
   nonNegativeInteger,
   positiveInteger,
+  threadCount,
   withCommonOptions,
 } from './arguments.js';
 import { loadEvaluation } from './evaluation.js';
@@ -44,7 +45,7 @@ export function compareVerb(terminal: Terminal): Command {
     .addOption(
       new Option('--seed <integer>', 'seed of made-up inputs').argParser(nonNegativeInteger).default(0),
     )
-    .option('--threads <count>', 'threads of ONNX Runtime', positiveInteger)
+    .option('--threads <count>', 'threads of ONNX Runtime', threadCount)
     .addOption(
       new Option('--provider <name>', 'where to run')
         .choices(['cpu', 'webgpu', 'cuda', 'coreml', 'dml'])

@@ -4,7 +4,7 @@ import { signatureOf } from '../compress/inputs.js';
 import type { CompressOptions } from '../compress/options.js';
 import type { InputSource } from '../data/sample.js';
 import type { Model } from '../graph/model.js';
-import { nonNegativeInteger, positiveInteger, repeated } from './arguments.js';
+import { nonNegativeInteger, positiveInteger, repeated, threadCount } from './arguments.js';
 import { defaultCache } from './cache.js';
 import { loadEvaluation } from './evaluation.js';
 import type { ModelSource } from './model-source.js';
@@ -57,7 +57,7 @@ export const withSelectionOptions = (command: Command): Command =>
     .addOption(
       new Option('--seed <integer>', 'seed of everything random').argParser(nonNegativeInteger).default(0),
     )
-    .option('--threads <count>', 'threads of ONNX Runtime', positiveInteger)
+    .option('--threads <count>', 'threads of ONNX Runtime', threadCount)
     .option(
       '--cache <folder>',
       'where finished work is kept, so that another budget starts at once (default: the user’s cache folder)',

@@ -15,6 +15,7 @@ import {
   list,
   positiveInteger,
   repeated,
+  threadCount,
   withCommonOptions,
 } from './arguments.js';
 import { Stopped } from './errors.js';
@@ -52,7 +53,7 @@ export function studyVerb(terminal: Terminal): Command {
       .option(
         '--threads <count>',
         'threads of each run (default: the cores divided among the jobs)',
-        positiveInteger,
+        threadCount,
       )
       .option('--set <key=value>', 'change a setting of the study; may be repeated', repeated)
       .option('--settings', 'list the settings of the study and stop')

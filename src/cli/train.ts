@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { WhittleError } from '../graph/errors.js';
 import { brief, formatDuration } from '../report/format.js';
 import type { LogRecord, TrainResult } from '../train/index.js';
-import { type CommonOptions, examples, positiveInteger, repeated, withCommonOptions } from './arguments.js';
+import { type CommonOptions, examples, repeated, threadCount, withCommonOptions } from './arguments.js';
 import { Stopped } from './errors.js';
 import { ProgressLine } from './progress.js';
 import type { Terminal } from './terminal.js';
@@ -37,7 +37,7 @@ export function trainVerb(terminal: Terminal): Command {
         repeated,
       )
       .option('--settings', 'list the settings of the file and stop')
-      .option('--threads <n>', 'threads inside an operator (default: one per core)', positiveInteger),
+      .option('--threads <count>', 'threads inside an operator (default: one per core)', threadCount),
   )
     .addHelpText(
       'after',
