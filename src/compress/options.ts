@@ -181,8 +181,10 @@ export function methodsOf(
   const unknown = only.find(name => !known.some(m => m.name === name));
   if (unknown !== undefined || only.length === 0) {
     throw new WhittleError(
-      unknown === undefined ? 'no method is left' : `"${method}" has no method "${unknown}"`,
-      { hint: `Its methods are ${[...new Set(known.map(({ name }) => name))].join(', ')}` },
+      unknown === undefined
+        ? 'no method is left'
+        : `there is no method "${unknown}"${method === 'auto' ? '' : ` within "${method}"`}`,
+      { hint: `Take some of ${[...new Set(known.map(({ name }) => name))].join(', ')}` },
     );
   }
   return known.filter(({ name }) => only.includes(name));

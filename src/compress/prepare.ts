@@ -15,9 +15,9 @@ import { observeStaticRanges } from './methods/int8-static.js';
 import { type CompressOptions, methodsOf, readOptions, type Settings, selects } from './options.js';
 import { PhaseClock } from './phases.js';
 import type { LayerStudy } from './plan.js';
-import { refuseNonFinite } from './refuse.js';
+import { refuseIdlePatterns, refuseNonFinite } from './refuse.js';
 import { probeSensitivity } from './sensitivity.js';
-import { findSites, type Site } from './sites.js';
+import { findSites, namesOf, type Site } from './sites.js';
 import { openStore } from './store.node.js';
 import { type LayerFindings, studyLayers } from './study.js';
 
@@ -87,9 +87,8 @@ export async function openJob(
   inferShapes(model);
   const inputs = await readInputs(model, options, settings);
   const sites = findSites(model);
-  const selected = sites.filter(site =>
-    selects([site.value.name, ...site.uses.map(({ node }) => node.name)], options),
-  );
+  if (base === original) refuseIdlePatterns(model, sites, options);
+  const selected = sites.filter(site => selects(namesOf(site), options));
   refuseNonFinite(model, selected);
   const ranges =
     settings.goal === 'speed' && model.opset >= INTEGER_PRODUCTS

@@ -80,6 +80,13 @@ const RULES: Readonly<Record<string, Rule>> = {
       ? { kind: 'embedding', layout: rows(0, 1) }
       : undefined,
 };
+
+/** What a pattern may call a site: its weight's name and the names of the nodes that use it. */
+export const namesOf = ({ value, uses }: Site): string[] => [
+  value.name,
+  ...uses.map(({ node }) => node.name),
+];
+
 // W and R are (directions, gates · hidden, inputs).
 const recurrent: Rule = (_node, index, rank) =>
   (index === 1 || index === 2) && rank === 3

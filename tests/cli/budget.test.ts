@@ -82,7 +82,8 @@ describe('whittle compress with a budget', () => {
     [['--min-quality', 'cosine=2'], /cannot hold/],
     [['--min-quality', 'score.exact>=1'], /needs an evaluation.*--eval/],
     [['--max-latency', '3x'], /no bound on latency/],
-    [['--only-methods', 'magic'], /has no method "magic"/],
+    [['--only-methods', 'magic'], /no method "magic"/],
+    [['--exclude', 'frist*'], /no layer has a name like "frist\*"/],
     [['--image', 'colour=red'], /image option "colour=red" is not understood/],
   ])('%j is refused with clear words', (args, message) =>
     inFolder(async (folder, model) => {
@@ -92,6 +93,12 @@ describe('whittle compress with a budget', () => {
       expect(readdirSync(folder)).toEqual(['model.onnx']);
     }),
   );
+});
+
+it('--threads beyond what the machine can bear is refused', async () => {
+  const { code, err } = await whittle(['compress', 'model.onnx', '--dry-run', '--threads', '99999']);
+  expect(code).toBe(2);
+  expect(err).toMatch(/This machine has \d+ core/);
 });
 
 describe('whittle scan', () => {

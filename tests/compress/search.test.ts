@@ -125,7 +125,7 @@ describe('budgets', () => {
     [{ maxLatency: 'fast' }, /no bound on latency/],
     [{ maxLatency: '2x' }, /no bound on latency/],
     [{ maxLatency: '0.5x' }, /needs timing/],
-    [{ onlyMethods: ['magic'] }, /has no method "magic".*quantize, lowrank/],
+    [{ onlyMethods: ['magic'] }, /no method "magic".*quantize, lowrank/],
     [{ onlyMethods: [] }, /no method is left/],
   ])('refuses %j', async (options, message) => {
     await expect(compress(smallModel(), { ...settings, ...options })).rejects.toThrow(message);
