@@ -1,4 +1,5 @@
 import type { Sample } from '../data/sample.js';
+import { quantizedShare } from '../graph/constants.js';
 import type { Model } from '../graph/model.js';
 import { type SavedModel, type SaveOptions, save } from '../onnx/files.node.js';
 import { encodeToBytes, modelByteLength } from '../onnx/index.js';
@@ -123,6 +124,7 @@ async function compressVersion(
     phases: clock.phases,
     warnings: [
       ...inputs.warnings,
+      ...quantizedAlready(original),
       ...thinCalibration(findings),
       ...warnings,
       ...(recovered ? recovered.warnings : []),
@@ -135,6 +137,16 @@ async function compressVersion(
     bytes: () => encodeToBytes(result),
     save: (path, saveOptions) => save(result, path, saveOptions),
   };
+}
+
+/** Says where a model has been through this before: what is stored in integers is no weight to compress. */
+function quantizedAlready(model: Model): string[] {
+  const share = quantizedShare(model);
+  return share < 0.5
+    ? []
+    : [
+        `The model is quantized already: ${Math.round(100 * share)}% of its constants are integers of 8 bits or fewer, which stay as they are. A smaller file takes the floats that it was made from.`,
+      ];
 }
 
 /** Says when the calibration inputs are too few to know a layer by. */

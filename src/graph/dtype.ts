@@ -53,5 +53,8 @@ export const byteLengthOf = (dtype: DType, size: number): number => Math.ceil((s
 
 const FLOATS = new Set<DType>(DTYPES.filter(d => d.startsWith('float') || d === 'bfloat16'));
 
+/** Whether the dtype holds integers; `bool` does not count. */
+export const isInteger = (dtype: DType): boolean => /^u?int\d+$/.test(dtype);
+
 /** Whether the dtype holds real floating-point numbers (complex types do not count). */
 export const isFloat = (dtype: DType | undefined): boolean => dtype !== undefined && FLOATS.has(dtype);

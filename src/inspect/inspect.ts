@@ -1,6 +1,7 @@
 import { toMatrix } from '../compress/matrix.js';
 import type { Progress } from '../compress/report.js';
 import { findSites, type Site } from '../compress/sites.js';
+import { allConstants, allGraphs } from '../graph/constants.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import { sizeOf } from '../graph/tensor.js';
@@ -9,7 +10,6 @@ import { initLinalg, matrix, singularValues } from '../linalg/index.js';
 import { modelByteLength } from '../onnx/index.js';
 import { sourcesOf } from '../onnx/leftovers.js';
 import { VERSION } from '../version.js';
-import { allConstants, allGraphs } from './constants.js';
 import { describeDimensions } from './dimensions.js';
 import type { InspectReport, Signature, WeightReport } from './report.js';
 import { measureSpectrum } from './spectrum.js';

@@ -57,7 +57,7 @@ export function inputsUsed(report: CompressReport): Piece {
   return [
     (calibration.generated || verification.generated) &&
       html`<p><strong>Made-up inputs.</strong> ${GENERATED_NOTE}</p>`,
-    html`<p>Calibrated on ${plural(calibration.samples, 'input')} (${from(calibration)}), verified on ${verification.samples.toLocaleString('en')} others (${from(verification)}).</p>`,
+    html`<p>Calibrated on ${plural(calibration.samples, 'input')} (${from(calibration)}), verified on ${plural(verification.samples, 'other')} (${from(verification)}).</p>`,
   ];
 }
 

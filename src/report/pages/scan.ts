@@ -146,7 +146,7 @@ const errorOf = ({ outputs }: ScanPoint): number =>
 
 function inputs({ calibration, verification }: ScanReport): Piece {
   const from = (used: typeof calibration) => (used.generated ? 'made up' : used.source);
-  return html`<p>Calibrated on ${plural(calibration.samples, 'input')} (${from(calibration)}), measured on ${verification.samples.toLocaleString('en')} others (${from(verification)}).</p>`;
+  return html`<p>Calibrated on ${plural(calibration.samples, 'input')} (${from(calibration)}), measured on ${plural(verification.samples, 'other')} (${from(verification)}).</p>`;
 }
 
 function repeat({ command, whittle, vary, error, bytes }: ScanReport): Piece {

@@ -147,7 +147,7 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
       : []),
     [
       'Inputs',
-      `calibrated on ${plural(calibration.samples, calibration.generated ? 'made-up input' : 'input')}, verified on ${verification.samples.toLocaleString('en')} others${verification.generated ? ', made up too' : ` (${printable(verification.source)})`}`,
+      `calibrated on ${plural(calibration.samples, calibration.generated ? 'made-up input' : 'input')}, verified on ${plural(verification.samples, 'other')}${verification.generated ? ', made up too' : ` (${printable(verification.source)})`}`,
     ],
   ];
 }

@@ -1,7 +1,8 @@
-import type { Graph } from '../graph/graph.js';
-import type { Model } from '../graph/model.js';
-import { SparseTensor } from '../graph/sparse.js';
-import type { Tensor } from '../graph/tensor.js';
+import { bitsOf, isInteger } from './dtype.js';
+import type { Graph } from './graph.js';
+import type { Model } from './model.js';
+import { SparseTensor } from './sparse.js';
+import type { Tensor } from './tensor.js';
 
 /** All graphs of a model: the main one, its subgraphs, and the bodies of functions. */
 export function* allGraphs(model: Model): Generator<Graph> {
@@ -35,4 +36,15 @@ function* stored(model: Model): Generator<Tensor | SparseTensor> {
       }
     }
   }
+}
+
+/** The share of the constants' bytes that are integers of 8 bits or fewer: most of a quantized model's, else nearly none. */
+export function quantizedShare(model: Model): number {
+  let quantized = 0;
+  let total = 0;
+  for (const { dtype, byteLength } of allConstants(model)) {
+    total += byteLength;
+    if (isInteger(dtype) && bitsOf(dtype) <= 8) quantized += byteLength;
+  }
+  return total > 0 ? quantized / total : 0;
 }
