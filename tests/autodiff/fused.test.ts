@@ -1,13 +1,9 @@
 import { describe, it } from 'vitest';
 import { type Case, checkGradients } from './check.js';
+import { gelu, tanhGelu } from './formulas.js';
 import { Random } from './random.js';
-import { erf } from './special.js';
 
 const MS = 'com.microsoft';
-const gelu = (x: number): number => (x / 2) * (1 + erf(x / Math.SQRT2));
-const tanhGelu = (x: number): number =>
-  (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
-
 const rowsOf3 = (x: Float64Array): number[][] =>
   Array.from({ length: x.length / 3 }, (_, i) => [...x.slice(3 * i, 3 * i + 3)]);
 

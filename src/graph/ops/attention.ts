@@ -1,8 +1,10 @@
 import { addDims, divExact, mulDims } from '../dims.js';
 import { sizeOf } from '../tensor.js';
 import type { Dim } from '../value.js';
+import { attentionGradients } from './attention-gradient.js';
 import { defineOp, type InferContext, macs, type OpDefinition } from './definition.js';
 import { perElement, sameAsFirst } from './elementwise.js';
+import { withGradients } from './vjp.js';
 
 /** Heads, length and width of a head of a tensor (batch, heads, length, width) or (batch, length, heads·width). */
 function headsOf(context: InferContext, input: number, heads: Dim): { heads: Dim; length: Dim; width: Dim } {
@@ -43,7 +45,7 @@ const attention = defineOp({
   },
 });
 
-export const attentionOps: readonly OpDefinition[] = [
-  attention,
-  defineOp({ op: 'RotaryEmbedding', infer: sameAsFirst, cost: perElement(3) }),
-];
+export const attentionOps: readonly OpDefinition[] = withGradients(
+  [attention, defineOp({ op: 'RotaryEmbedding', infer: sameAsFirst, cost: perElement(3) })],
+  attentionGradients,
+);

@@ -5,6 +5,7 @@ import { type Dim, tensorType } from '../value.js';
 import { unknownShape } from './axes.js';
 import { defineOp, elementsOf, MAX_KNOWN_ELEMENTS, type OpDefinition } from './definition.js';
 import { commonDType } from './elementwise.js';
+import { type Vjp, withGradients } from './vjp.js';
 
 const constantOp = defineOp({
   op: 'Constant',
@@ -63,4 +64,13 @@ const range = defineOp({
   },
 });
 
-export const constants: readonly OpDefinition[] = [constantOp, constantOfShape, range];
+/** start + i·delta; the limit decides how many there are. */
+const rangeGradient: Vjp = ({ build: b, gradient: g, input, output }) => {
+  const [start, delta] = [input(0), input(2)];
+  const all = (x: typeof g): typeof g => b.reshapeLike(b.op('ReduceSum', [x], { keepdims: 0 }), start);
+  return [all(g), null, all(b.mul(g, b.div(b.sub(output(0), start), delta)))];
+};
+
+export const constants: readonly OpDefinition[] = withGradients([constantOp, constantOfShape, range], {
+  Range: rangeGradient,
+});

@@ -33,6 +33,16 @@ const scatter =
     return [data, null, updates];
   };
 
+/** Each kept entry's gradient goes back to its place; without an axis the places are those of the flat tensor. */
+const compress: Vjp = ({ build: b, gradient, node, input, shape }) => {
+  const x = input(0);
+  const kept = b.squeeze(b.op('NonZero', [input(1)]), [0]);
+  const axis = node.int('axis');
+  if (axis !== undefined) return [b.scatterAdd(gradient, kept, axisOf(axis, shape(0).length), b.sizesOf(x))];
+  const size = x.fixedShape ? x.fixedShape.reduce((p, d) => p * d, 1) : b.unsqueeze(b.op('Size', [x]), [0]);
+  return [b.reshapeLike(b.scatterAdd(gradient, kept, 0, [size]), x)];
+};
+
 /** values = (off, on): each is summed over where it stands. */
 const oneHot: Vjp = ({ build: b, gradient: g, node, input }) => {
   const hot = b.op('OneHot', [input(0), input(1), b.concat([b.ints([0]), b.ints([1])], 0)], {
@@ -50,5 +60,7 @@ export const gatheringGradients: Gradients = {
   ScatterElements: scatter('GatherElements', 'ScatterElements'),
   ScatterND: scatter('GatherND', 'ScatterND'),
   OneHot: oneHot,
+  Compress: compress,
   NonZero: () => [],
+  EyeLike: () => [],
 };

@@ -2,6 +2,9 @@ import type { Value } from '../value.js';
 import { geluSlope, swishSlope, tanhGeluSlope } from './activation-gradient.js';
 import type { Builder } from './builder.js';
 import { unary } from './elementwise-gradient.js';
+import { microsoftAttentionGradients } from './microsoft-attention-gradient.js';
+import { packedMatMul, quantizationGradients } from './quantize-gradient.js';
+import { shapeGradients } from './shape-gradient.js';
 import { byExpansion, type Gradients, type Vjp, type VjpContext } from './vjp.js';
 
 /** The last two axes exchanged where the attribute says so. */
@@ -89,6 +92,21 @@ const skipRms = byExpansion(({ build: b, node, has, input }) => {
   return [b.mul(b.mul(total, inverse), input(2)), null, null, total];
 });
 
+/** dX⁻¹ = −X⁻¹·dX·X⁻¹. */
+const inverse: Vjp = ({ build: b, gradient: g, output, shape }) => {
+  const rank = shape(0).length;
+  const swapped = [...Array.from({ length: rank - 2 }, (_, i) => i), rank - 1, rank - 2];
+  const y = b.transpose(output(0), swapped);
+  return [b.neg(b.matmul(b.matmul(y, g), y))];
+};
+
+/** Distances of all pairs of rows, (m, d) and (n, d) → (m, n). */
+const distances = byExpansion(({ build: b, node, input }) => {
+  const difference = b.sub(b.unsqueeze(input(0), [1]), b.unsqueeze(input(1), [0]));
+  const squares = b.sum(b.square(difference), [2]);
+  return node.string('metric', 'sqeuclidean') === 'euclidean' ? b.sqrt(squares) : squares;
+});
+
 /** Gradients of ONNX Runtime's own operators, through the standard ones that they fuse. */
 export const microsoftGradients: Gradients = {
   FusedMatMul: fusedMatMul,
@@ -101,4 +119,11 @@ export const microsoftGradients: Gradients = {
   QuickGelu: unary((b, x, _, { node }) => swishSlope(b, x, node.float('alpha', 1.702))),
   SkipLayerNormalization: skipLayerNormalization,
   SkipSimplifiedLayerNormalization: skipRms,
+  ...microsoftAttentionGradients,
+  MatMulNBits: packedMatMul,
+  MatMulBnb4: packedMatMul,
+  DequantizeLinear: quantizationGradients.DequantizeLinear!,
+  Trilu: shapeGradients.Trilu!,
+  Inverse: inverse,
+  CDist: distances,
 };

@@ -1,5 +1,6 @@
 import { Tensor } from '../tensor.js';
 import type { Value } from '../value.js';
+import type { Builder } from './builder.js';
 import type { Gradients, Vjp, VjpContext } from './vjp.js';
 import {
   type FixedWindow,
@@ -26,9 +27,9 @@ const maxPool: Vjp = ({ build: b, gradient: g, node, input, output, fail }) => {
   return [b.reshapeLike(sum, x)];
 };
 
-/** Spreads each output over its window, divided by as many elements as the operator divided by. */
-const averagePool: Vjp = context => {
-  const { build: b, gradient: g, node, input } = context;
+/** The window of a pool, and a filter that sums over it. */
+function summing(context: VjpContext): { window: FixedWindow; ones: Value; taps: number } {
+  const { build: b, node, input } = context;
   const x = input(0);
   const window = fixedWindow(context, node.ints('kernel_shape', []), x);
   const taps = window.kernel.reduce((p, k) => p * k, 1);
@@ -36,6 +37,14 @@ const averagePool: Vjp = context => {
     Tensor.fromNumbers(x.dtype ?? 'float32', [1, 1, ...window.kernel], new Float32Array(taps).fill(1)),
     `ones ${x.dtype} ${window.kernel}`,
   );
+  return { window, ones, taps };
+}
+
+/** Spreads each output over its window, divided by as many elements as the operator divided by. */
+const averagePool: Vjp = context => {
+  const { build: b, gradient: g, node, input } = context;
+  const x = input(0);
+  const { window, ones, taps } = summing(context);
   const padded = [...window.head, ...window.tail].some(p => p > 0) || node.int('ceil_mode', 0) !== 0;
   const share = padded ? b.mul(g, reciprocalCounts(context, window, ones)) : b.mul(g, 1 / taps);
   // Channels are images of their own: one filter serves them all.
@@ -74,7 +83,39 @@ const globalMaxPool: Vjp = context => {
   return [b.mul(winners, b.div(g, b.sum(winners, spatialAxes(context), true)))];
 };
 
+/** y = (Σ |x|ᵖ)^(1/p): sign(x)·|x|^(p−1)·y^(1−p), summed over the windows that x lies in. */
+const lpPool: Vjp = context => {
+  const { build: b, gradient: g, node, input, output } = context;
+  const x = input(0);
+  const p = node.int('p', 2);
+  const { window, ones } = summing(context);
+  const rows = mergeChannels(b, x);
+  const share = mergeChannels(b, lpShare(b, g, output(0), p));
+  return [b.mul(b.reshapeLike(spread(b, share, ones, window, 1, rows), x), lpSlope(b, x, p))];
+};
+
+const globalLpPool: Vjp = ({ build: b, gradient: g, node, input, output }) => {
+  const p = node.int('p', 2);
+  return [b.mul(lpShare(b, g, output(0), p), lpSlope(b, input(0), p))];
+};
+
+/** g·y^(1−p); nothing where a window holds zeros only. */
+function lpShare(b: Builder, g: Value, y: Value, p: number): Value {
+  if (p === 1) return g;
+  const zero = b.binary('Equal', y, 0);
+  return b.where(zero, 0, b.div(g, b.pow(b.where(zero, 1, y), p - 1)));
+}
+
+/** sign(x)·|x|^(p−1). */
+function lpSlope(b: Builder, x: Value, p: number): Value {
+  if (p === 2) return x;
+  const sign = b.op('Sign', [x]);
+  return p === 1 ? sign : b.mul(sign, b.pow(b.op('Abs', [x]), p - 1));
+}
+
 export const poolingGradients: Gradients = {
+  LpPool: lpPool,
+  GlobalLpPool: globalLpPool,
   MaxPool: maxPool,
   AveragePool: averagePool,
   GlobalAveragePool: globalAveragePool,

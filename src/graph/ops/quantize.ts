@@ -3,6 +3,8 @@ import { convCost, convShape } from './conv.js';
 import { defineOp, type InferContext, type OpDefinition } from './definition.js';
 import { perElement } from './elementwise.js';
 import { matMulCost, matMulShape } from './matmul.js';
+import { quantizationGradients } from './quantize-gradient.js';
+import { withGradients } from './vjp.js';
 
 /** The parameters of a quantizer are of one dtype and shape. */
 function checkScale(context: InferContext, scale: number, zeroPoint: number): void {
@@ -67,7 +69,7 @@ const qLinearMatMul = defineOp({
   cost: matMulCost(0),
 });
 
-export const quantization: readonly OpDefinition[] = [
+const definitions: readonly OpDefinition[] = [
   quantizeLinear,
   dequantizeLinear,
   dynamicQuantizeLinear,
@@ -76,3 +78,5 @@ export const quantization: readonly OpDefinition[] = [
   qLinearConv,
   qLinearMatMul,
 ];
+
+export const quantization: readonly OpDefinition[] = withGradients(definitions, quantizationGradients);

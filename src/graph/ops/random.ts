@@ -1,7 +1,8 @@
 import { dtypeAttribute } from './cast.js';
 import { defineOp, defineOps, type OpDefinition } from './definition.js';
+import { withGradients } from './vjp.js';
 
-export const random: readonly OpDefinition[] = [
+const generators: readonly OpDefinition[] = [
   ...defineOps('RandomNormal RandomUniform', {
     random: true,
     infer: context =>
@@ -20,3 +21,12 @@ export const random: readonly OpDefinition[] = [
     },
   }),
 ];
+
+/** What is drawn does not move with what it is drawn for; a Bernoulli draw is flat almost everywhere. */
+const flat = () => [];
+
+export const random: readonly OpDefinition[] = withGradients(generators, {
+  RandomNormalLike: flat,
+  RandomUniformLike: flat,
+  Bernoulli: flat,
+});

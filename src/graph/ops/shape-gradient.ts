@@ -54,7 +54,7 @@ export const shapeGradients: Gradients = {
   Transpose: transpose,
   Tile: tile,
   Trilu: ({ build, gradient, node, inputs }) => [
-    build.op('Trilu', [gradient, ...inputs.slice(1)], { upper: node.int('upper', 1) }),
+    build.op('Trilu', [gradient, ...inputs.slice(1)], { upper: node.int('upper', 1) }, node.domain),
   ],
   DepthToSpace: depthToSpace,
   SpaceToDepth: ({ build, gradient, node }) => [

@@ -5,7 +5,7 @@ import type { Gradients, Vjp, VjpContext } from './vjp.js';
 const normalize = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
 /** 0, 1, …, size − 1 of an axis. */
-function positions(b: Builder, x: Value, axis: number): Value {
+export function positions(b: Builder, x: Value, axis: number): Value {
   const scalar = (value: number): Value => b.scalar(value, 'int64');
   const size = b.sizesOf(x)[axis]!;
   const limit = typeof size === 'number' ? scalar(size) : b.squeeze(size, [0]);
@@ -121,7 +121,16 @@ function copiedPad(
   return g;
 }
 
+/** What was cropped at the centre is padded at the centre, and the other way round. */
+const centerCropPad: Vjp = ({ build: b, gradient, node, input }) => {
+  const axes = node.ints('axes');
+  const target = axes ? b.op('Gather', [b.shapeOf(input(0)), b.ints(axes)]) : b.shapeOf(input(0));
+  const back = b.op('CenterCropPad', [gradient, target], { ...(axes && { axes }) });
+  return [b.reshapeLike(back, input(0))];
+};
+
 export const slicingGradients: Gradients = {
+  CenterCropPad: centerCropPad,
   Slice: slice,
   Split: split,
   Concat: concat,

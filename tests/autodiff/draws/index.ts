@@ -1,0 +1,9 @@
+import type { Draws } from './draw.js';
+import { ELEMENTWISE } from './elementwise.js';
+import { MOVING } from './moving.js';
+import { NORMALIZING } from './normalization.js';
+import { PRODUCTS } from './product.js';
+import { REDUCING } from './reduce.js';
+
+/** Cases of each operator, by its name, with its domain where that is not ONNX's. */
+export const DRAWS: Draws = { ...ELEMENTWISE, ...PRODUCTS, ...REDUCING, ...MOVING, ...NORMALIZING };
