@@ -1,3 +1,4 @@
+import { straightThrough } from '../graph/autodiff/index.js';
 import { cloneModel } from '../graph/clone.js';
 import { isFloat } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
@@ -53,10 +54,13 @@ const SETTINGS: Readonly<Record<string, readonly number[]>> = {
   Dropout: [1],
   LSTM: [4],
   GRU: [4],
+  MatMulBnb4: [2],
+  MatMulNBits: [2, 3],
   Pad: [2],
   Pow: [1],
   QuantizeLinear: [1],
   Resize: [1, 2],
+  RotaryEmbedding: [1, 2, 3],
   Upsample: [1],
 };
 
@@ -69,7 +73,8 @@ export const isWeight: WeightSelector = ({ tensor, uses }) =>
 
 /**
  * Makes a model that was read from disk trainable: a copy whose chosen constants, initializers or `Constant` nodes,
- * are inputs. Integers cannot be chosen. Give the result to `gradients`, and trained values to `withWeights`.
+ * are inputs. Integers cannot be chosen; where the model rounds what it computes (QuantizeLinear before
+ * DequantizeLinear), gradients pass straight through. Give the result to `gradients`, and trained values to `withWeights`.
  * @param selector which constants to train; default `isWeight`
  * @throws WhittleError where nothing is chosen, or the operator set cannot be raised
  */
@@ -85,6 +90,7 @@ export function trainable(
   upgradeOpset(copy, opset);
   const { graph } = copy;
   liftConstants(graph);
+  passThroughQuantizers(graph);
   const parameters = new Map<string, { value: Value; tensor: Tensor }>();
   for (const value of [...graph.initializers]) {
     const tensor = value.initializer;
@@ -105,6 +111,23 @@ export function trainable(
   }
   const updates = batchNormalization === 'batch' ? useBatchStatistics(copy) : new Map<string, Value>();
   return { model: copy, parameters, updates };
+}
+
+/** Integers have no gradient: a pair of quantizers would cut off everything before it. */
+function passThroughQuantizers(graph: Graph): void {
+  for (const node of [...graph.nodes]) {
+    const [quantized, scale] = node.inputs;
+    const quantizer = quantized?.producer;
+    if (node.opType !== 'DequantizeLinear' || quantizer?.opType !== 'QuantizeLinear' || !scale) continue;
+    const rounded = node.output;
+    const readers = rounded.consumers;
+    const passed = straightThrough(graph, quantizer.inputs[0]!, rounded);
+    for (const reader of readers) {
+      reader.inputs.forEach((input, i) => {
+        if (input === rounded) reader.setInput(i, passed);
+      });
+    }
+  }
 }
 
 /**

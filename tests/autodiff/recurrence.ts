@@ -1,4 +1,4 @@
-/** LSTM and GRU as ONNX defines them, in float64, straight from the formulas. */
+/** LSTM, GRU and RNN as ONNX defines them, in float64, straight from the formulas. */
 
 export interface Sizes {
   readonly steps: number;
@@ -78,6 +78,25 @@ export function gru(
         return (1 - update) * Math.tanh(own(2, j) + memory) + update * v;
       }),
     ];
+  });
+}
+
+/** Outputs Y and Y_h of a simple recurrent network with tanh. */
+export function rnn(
+  sizes: Sizes,
+  x: Float64Array,
+  w: Float64Array,
+  r: Float64Array,
+  bias?: Optional,
+  h0?: Optional,
+): number[][] {
+  const { hidden } = sizes;
+  return overTime(sizes, x, 1, [h0], (d, dirs, input, [h]) => {
+    const [W, R] = [part(w, d, dirs), part(r, d, dirs)];
+    const B = bias && part(bias, d, dirs);
+    const total = (j: number): number =>
+      product(W, j, input) + product(R, j, h!) + (B ? B[j]! + B[hidden + j]! : 0);
+    return [h!.map((_, j) => Math.tanh(total(j)))];
   });
 }
 

@@ -177,6 +177,28 @@ describe('making a model trainable', () => {
     expect(variance![0]).toBeCloseTo(3.6, 4);
   });
 
+  it('gradients pass straight through pairs of quantizers', async () => {
+    const model = new Model(new Graph());
+    model.opsets = new Map([['', 17]]);
+    const { graph } = model;
+    const x = graph.addInput('x', tensorType('float32', [3]));
+    const hidden = graph.op('Mul', [x, graph.constant(Tensor.float32([3], [1, 2, 3]), 'w')]);
+    const zero = Tensor.from('int8', [], Int8Array.of(0));
+    const grid = [graph.constant(Tensor.scalar(0.5), 's'), graph.constant(zero, 'z')];
+    const y = graph.op('DequantizeLinear', [graph.op('QuantizeLinear', [hidden, ...grid]), ...grid]);
+    graph.addOutput(graph.op('Mul', [y, y]), 'y');
+    const { model: copy, parameters } = trainable(model);
+    expect([...parameters.keys()]).toEqual(['w']);
+    const [gradient] = gradients(copy, copy.graph.outputs[0]!, [parameters.get('w')!.value]);
+    copy.graph.addOutput(gradient!, 'gradient');
+    const given = { x: Tensor.float32([3], [1.1, 1, -0.3]), w: parameters.get('w')!.tensor };
+    const out = await evaluate(copy, given);
+    // On the grid of halves: 1, 2 and −1; dy/dw = 2·rounded·x.
+    expect([...out.y!.toFloat32()]).toEqual([1, 4, 1]);
+    const expected = [2 * 1.1, 4, 0.6];
+    out.gradient!.toNumbers().forEach((g, i) => expect(g).toBeCloseTo(expected[i]!, 5));
+  });
+
   it('refuses values for what the model does not have, or of another shape', () => {
     expect(() => withWeights(small(), { nothing: Tensor.scalar(1) })).toThrow(/no constant of that name/);
     expect(() => withWeights(small(), { gamma: Tensor.scalar(1) })).toThrow(
