@@ -6,7 +6,7 @@ import { Agreement } from './agreement.js';
 import { Distortion } from './distortion.js';
 import { fromMatrix } from './matrix.js';
 import type { OutputAgreement } from './report.js';
-import type { Site } from './sites.js';
+import { isLarge, type Site } from './sites.js';
 import { openWeights, type Reach, reachOf } from './suffix.js';
 
 /** Consecutive layers, what a change of them can reach, and what that reads from before, sample by sample. */
@@ -32,6 +32,9 @@ const SEGMENTS = 8;
 
 /** One layer's effect shows on so few samples; whole plans are compared on all. */
 const MEASURED = 8;
+
+/** The same in a large model, whose every run takes a good part of a second. */
+const MEASURED_OF_LARGE = 3;
 
 /** Bytes that the activations between the parts may take. */
 const BOUNDARY_BYTES = 256e6;
@@ -90,7 +93,7 @@ export class EndToEnd {
    */
   async measure(replacements: ReadonlyMap<Site, Float32Array>): Promise<number> {
     let sum = 0;
-    const count = Math.min(MEASURED, this.samples.length);
+    const count = Math.min(isLarge(this.sites) ? MEASURED_OF_LARGE : MEASURED, this.samples.length);
     for await (const [i, outputs] of this.runs(replacements, count)) {
       sum += this.distortion.ofSample(i, outputs);
     }

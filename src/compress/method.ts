@@ -51,6 +51,8 @@ export interface Candidate {
   readonly leastBytes?: number;
   /** The weight that it stands for, in matrix order (rows, cols). Made when it is asked for. */
   weight(): Float32Array;
+  /** Writes as many bytes as `apply`, but any numbers: where these take long to make and bytes alone are asked for. */
+  outline?(target: RewriteTarget): void;
   /** Rewrites the target; called any number of times, each time with another target. */
   apply(target: RewriteTarget): void;
 }

@@ -17,7 +17,7 @@ import { PhaseClock } from './phases.js';
 import type { LayerStudy } from './plan.js';
 import { refuseIdlePatterns, refuseNonFinite } from './refuse.js';
 import { probeSensitivity } from './sensitivity.js';
-import { findSites, namesOf, type Site } from './sites.js';
+import { findSites, isLarge, namesOf, type Site } from './sites.js';
 import { openStore } from './store.node.js';
 import { type LayerFindings, studyLayers } from './study.js';
 
@@ -122,7 +122,7 @@ export const study = ({
     cache,
   });
 
-/** Layers of at least this share of the model are probed at more than one level. */
+/** Layers of at least this share of the model are probed at more than one level, unless the model is large. */
 const LARGE = 0.004;
 
 /** Measures what an error in each layer does to the outputs, then hands on what is known of the layers. */
@@ -141,7 +141,7 @@ export async function withStudies<T>(
     const studies: LayerStudy[] = [];
     for (const [i, { site, bytesBefore, scored }] of findings.entries()) {
       probed(i, site.value.name);
-      const levels = bytesBefore >= LARGE * total ? 2 : 1;
+      const levels = bytesBefore >= LARGE * total && !isLarge(sites) ? 2 : 1;
       const sensitivity = await probeSensitivity(
         site,
         scored,

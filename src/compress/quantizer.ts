@@ -97,6 +97,33 @@ export function dequantizeRows(matrix: QuantizedMatrix): Float32Array {
   return result;
 }
 
+/** A matrix of more rows that takes as many bytes as one whose rows are like the given ones; its integers are 0. */
+export function repeatRows(matrix: QuantizedMatrix, rows: number): QuantizedMatrix {
+  const { paddedCols, block, scales, nested, offsets, losses: _, ...rest } = matrix;
+  const repeated = <T extends Float32Array | Int8Array>(values: T, made: T): T => {
+    for (let at = 0; at < made.length; at += values.length) {
+      made.set(values.subarray(0, Math.min(values.length, made.length - at)), at);
+    }
+    return made;
+  };
+  const count = rows * (paddedCols / block);
+  return {
+    ...rest,
+    rows,
+    paddedCols,
+    block,
+    q: new Int8Array(rows * paddedCols),
+    scales: repeated(scales, new Float32Array(count)),
+    ...(nested && {
+      nested: {
+        units: repeated(nested.units, new Float32Array(rows)),
+        codes: repeated(nested.codes, new Int8Array(count)),
+      },
+    }),
+    ...(offsets && { offsets: { ...offsets, codes: repeated(offsets.codes, new Int8Array(rows)) } }),
+  };
+}
+
 /**
  * The scale of a block.
  * @param importance what a squared error of each weight counts; all alike where it is left out

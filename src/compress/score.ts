@@ -32,7 +32,8 @@ export class ByteScale {
 
   bytesOf(candidate: Candidate): number {
     const { model, target } = cutOut(this.site, this.model);
-    candidate.apply(target);
+    if (candidate.outline) candidate.outline(target);
+    else candidate.apply(target);
     removeDead(model.graph);
     return modelByteLength(model) - this.frame;
   }

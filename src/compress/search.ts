@@ -172,7 +172,11 @@ async function bestWithin(
   input: SearchInput,
   limit: number,
 ): Promise<Plan | undefined> {
-  const plans = planners.flatMap(planner => fitToSize(planner, input, limit) ?? []);
+  const plans: Plan[] = [];
+  for (const planner of planners) {
+    const plan = fitToSize(planner, input, limit);
+    if (plan && !plans.some(other => choosesAlike(plan, other))) plans.push(plan);
+  }
   if (plans.length < 2) return plans[0];
   const compared = input.job.clock.start('search', plans.length);
   let best: { plan: Plan; error: number } | undefined;
@@ -184,6 +188,9 @@ async function bestWithin(
   }
   return best?.plan;
 }
+
+const choosesAlike = (a: Plan, b: Plan): boolean =>
+  [...a.choice].every(([site, scored]) => b.choice.get(site) === scored);
 
 /**
  * The smallest plan that holds the quality bounds: found on the probes, then confirmed and where needed corrected on

@@ -152,3 +152,10 @@ export function findSites(model: Model): Site[] {
     };
   });
 }
+
+/** In models of so many numbers, what takes no time elsewhere is shared among threads or done on less. */
+const LARGE_MODEL = 2e7;
+
+/** Whether sites together are those of a large model. */
+export const isLarge = (sites: readonly Site[]): boolean =>
+  sites.reduce((sum, { tensor }) => sum + tensor.size, 0) >= LARGE_MODEL;

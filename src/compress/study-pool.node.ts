@@ -7,11 +7,8 @@ import { deserializeError } from '../linalg/worker-protocol.js';
 import { encodeToBytes } from '../onnx/index.js';
 import { cutOut } from './fragment.js';
 import type { Settings } from './options.js';
-import type { Site } from './sites.js';
+import { isLarge, type Site } from './sites.js';
 import type { FromStudyWorker, ToStudyWorker } from './study-protocol.js';
-
-/** In a smaller model scoring ends before threads have started. */
-const WORTH_ELEMENTS = 2e7;
 
 /** Each thread holds a layer's second moment and its factors: hundreds of megabytes for wide ones. */
 const MOST_WORKERS = 4;
@@ -35,17 +32,18 @@ export class StudyPool {
     return this.slots.length;
   }
 
-  /** @returns `undefined` where threads would not pay, or settings ask for what only this thread knows */
+  /**
+   * @param pays whether scoring takes longer than threads take to start
+   * @returns `undefined` where threads would not pay, or settings ask for what only this thread knows */
   static async open(
     model: Model,
     sites: readonly Site[],
     settings: Settings,
     onlyMethods: readonly string[] | undefined,
     workers = Math.min(MOST_WORKERS, availableParallelism()),
-    least = WORTH_ELEMENTS,
+    pays = isLarge(sites),
   ): Promise<StudyPool | undefined> {
-    const elements = sites.reduce((sum, { tensor }) => sum + tensor.size, 0);
-    if (workers < 2 || elements < least) return undefined;
+    if (workers < 2 || !pays) return undefined;
     // Static ranges belong to values of the model; a search by forward passes runs ONNX Runtime.
     if (settings.goal === 'speed' || settings.rankSearch === 'forward') return undefined;
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';

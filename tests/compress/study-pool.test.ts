@@ -18,7 +18,7 @@ it('finds in threads what this thread finds', async () => {
   const settings = readOptions({ maxSize: '30%' });
   const samples: Tensors[] = [];
   for await (const sample of smallInputs(6).samples()) samples.push(sample);
-  const pool = (await StudyPool.open(model, sites, settings, undefined, 2, 0))!;
+  const pool = (await StudyPool.open(model, sites, settings, undefined, 2, true))!;
   try {
     for await (const group of observe(model, sites, samples, { threads: 1 })) {
       const layers = [...group];

@@ -5,13 +5,14 @@ import { formatLabel } from '../forms/factor.js';
 import { foldFloat16, foldIntegers } from '../forms/fold.js';
 import type { Layer } from '../layer.js';
 import { fromMatrix } from '../matrix.js';
-import type { Candidate, Method } from '../method.js';
+import type { Candidate, Method, RewriteTarget } from '../method.js';
 import {
   dequantizeRows,
   FLOAT16_MAX,
   type IntegerFormat,
   type QuantizedMatrix,
   quantizeForStorage,
+  repeatRows,
 } from '../quantizer.js';
 import { refitScales } from '../refit-scales.js';
 
@@ -71,6 +72,7 @@ export function float16Candidate(layer: Layer): Candidate | undefined {
     label: 'float16',
     bits: 16,
     weight: () => layer.matrix.data.map(toFloat16),
+    error: () => halfError(layer.sample ?? layer),
     apply({ graph, value, opset }) {
       const data = fromMatrix(layer.matrix.data, tensor.dims, layout);
       const half = foldFloat16(graph, data, { dims: tensor.dims, dtype: tensor.dtype, layout, opset });
@@ -79,24 +81,45 @@ export function float16Candidate(layer: Layer): Candidate | undefined {
   };
 }
 
+const halfError = (layer: Layer): number => layer.error(layer.matrix.data.map(toFloat16));
+
 /** @param given the integers, where they are known; else the layer is rounded when it is asked for */
 export function quantizeCandidate(layer: Layer, format: IntegerFormat, given?: QuantizedMatrix): Candidate {
   const { tensor, layout } = layer.site;
   // Rounding is costly and the result is needed several times; it takes a quarter of the weight's memory.
   let cached = given;
   const balances = layer.groups === 1 && layer.matrix.data.length >= BALANCED_FROM;
-  const quantized = () => (cached ??= balances ? balancedLayer(layer, format) : quantizeLayer(layer, format));
+  const rounded = (rows: Layer) => (balances ? balancedLayer(rows, format) : quantizeLayer(rows, format));
+  const quantized = () => (cached ??= rounded(layer));
+  // Of a large layer some rows tell bytes and error, so that a format that is not chosen is never made.
+  const sampled = once(() => layer.sample && { layer: layer.sample, quantized: rounded(layer.sample) });
+  const write = ({ graph, value, opset }: RewriteTarget, integers: QuantizedMatrix) => {
+    const target = { dims: tensor.dims, dtype: tensor.dtype, layout, opset };
+    graph.replaceUses(value, foldIntegers(graph, integers, target));
+  };
   return {
     method: 'quantize',
     label: formatLabel(format),
     bits: format.bits,
     weight: () => dequantizeRows(quantized()),
-    error: () => errorOf(layer, quantized()),
-    refit: observed => quantizeCandidate(observed, format, refitScales(observed, quantized())),
-    apply({ graph, value, opset }) {
-      const target = { dims: tensor.dims, dtype: tensor.dtype, layout, opset };
-      graph.replaceUses(value, foldIntegers(graph, quantized(), target));
+    error() {
+      const some = cached ? undefined : sampled();
+      return some ? errorOf(some.layer, some.quantized) : errorOf(layer, quantized());
     },
+    refit: observed => quantizeCandidate(observed, format, refitScales(observed, quantized())),
+    outline(target) {
+      const some = cached ? undefined : sampled();
+      write(target, some ? repeatRows(some.quantized, layer.matrix.rows) : quantized());
+    },
+    apply: target => write(target, quantized()),
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 

@@ -5,6 +5,9 @@ import { gemm } from './gemm';
 
 const BLOCK: i32 = 64;
 
+/** Columns of X at once: below its diagonal are zeros, with which the product need not go on. */
+const COLUMNS: i32 = 256;
+
 /**
  * @param T n × n, row-major; only its upper triangle is read
  * @param X becomes T⁻¹, n × n, with zeros below the diagonal
@@ -15,7 +18,11 @@ export function trtri(n: i32, T: usize, X: usize): void {
     const first = max(0, end - BLOCK);
     const right = at(T, first * n + end);
     // Row i of X has nothing before column i, so the product runs over the columns after the block alone.
-    gemm(end - first, n - end, n - end, -1, right, n, 1, at(X, end * n + end), n, 1, true, at(X, first * n + end), n);
+    for (let j = end; j < n; j += COLUMNS) {
+      const last = min(j + COLUMNS, n);
+      const below = at(X, end * n + j);
+      gemm(end - first, last - j, last - end, -1, right, n, 1, below, n, 1, true, at(X, first * n + j), n);
+    }
     for (let i = end - 1; i >= first; i--) {
       set(X, i * n + i, 1);
       for (let j = i + 1; j < end; j++) {
