@@ -1,24 +1,12 @@
 import type { Site } from '../compress/sites.js';
 import { cloneModel } from '../graph/clone.js';
-import { dtypeCode } from '../graph/dtype.js';
-import { WhittleError } from '../graph/errors.js';
-import type { Graph } from '../graph/graph.js';
 import type { Model } from '../graph/model.js';
 import type { Value } from '../graph/value.js';
 import { createSession, type Tensors } from '../runtime/index.js';
-import { type InputVectors, inputVectors, sumNodes } from './second-moment.js';
+import { type InputVectors, inputVectors, type Moment } from './second-moment.js';
+import { emptyMoment, Tap } from './tap.js';
 
-/** Sums over every vector x that a layer's weight met on the calibration inputs, in float64, group by group. */
-export interface Moment {
-  readonly groups: number;
-  readonly width: number;
-  /** How many vectors, per group. */
-  count: number;
-  /** Σ x xᵀ, (width, width) row-major, for each group. */
-  readonly second: readonly Float64Array<ArrayBuffer>[];
-  /** Σ x, for each group. */
-  readonly first: readonly Float64Array[];
-}
+export type { Moment };
 
 /** What calibration saw of a site. */
 export interface Observation {
@@ -96,7 +84,7 @@ async function observePass(
   for (const site of sites) {
     const vectors = observable(site);
     for (const v of vectors) {
-      if (!taps.has(v.key)) taps.set(v.key, new Tap(graph, v, copyOf(v.activation), model.opset));
+      if (!taps.has(v.key)) taps.set(v.key, new Tap(graph, v, copyOf(v.activation), model.opset, threads));
     }
     if (vectors.length > 0) {
       tapsOf.set(
@@ -120,14 +108,16 @@ async function observePass(
   try {
     for (const [i, sample] of samples.entries()) {
       const results: Tensors = { ...sample, ...(await session?.run(sample)) };
-      for (const tap of taps.values()) tap.add(results);
+      for (const tap of taps.values()) await tap.add(results);
       for (const [site, counts] of tokens) {
         for (const ids of tokenIds(site)) countTokens(results, ids, counts);
       }
       onSample(i + 1);
     }
+    for (const tap of taps.values()) await tap.finish();
   } finally {
     await session?.release();
+    for (const tap of taps.values()) await tap.release();
   }
   for (const { moment } of taps.values()) for (const second of moment.second) mirror(second, moment.width);
   return new Map(
@@ -161,65 +151,9 @@ function sumOf(moments: readonly Moment[]): Moment {
   return sum;
 }
 
-const emptyMoment = (groups: number, width: number): Moment => ({
-  groups,
-  width,
-  count: 0,
-  second: Array.from({ length: groups }, () => new Float64Array(width * width)),
-  first: Array.from({ length: groups }, () => new Float64Array(width)),
-});
-
-/** The extra outputs that give one kind of vectors their sums. */
-class Tap {
-  readonly moment: Moment;
-  readonly outputs: readonly Value[];
-  private readonly activation: Value;
-
-  constructor(graph: Graph, vectors: InputVectors, activation: Value, opset: number) {
-    const { groups, width } = vectors;
-    this.activation = vectors.activation;
-    // The sums of float16 numbers would leave its range.
-    const wide =
-      activation.dtype === 'float32'
-        ? activation
-        : graph.op('Cast', [activation], { to: dtypeCode('float32') });
-    const laidOut = vectors.build(graph, wide, opset);
-    const { second, first } = sumNodes(graph, laidOut, opset);
-    const size = graph.op('Size', [laidOut.value]);
-    this.outputs = [second, first, size];
-    this.moment = emptyMoment(groups, width);
-  }
-
-  add(results: Tensors): void {
-    const [second, first, size] = this.outputs.map(({ name }) => results[name]!);
-    const { groups, width } = this.moment;
-    addInto(this.moment.second, second!.toFloat32());
-    addInto(this.moment.first, first!.toFloat32());
-    this.moment.count += size!.toNumbers()[0]! / (groups * width);
-    // The diagonal is finite only where every activation is.
-    if (this.moment.second.every(s => Number.isFinite(trace(s, width)))) return;
-    throw new WhittleError('an activation is NaN or infinite on the calibration inputs', {
-      node: this.activation.producer?.label ?? this.activation.name,
-      value: this.activation.name,
-      hint: 'Check the range and the dtype of the calibration inputs, and run the model on them in ONNX Runtime',
-    });
-  }
-}
-
-function addInto(sums: readonly Float64Array[], values: Float32Array): void {
-  let at = 0;
-  for (const sum of sums) for (let i = 0; i < sum.length; i++) sum[i]! += values[at++]!;
-}
-
 /** Sums of x xᵀ in float32 are symmetric but for rounding; here they become so. */
 function mirror(matrix: Float64Array, width: number): void {
   for (let i = 0; i < width; i++) for (let j = 0; j < i; j++) matrix[j * width + i] = matrix[i * width + j]!;
-}
-
-function trace(matrix: Float64Array, width: number): number {
-  let sum = 0;
-  for (let i = 0; i < width; i++) sum += matrix[i * width + i]!;
-  return sum;
 }
 
 function countTokens(results: Tensors, ids: Value, counts: Float64Array): void {

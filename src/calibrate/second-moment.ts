@@ -5,6 +5,18 @@ import { sizeOf, Tensor } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
 import { layOutPatches } from './patches.js';
 
+/** Sums over every vector x that a layer's weight met on the calibration inputs, in float64, group by group. */
+export interface Moment {
+  readonly groups: number;
+  readonly width: number;
+  /** How many vectors, per group. */
+  count: number;
+  /** Σ x xᵀ, (width, width) row-major, for each group. */
+  readonly second: readonly Float64Array<ArrayBuffer>[];
+  /** Σ x, for each group. */
+  readonly first: readonly Float64Array[];
+}
+
 /**
  * What a layer's weight is multiplied with, as vectors: rows of a matrix, or the patches of a convolution. Layers that
  * read the same vectors (query, key and value of an attention) have the same key, and share one second moment.

@@ -3,6 +3,7 @@ import { type Moment, type Observation, observe } from '../../src/calibrate/obse
 import { findSites, type Site } from '../../src/compress/sites.js';
 import { Graph, Model, Tensor, tensorType } from '../../src/graph/index.js';
 import { inferShapes } from '../../src/graph/infer/index.js';
+import { gram, matrix } from '../../src/linalg/index.js';
 import { Random } from '../../src/random/random.js';
 import type { Tensors } from '../../src/runtime/index.js';
 import { numbers, oneLayer } from '../compress/one-layer.js';
@@ -195,6 +196,31 @@ describe('observe', () => {
       expect(moment!.count).toBe(21);
       expectClose(moment!.second[0]!, same.second[0]!);
     }
+  });
+
+  it('gathers long vectors from several samples', async () => {
+    const width = 1024;
+    const random = new Random(3);
+    const graph = new Graph('wide');
+    const x = graph.addInput('x', tensorType('float32', ['n', width]));
+    const weight = Tensor.float32([width, 4], new Float32Array(4 * width).fill(1));
+    graph.outputs.push(graph.op('MatMul', [x, graph.constant(weight, 'w')]));
+    // One sample fills what is summed at once and more, the last leaves a rest.
+    const samples = [500, 700, 90].map(n => {
+      const data = Float32Array.from({ length: n * width }, () => random.normal() + 0.5);
+      return { x: Tensor.float32([n, width], data) };
+    });
+    const { all } = await observed(new Model(graph), samples);
+    const moment = [...all.values()][0]!.moment!;
+    expect(moment.count).toBe(1290);
+    const rows = Float64Array.from(samples.flatMap(sample => [...sample.x.toFloat32()]));
+    const expected = gram(matrix(rows, 1290, width)).data;
+    let off = 0;
+    for (const [i, value] of expected.entries()) off = Math.max(off, Math.abs(value - moment.second[0]![i]!));
+    expect(off / expected[0]!).toBeLessThan(2e-6);
+    const sums = new Float64Array(width);
+    for (const [i, value] of rows.entries()) sums[i % width]! += value;
+    expectClose(moment.first[0]!, sums);
   });
 
   it.each(['MatMul x · W', 'Conv 2-D'])('sums in float32 what a float16 model reads (%s)', async name => {
