@@ -127,7 +127,7 @@ async function rankChoice(): Promise<Measurement> {
         closed = await lowrank.search!(layer, {
           ...bound,
           forward: false,
-          measure: async candidate => layer.error(candidate.weight()),
+          measure: async candidate => layer.errorOf(candidate),
         });
       };
       // The first call makes the factors, which both ways need.

@@ -26,6 +26,7 @@ export class Layer {
   private resting = false;
   private lately: { observation?: WeakRef<Observation>; weight?: WeakRef<WeightMatrix> } = {};
   private spread: number | undefined;
+  private total: number | undefined;
   private readonly wholes = new Map<number, DenseMatrix>();
   private readonly outputs = new Map<number, DenseMatrix>();
   private rows: Layer | undefined;
@@ -191,11 +192,19 @@ export class Layer {
     return counts.map(count => count + floor);
   }
 
+  /** Σ ‖W x‖² over the inputs. */
+  get ownEnergy(): number {
+    if (this.total !== undefined) return this.total;
+    const { data, rows, cols } = this.matrix;
+    // What decompositions need as well tells it in passing.
+    const known = this.groups === 1 && rows <= cols && rows * cols >= 4096 ? this.outputMoment(0) : undefined;
+    this.total = known ? trace(known) : this.energy(Float64Array.from(data));
+    return this.total;
+  }
+
   private spreadOfOutput(): number {
     const { data, rows, cols } = this.matrix;
-    // What decompositions need as well tells the energy in passing.
-    const known = this.groups === 1 && rows <= cols && rows * cols >= 4096 ? this.outputMoment(0) : undefined;
-    const energy = known ? trace(known) : this.energy(Float64Array.from(data));
+    const energy = this.ownEnergy;
     if (!this.moment) return energy;
     const { first, count } = this.moment;
     let constant = 0;

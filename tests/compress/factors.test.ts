@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { observe } from '../../src/calibrate/observe.js';
 import { captureInputs } from '../../src/compress/capture.js';
+import { StoredFactor } from '../../src/compress/forms/factor.js';
 import { Layer } from '../../src/compress/layer.js';
 import {
   type Factors,
@@ -10,7 +11,8 @@ import {
   rankErrors,
   whitenedFactors,
 } from '../../src/compress/methods/factors.js';
-import { lowrank, svd } from '../../src/compress/methods/lowrank.js';
+import { lowrank, svd, svdQuantize } from '../../src/compress/methods/lowrank.js';
+import { storedErrors } from '../../src/compress/methods/stored-errors.js';
 import { LayerProbe } from '../../src/compress/probe.js';
 import { findSites, type Site } from '../../src/compress/sites.js';
 import { inferShapes } from '../../src/graph/infer/index.js';
@@ -106,6 +108,29 @@ describe('factors', () => {
       for (let rank = 1; rank <= maxRank(factors); rank++) {
         expect(errors[rank]).toBeCloseTo(layer.error(restore(factors, rank)), 4);
       }
+    }
+  });
+
+  it.each(NAMES)('the errors of all ranks as factors are stored: %s', async name => {
+    const { layer } = await layerOf(name);
+    for (const method of [svdQuantize, lowrank]) {
+      for (const candidate of method.propose(layer)) {
+        expect(candidate.error!()).toBeCloseTo(layer.error(candidate.weight()), 6);
+      }
+    }
+    for (const factors of [plainFactors(layer), whitenedFactors(layer)]) {
+      const rank = maxRank(factors);
+      const { rows, cols, groups } = factors;
+      const outer = factors.outer(rank);
+      const columns = new Float32Array(rank * rows);
+      for (let r = 0; r < rows; r++) for (let k = 0; k < rank; k++) columns[k * rows + r] = outer[r * rank + k]!;
+      const errors = storedErrors(layer, {
+        rank,
+        inner: new StoredFactor({ data: factors.inner(rank), rows: groups * rank, cols }, 'float32'),
+        outer: new StoredFactor({ data: columns, rows: rank, cols: rows }, 'float32'),
+      })!;
+      // Without rounding they are those of the spectrum.
+      for (const [r, expected] of rankErrors(layer, factors).entries()) expect(errors[r]).toBeCloseTo(expected, 4);
     }
   });
 

@@ -14,6 +14,7 @@ import {
   whitenedFactors,
 } from './factors.js';
 import { INT4, INT8 } from './quantize.js';
+import { storedErrors } from './stored-errors.js';
 
 /** Ranks to propose, as shares of the break-even rank. */
 const SHARES = [0.04, 0.07, 0.1, 0.15, 0.2, 0.28, 0.36, 0.48, 0.62, 0.8];
@@ -61,11 +62,13 @@ function lowrankMethod(
       const factors = factorize(layer);
       // Rounding of the factors only adds to the error: no smaller rank needs to be looked at.
       const least = forward || layer.weighsRows ? 1 : leastRank(layer, factors, error);
+      const closed = !forward && layer.moment !== undefined;
       let best: { candidate: Candidate; bytes: number } | undefined;
       for (const format of formats) {
         const perRank = (factorElements(factors, 1) * bitsOfFormat(format)) / 8;
         const limit = Math.min(maxRank(factors), Math.ceil((best?.bytes ?? bytes) / perRank) - 1);
-        const found = await smallestRank(limit, error, least, async rank => {
+        const start = closed ? rankOfCurve(layer, factors, format, { limit, least, error }) : least;
+        const found = await smallestRank(limit, error, start, async rank => {
           const candidate = lowrankCandidate(layer, () => factorize(layer), rank, format, name);
           return { candidate, rank, error: await measure(candidate) };
         });
@@ -80,6 +83,37 @@ function lowrankMethod(
 function leastRank(layer: Layer, factors: Factors, bound: number): number {
   const rank = rankErrors(layer, factors).findIndex(error => error <= bound);
   return rank < 0 ? Infinity : Math.max(1, rank);
+}
+
+/** What factors of so many ranks beyond the smallest possible cost to round and to compare is little. */
+const BEYOND = 1.15;
+
+/**
+ * The smallest rank from `least` on whose factors keep the bound as they are stored: read off the errors of all ranks up
+ * to a guess, and of twice as many where none of them does.
+ */
+function rankOfCurve(
+  layer: Layer,
+  factors: Factors,
+  format: StorageFormat,
+  { limit, least, error }: { limit: number; least: number; error: number },
+): number {
+  for (let most = Math.ceil(BEYOND * least) + 4; least <= limit; most *= 2) {
+    const errors = storedErrors(layer, storedPair(layer, factors, Math.min(most, limit), format))!;
+    const rank = errors.findIndex((e, r) => r >= least && e <= error);
+    if (rank >= 0) return rank;
+    if (most >= limit) break;
+  }
+  return Infinity;
+}
+
+function storedPair(layer: Layer, factors: Factors, rank: number, format: StorageFormat): FactorPair {
+  const { rows, cols } = layer.matrix;
+  return {
+    rank,
+    inner: new StoredFactor({ data: factors.inner(rank), rows: layer.groups * rank, cols }, format),
+    outer: new StoredFactor({ data: transpose(factors.outer(rank), rows), rows: rank, cols: rows }, format),
+  };
 }
 
 /** Hardware works on vectors of 8 or 16 numbers: a rank in between costs as much as the next one. */
@@ -102,24 +136,21 @@ function lowrankCandidate(
   const pair = (): FactorPair => {
     const known = latest?.deref();
     if (known) return known;
-    const factors = factorsOf();
-    const made = {
-      rank,
-      inner: new StoredFactor({ data: factors.inner(rank), rows: groups * rank, cols }, format),
-      outer: new StoredFactor({ data: transpose(factors.outer(rank), rows), rows: rank, cols: rows }, format),
-    };
+    const made = storedPair(layer, factorsOf(), rank, format);
     latest = new WeakRef(made);
     return made;
+  };
+  const weight = (): Float32Array => {
+    const { inner, outer } = pair();
+    return product(outer.restored(), inner.restored(), rank, rows, cols, groups);
   };
   return {
     method,
     label: format === 'float32' ? method : `${method} ${formatLabel(format)}`,
     rank,
     bits: bitsOfFormat(format),
-    weight() {
-      const { inner, outer } = pair();
-      return product(outer.restored(), inner.restored(), rank, rows, cols, groups);
-    },
+    weight,
+    error: () => storedErrors(layer, pair())?.at(-1) ?? layer.error(weight()),
     apply(target) {
       applyFactors(target, layer.site, pair());
     },
