@@ -6,7 +6,7 @@
  *   npx jiti bench/sparse.ts --only rigl-resnet20-b32      one
  */
 import { availableParallelism } from 'node:os';
-import { readMethod } from '../src/methods/registry.js';
+import { combine, readMethod } from '../src/methods/registry.js';
 import { layoutPass } from '../src/runtime/layout/index.js';
 import { StepRunner, type TrainingMethod, trainingStep } from '../src/train/index.js';
 import { Run } from '../src/train/run.js';
@@ -53,8 +53,7 @@ async function prepare(entry: TrainingModel, methods: readonly TrainingMethod[])
 }
 
 async function measure(entry: TrainingModel, method: string): Promise<Measurement> {
-  const { entry: made, values } = readMethod(method);
-  const sparse = await prepare(entry, [made.create(values)]);
+  const sparse = await prepare(entry, await combine([readMethod(method)]));
   const dense = await prepare(entry, []);
   const { ms, peerMs } = await inTurns(sparse.round, dense.round, 4);
   await sparse.release();

@@ -83,7 +83,7 @@ async function runTraining(path: string, flags: TrainFlags, terminal: Terminal):
   const { training, values } = await nodes.configure(config, flags.set ?? []);
   const { checkpointEvery, ...options } = training;
   const chosen = (flags.method ?? []).map(text => readMethod(text));
-  const methods = [...(options.methods ?? []), ...combine(chosen)];
+  const methods = [...(options.methods ?? []), ...(await combine(chosen))];
   await mkdir(out, { recursive: true }).catch((cause: Error) => {
     throw new WhittleError(`the folder cannot be made: ${cause.message}`, { file: out, cause });
   });

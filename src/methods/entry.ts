@@ -8,7 +8,7 @@ export type Family = 'factorized' | 'structured' | 'sparse' | 'quantized' | 'sha
  * A way to get a small network by training, as `whittle methods` lists it and a study names it. What it does is in the
  * `TrainingMethod` that `create` makes: at build (`prepare`), in the step, between steps and at export.
  */
-export interface MethodEntry<S extends Settings = Settings> {
+export interface MethodEntry<S extends Settings = Settings, M extends Made = Made> {
   /** As in `--method`, e.g. `rigl`. */
   readonly name: string;
   readonly family: Family;
@@ -21,9 +21,15 @@ export interface MethodEntry<S extends Settings = Settings> {
    * methods with the same claim do not combine.
    */
   readonly claims?: readonly string[];
-  /** @throws WhittleError for values that make no sense */
-  create(values: ValuesOf<S>): TrainingMethod;
+  /**
+   * A promise where files have to be read, such as a teacher's.
+   * @throws WhittleError for values that make no sense
+   */
+  create(values: ValuesOf<S>): M;
 }
+
+/** What an entry makes. */
+export type Made = TrainingMethod | Promise<TrainingMethod>;
 
 /** Where a method comes from. */
 export interface Paper {
@@ -33,5 +39,7 @@ export interface Paper {
   readonly url: string;
 }
 
-/** Describes a method; keeps the types of its settings. */
-export const defineMethod = <const S extends Settings>(entry: MethodEntry<S>): MethodEntry<S> => entry;
+/** Describes a method; keeps the types of its settings and of what it makes. */
+export const defineMethod = <const S extends Settings, M extends Made>(
+  entry: MethodEntry<S, M>,
+): MethodEntry<S, M> => entry;

@@ -34,6 +34,9 @@ export function findMethod(name: string, methods: readonly MethodEntry[] = METHO
   });
 }
 
+/** Between settings; a comma in a value, such as a file's name, is followed by no `name=`. */
+const BETWEEN = /,(?=\w+=)/;
+
 /**
  * Reads a method as it is given on the command line: `rigl`, or with settings `rigl:density=0.1,interval=100`.
  * @throws WhittleError for names and values that make no sense
@@ -42,7 +45,7 @@ export function readMethod(text: string, methods: readonly MethodEntry[] = METHO
   const colon = text.indexOf(':');
   const name = colon < 0 ? text : text.slice(0, colon);
   const entry = findMethod(name, methods);
-  const changes = colon < 0 ? [] : text.slice(colon + 1).split(',');
+  const changes = colon < 0 ? [] : text.slice(colon + 1).split(BETWEEN);
   const values = readSettings(
     entry.settings,
     changes.filter(change => change !== ''),
@@ -72,11 +75,12 @@ const CLAIMS: Readonly<Record<Family, string>> = {
 };
 
 /**
- * Makes methods that train one network together, in the order in which they act. Those of different families combine
- * where neither claims what the other needs.
- * @throws WhittleError naming two methods that both claim the masks, the form of the layers, the schedule and so on
+ * Makes methods that train one network together, in the order in which they act, and reads the files that they need.
+ * Those of different families combine where neither claims what the other needs; that is decided first.
+ * @throws WhittleError naming two methods that both claim the masks, the form of the layers, the schedule and so on, or
+ *   a file that cannot be read
  */
-export function combine(chosen: readonly ChosenMethod[]): TrainingMethod[] {
+export async function combine(chosen: readonly ChosenMethod[]): Promise<TrainingMethod[]> {
   const owners = new Map<string, MethodEntry>();
   for (const { entry } of chosen) {
     for (const claim of [CLAIMS[entry.family], ...(entry.claims ?? [])]) {
@@ -89,7 +93,6 @@ export function combine(chosen: readonly ChosenMethod[]): TrainingMethod[] {
       owners.set(claim, entry);
     }
   }
-  return [...chosen]
-    .sort((a, b) => ORDER.indexOf(a.entry.family) - ORDER.indexOf(b.entry.family))
-    .map(({ entry, values }) => entry.create(values));
+  const ordered = [...chosen].sort((a, b) => ORDER.indexOf(a.entry.family) - ORDER.indexOf(b.entry.family));
+  return Promise.all(ordered.map(({ entry, values }) => entry.create(values)));
 }

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Tensor } from '../../src/graph/tensor.js';
+import { exportForInference, mlp } from '../../src/nn/index.js';
+import { encodeToBytes } from '../../src/onnx/index.js';
 import { loadModel } from '../../src/onnx/load.node.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -131,4 +133,20 @@ it('trains by a method of the command line, and goes on with the same one only',
   expect(other.err).toMatch(/began with --method = \["rigl:.*"\], and now it is \["set:dense=none"\]/);
   const both = await whittle('parity.ts', '--out', 'two', '--method', 'rigl', '--method', 'snip');
   expect(both.err).toMatch(/rigl and snip do not combine: both decide the masks/);
+});
+
+it('learns from the file of a teacher', async () => {
+  const teacher = exportForInference(mlp({ widths: [2, 3, 2] }));
+  await writeFile(join(project, 'teacher, 1.onnx'), encodeToBytes(teacher));
+  const args = ['parity.ts', '--out', 'student', '--set', 'updates=40', '--method'];
+  const { out, code } = await whittle(...args, 'hinton:teacher=teacher, 1.onnx,temperature=2,alpha=0.5');
+  expect(out).toMatch(/^Trained 40 updates/);
+  expect(code).toBe(0);
+  const log = await readFile(join(project, 'student', 'log.csv'), 'utf8');
+  expect(log).toMatch(/^step,40,.*,distillation,[\d.e-]+$/m);
+  const { graph } = await loadModel(join(project, 'student', 'model.onnx'));
+  expect([...graph.initializers].some(({ name }) => name.includes('teacher'))).toBe(false);
+  const missing = await whittle('parity.ts', '--out', 'none', '--method', 'hinton');
+  expect(missing.err).toMatch(/hinton needs a teacher.*--method hinton:teacher=teacher\.onnx/);
+  expect(existsSync(join(project, 'none'))).toBe(false);
 });

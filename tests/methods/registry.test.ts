@@ -21,13 +21,13 @@ const FAKES = [
   fake('blocks', 'structured'),
   ...METHODS,
 ];
-const combined = (...texts: string[]): string[] =>
-  combine(texts.map(text => readMethod(text, FAKES))).map(({ name }) => name);
+const combined = async (...texts: string[]): Promise<string[]> =>
+  (await combine(texts.map(text => readMethod(text, FAKES)))).map(({ name }) => name);
 
 describe('methods combine', () => {
-  it('in the order in which they act', () => {
-    expect(combined('teacher', 'rigl', 'factors')).toEqual(['factors', 'rigl', 'teacher']);
-    expect(combined()).toEqual([]);
+  it('in the order in which they act', async () => {
+    expect(await combined('teacher', 'rigl', 'factors')).toEqual(['factors', 'rigl', 'teacher']);
+    expect(await combined()).toEqual([]);
   });
 
   it.each([
@@ -35,8 +35,8 @@ describe('methods combine', () => {
     [['rigl', 'rigl'], /rigl and rigl do not combine/],
     [['factors', 'blocks'], /both decide the form of the layers/],
     [['lottery', 'snapshots'], /both decide the schedule/],
-  ])('not %s', (names, message) => {
-    expect(() => combined(...names)).toThrow(message);
+  ])('not %s', async (names, message) => {
+    await expect(combined(...names)).rejects.toThrow(message);
   });
 });
 

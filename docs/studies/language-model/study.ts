@@ -163,9 +163,9 @@ const small = { group: 'Equal parameters', against: 'narrow-ffn' } as const;
 const withMethod = (label: string, method: (values: Values) => string): Arm<Values> => ({
   ...small,
   label,
-  train: (values, seed) => ({
+  train: async (values, seed) => ({
     ...training(model(values, seed), values, seed),
-    methods: combine([readMethod(method(values))]),
+    methods: await combine([readMethod(method(values))]),
   }),
   measure,
 });

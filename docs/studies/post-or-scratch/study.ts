@@ -77,7 +77,7 @@ const tuned = (label: string, group: string, method: Method): TrainingArm<Values
     const { epochs, learningRate, fineTune } = values;
     const network = await (await needed('dense')).network();
     const shorter = { ...values, epochs: fineTune * epochs, learningRate: learningRate / 5 };
-    return { ...images.training(network, shorter, seed), methods: methods(method(values)) };
+    return { ...images.training(network, shorter, seed), methods: await methods(method(values)) };
   },
   measure,
 });
@@ -85,9 +85,9 @@ const tuned = (label: string, group: string, method: Method): TrainingArm<Values
 const scratch = (label: string, group: string, method: Method): TrainingArm<Values> => ({
   label,
   group,
-  train: (values, seed) => ({
+  train: async (values, seed) => ({
     ...images.training(images.resNet(values, values.width, seed), values, seed),
-    methods: methods(method(values)),
+    methods: await methods(method(values)),
   }),
   measure,
 });
@@ -192,7 +192,7 @@ export default defineStudy({
       needs: 'dense',
       async derive(_values, _seed, needed) {
         const network = await (await needed('dense')).network();
-        for (const method of methods(CLUSTERED)) method.prepare?.(network);
+        for (const method of await methods(CLUSTERED)) method.prepare?.(network);
         return { model: exportForInference(network) };
       },
       measure,

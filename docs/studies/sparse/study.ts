@@ -58,11 +58,11 @@ const SPARSE: Readonly<Record<string, Kind>> = {
 };
 
 /** The dense network with a method, for a part of the usual epochs. */
-function trained(values: Values, seed: number, method: string, epochs = 1) {
+async function trained(values: Values, seed: number, method: string, epochs = 1) {
   const network = images.resNet(values, values.width, seed);
   return {
     ...images.training(network, { ...values, epochs: epochs * values.epochs }, seed),
-    methods: combine([readMethod(method)]),
+    methods: await combine([readMethod(method)]),
   };
 }
 
@@ -101,7 +101,7 @@ const pruned = (share: number): Arm<Values> => ({
     const shorter = { ...values, epochs: fineTune * epochs, learningRate: learningRate / 5 };
     return {
       ...images.training(network, shorter, seed),
-      methods: combine([readMethod(density('magnitude:at=0', share))]),
+      methods: await combine([readMethod(density('magnitude:at=0', share))]),
     };
   },
   async measure({ network, figures, needed }) {

@@ -77,8 +77,35 @@ export function typedCopy(source: Model, inputs: ReadonlyMap<string, Value>, ops
         hint: 'Say which of its inputs it is: inputs: { teacher_name: student_name }',
       });
     }
+    checkFits(input, feed, source.path);
     input.type = feed.type;
   }
   inferShapes(model, { registry: OPS });
   return model;
 }
+
+/**
+ * A batch of another size than a file declares, which is often 1, may do: shapes are inferred anew.
+ * @throws WhittleError where a teacher reads something else than the student
+ */
+function checkFits(input: Value, feed: Value, file: string | undefined): void {
+  const [wanted, given] = [input.shape, feed.shape];
+  const fits =
+    (!input.dtype || !feed.dtype || input.dtype === feed.dtype) &&
+    (!wanted ||
+      !given ||
+      (wanted.length === given.length &&
+        wanted.every((dim, i) => i === 0 || typeof dim !== 'number' || !isOther(given[i], dim))));
+  if (fits) return;
+  const words = ({ dtype, shape }: Value) => `${dtype} [${shape?.map(dim => dim ?? '?').join(', ')}]`;
+  throw new WhittleError(
+    `the teacher reads ${words(input)}, and the student's ${feed.name} is ${words(feed)}`,
+    {
+      ...(file !== undefined && { file }),
+      value: input.name,
+      hint: 'A teacher sees the batches of the student as they are: take one that was trained on such data',
+    },
+  );
+}
+
+const isOther = (dim: unknown, wanted: number): boolean => typeof dim === 'number' && dim !== wanted;

@@ -1,8 +1,11 @@
 import type { Value } from '../../graph/value.js';
+import { number, text } from '../../train/config/settings.js';
 import { klDivergence } from '../../train/losses.js';
 import type { TrainingMethod } from '../../train/method.js';
 import type { StepContext } from '../../train/step/context.js';
-import { admitTeacher, embedTeacher, type Teacher, teacherOutput } from './teacher.js';
+import { defineMethod } from '../entry.js';
+import { openTeacher, TEACHER } from './open-teacher.js';
+import { admitTeacher, embedTeacher, scoresOf, type Teacher } from './teacher.js';
 
 export interface SoftTargetOptions {
   /** T, which softens the probabilities of both; default 4. */
@@ -31,7 +34,7 @@ export function distillation({ teacher, ...options }: DistillationOptions): Trai
     },
     loss(context, loss) {
       const values = embedTeacher(context, teacher, data);
-      return softTargets(context, loss, teacherOutput(teacher, values, options.logits ?? 'logits'), options);
+      return softTargets(context, loss, scoresOf(context, teacher, values, options.logits), options);
     },
   };
 }
@@ -48,3 +51,25 @@ export function softTargets(
   context.metric('distillation', divergence);
   return b.add(b.mul(loss, 1 - alpha), b.mul(divergence, alpha));
 }
+
+/** Settings of the teacher's term. */
+export const SOFT_TARGETS = {
+  temperature: number(4, { min: 0.01, description: 'T, which softens the probabilities' }),
+  alpha: number(0.9, { min: 0, max: 1, description: "share of the teacher's term" }),
+  logits: text('logits', "the student's output with the scores"),
+};
+
+export const HINTON = defineMethod({
+  name: 'hinton',
+  family: 'distillation',
+  summary: 'The softened answers of another model, any ONNX file, are learnt besides the labels.',
+  paper: {
+    title: 'Distilling the Knowledge in a Neural Network',
+    authors: 'Hinton, Vinyals, Dean',
+    year: 2015,
+    url: 'https://arxiv.org/abs/1503.02531',
+  },
+  settings: { ...TEACHER, ...SOFT_TARGETS },
+  create: async ({ teacher, output, inputs, ...options }) =>
+    distillation({ teacher: await openTeacher('hinton', { teacher, output, inputs }), ...options }),
+});

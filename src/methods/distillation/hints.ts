@@ -1,11 +1,15 @@
 import { WhittleError } from '../../graph/errors.js';
+import type { Model } from '../../graph/model.js';
 import type { Value } from '../../graph/value.js';
 import { conv1d, conv2d, linear, type Network, Scope } from '../../nn/index.js';
+import { number, text } from '../../train/config/settings.js';
 import { meanSquaredError } from '../../train/losses.js';
 import type { TrainingMethod } from '../../train/method.js';
+import { defineMethod } from '../entry.js';
 import { typedCopy } from './embed.js';
-import { type DistillationOptions, softTargets } from './hinton.js';
-import { admitTeacher, embedTeacher, teacherInputs, teacherOutput } from './teacher.js';
+import { type DistillationOptions, SOFT_TARGETS, softTargets } from './hinton.js';
+import { openTeacher, TEACHER } from './open-teacher.js';
+import { admitTeacher, embedTeacher, scoresOf, teacherInputs } from './teacher.js';
 
 export interface HintOptions extends DistillationOptions {
   /** The value of the teacher's graph to be matched, by name. */
@@ -36,7 +40,7 @@ export function hints({ teacher, hint, guided, stage = 0.3, ...options }: HintOp
       const inputs = teacherInputs(teacher, network.inputs);
       const typed = typedCopy(teacher.model, inputs, opset);
       const target = [...typed.graph.nodes].flatMap(node => node.outputs).find(v => v?.name === hint);
-      if (!target) throw new WhittleError('the teacher has no such value', { value: hint });
+      if (!target) throw unknownHint(teacher.model, typed, hint);
       const guess = regressor(network, guidedOutput(network, guided), target);
       network.graph.releaseName(guess.name);
       guess.name = network.graph.freshName(GUESS);
@@ -49,7 +53,7 @@ export function hints({ teacher, hint, guided, stage = 0.3, ...options }: HintOp
       const distance = b.mul(meanSquaredError(b, guess, values.get(hint)!), 0.5);
       context.metric('hint', distance);
       const first = context.scalar('hint_stage', ({ update }) => Number(update <= switchAt), 'bool');
-      const output = teacherOutput(teacher, values, options.logits ?? 'logits');
+      const output = scoresOf(context, teacher, values, options.logits);
       return b.where(first, distance, softTargets(context, loss, output, options));
     },
     started(run) {
@@ -57,6 +61,19 @@ export function hints({ teacher, hint, guided, stage = 0.3, ...options }: HintOp
     },
   };
 }
+
+/** Names the activations that could be meant. */
+function unknownHint({ path }: Model, typed: Model, hint: string): WhittleError {
+  const activations = [...typed.graph.nodes].filter(({ opType }) => ACTIVATIONS.has(opType));
+  const names = activations.map(({ output }) => output.name).slice(0, 20);
+  return new WhittleError('the teacher has no such value', {
+    ...(path !== undefined && { file: path }),
+    value: hint,
+    hint: `Its activations are ${names.join(', ') || 'none that ONNX has a name for'}; any value that a node gives will do`,
+  });
+}
+
+const ACTIVATIONS = new Set(['Relu', 'LeakyRelu', 'Clip', 'Gelu', 'HardSwish', 'Sigmoid', 'Tanh', 'Elu']);
 
 function guidedOutput(network: Network, path: string): Value {
   const layer = network.layers.get(path);
@@ -89,3 +106,25 @@ function regressor(network: Network, student: Value, teacher: Value): Value {
   const conv = kernelSize.length === 1 ? conv1d : conv2d;
   return conv(scope, student, { inChannels: size(from[1]), outChannels: size(to[1]), kernelSize });
 }
+
+export const FITNETS = defineMethod({
+  name: 'fitnets',
+  family: 'distillation',
+  summary:
+    'A hidden layer learns to give what a hidden layer of the teacher gives; then Hinton’s distillation.',
+  paper: {
+    title: 'FitNets: Hints for Thin Deep Nets',
+    authors: 'Romero, Ballas, Ebrahimi Kahou, Chassang, Gatta, Bengio',
+    year: 2015,
+    url: 'https://arxiv.org/abs/1412.6550',
+  },
+  settings: {
+    ...TEACHER,
+    hint: text('', "the value of the teacher's graph to be matched; needed"),
+    guided: text('', "the student's layer that is to match it, by path; needed"),
+    stage: number(0.3, { min: 0, max: 1, description: 'share of the updates in which only the hint counts' }),
+    ...SOFT_TARGETS,
+  },
+  create: async ({ teacher, output, inputs, ...options }) =>
+    hints({ teacher: await openTeacher('fitnets', { teacher, output, inputs }), ...options }),
+});

@@ -1,4 +1,6 @@
 import type { MethodEntry } from '../entry.js';
+import { HINTON } from './hinton.js';
+import { FITNETS } from './hints.js';
 import { MUTUAL } from './mutual.js';
 import { SNAPSHOT } from './snapshot.js';
 
@@ -10,5 +12,5 @@ export * from './sequence-level.js';
 export * from './snapshot.js';
 export type { Teacher } from './teacher.js';
 
-/** Distillation that needs no file of a teacher. */
-export const DISTILLATION_METHODS: readonly MethodEntry[] = [MUTUAL, SNAPSHOT];
+/** Distillation as a training can name it; `bornAgain` runs several trainings, `teacherSequences` makes data. */
+export const DISTILLATION_METHODS: readonly MethodEntry[] = [HINTON, FITNETS, MUTUAL, SNAPSHOT];

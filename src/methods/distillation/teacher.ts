@@ -1,6 +1,6 @@
 import { WhittleError } from '../../graph/errors.js';
 import type { Model } from '../../graph/model.js';
-import type { Value } from '../../graph/value.js';
+import type { Shape, Value } from '../../graph/value.js';
 import type { Network } from '../../nn/index.js';
 import type { StepContext } from '../../train/step/context.js';
 import { embedModel } from './embed.js';
@@ -58,7 +58,11 @@ export function embedTeacher(
   });
 }
 
-/** @throws WhittleError where the teacher has no such output */
+/**
+ * The scores that a teacher gives. A softmax at its end is left out, since the temperature divides what it reads.
+ * @param own the student's name for them
+ * @throws WhittleError where the teacher has no such output
+ */
 export function teacherOutput(
   { model, output }: Teacher,
   values: ReadonlyMap<string, Value>,
@@ -67,9 +71,56 @@ export function teacherOutput(
   const names = model.graph.outputs.map(({ name }) => name);
   const name = output ?? (names.includes(own) || names.length !== 1 ? own : names[0]!);
   const value = names.includes(name) ? values.get(name) : undefined;
-  if (value) return value;
+  if (value) return beforeSoftmax(value);
   throw new WhittleError(`the teacher has no output "${name}"`, {
     ...(model.path !== undefined && { file: model.path }),
     hint: `It has ${names.join(', ')}`,
   });
+}
+
+/** Logarithms of probabilities are scores as well: they differ from others by a constant for each example. */
+const beforeSoftmax = (value: Value): Value =>
+  value.producer?.opType === 'Softmax' && value.producer.domain === '' ? value.producer.inputs[0]! : value;
+
+/**
+ * The teacher's scores for the student's output of this name.
+ * @throws WhittleError where either lacks them, or they are not of the same classes
+ */
+export function scoresOf(
+  context: StepContext,
+  teacher: Teacher,
+  values: ReadonlyMap<string, Value>,
+  logits = 'logits',
+): Value {
+  const own = context.output(logits);
+  const scores = teacherOutput(teacher, values, logits);
+  checkScores(own, scores, teacher);
+  return scores;
+}
+
+/** @throws WhittleError where teacher and student do not score the same classes of the same examples */
+function checkScores(student: Value, teacher: Value, { model }: Teacher): void {
+  const [own, other] = [student.shape, teacher.shape];
+  if (!own || !other) return;
+  const clash = (a: unknown, b: unknown): boolean =>
+    typeof a === 'number' && typeof b === 'number' && a !== b;
+  if (own.length === other.length && own.every((dim, i) => !clash(dim, other[i]))) return;
+  const file = model.path === undefined ? {} : { file: model.path };
+  const [classes, wanted] = [other.at(-1), own.at(-1)];
+  if (own.length === other.length && clash(classes, wanted)) {
+    throw new WhittleError(`the teacher scores ${classes} classes, the student ${wanted}`, {
+      ...file,
+      value: teacher.name,
+      hint: 'They must be the same classes in the same order; output= chooses another output of the teacher',
+    });
+  }
+  const words = (shape: Shape) => shape.map(dim => dim ?? '?').join(', ');
+  throw new WhittleError(
+    `the teacher gives scores of shape [${words(other)}], the student of shape [${words(own)}]`,
+    {
+      ...file,
+      value: teacher.name,
+      hint: 'Was the teacher exported for batches of one size? Export it with a symbolic batch dimension',
+    },
+  );
 }

@@ -58,7 +58,6 @@ export function sparseMethod(rule: MaskRule): TrainingMethod {
       return rule.optimizer === 'dense' ? gradient : context.b.mul(gradient, mask.value);
     },
     // A weight of 0 without a gradient and without a past stays 0 by itself: one pass over the weights is enough then.
-    // A weight of 0 without a gradient and without a past stays 0 by itself: one pass over the weights is enough then.
     updated: (context, unit, next) =>
       isSparse(unit) && (rule.optimizer === 'dense' || context.penalized.has(unit))
         ? context.b.mul(next, states.get(unit)!.value)

@@ -350,7 +350,7 @@ describe('training', () => {
     const step = trainingStep(network, {
       objective,
       optimizer: adamW(),
-      methods: [create(readSettings(settings, changes))],
+      methods: [await create(readSettings(settings, changes))],
     });
     expect(step.network.parameterCount()).toBeLessThan(network.parameterCount());
     const runner = await StepRunner.create(step, { threads: 1 });

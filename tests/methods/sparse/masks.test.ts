@@ -1,16 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { Tensor } from '../../../src/graph/tensor.js';
-import { findMethod, METHODS, readMethod } from '../../../src/methods/registry.js';
+import { combine, findMethod, METHODS, readMethod } from '../../../src/methods/registry.js';
 import { adamW, lamb, type TrainingMethod, type TrainingRun, train } from '../../../src/train/index.js';
 import { weightAverage } from '../../../src/train/methods/average.js';
 import { kept, maskNames, numbers, ones, tinySparse, watch } from './tiny.js';
 
 /** 432 + 120 + 20 weights, none dense. */
 const ALL = 572;
-const make = (text: string): TrainingMethod => {
-  const { entry, values } = readMethod(text);
-  return entry.create(values);
-};
+const make = async (text: string): Promise<TrainingMethod> => (await combine([readMethod(text)]))[0]!;
 
 describe.each([
   ['magnitude', 'at=0.5'],
@@ -28,9 +25,12 @@ describe.each([
   it('ends at the density, exactly, with 0 in the gaps', async () => {
     for (const density of [0.1, 0.37]) {
       let last: TrainingRun | undefined;
-      const { network } = await watch(make(`${name}:dense=none,density=${density},${settings}`), run => {
-        last = run;
-      });
+      const { network } = await watch(
+        await make(`${name}:dense=none,density=${density},${settings}`),
+        run => {
+          last = run;
+        },
+      );
       expect(kept(last!)).toBe(Math.round(density * ALL));
       for (const mask of maskNames(last!)) {
         const weight = numbers(network.tensor(mask.slice('mask/'.length)));
@@ -44,7 +44,7 @@ describe.each([
     const optimizers = [undefined, adamW(), lamb()];
     for (const optimizer of optimizers) {
       await watch(
-        make(`${name}:dense=none,density=0.3,${settings}`),
+        await make(`${name}:dense=none,density=0.3,${settings}`),
         run => {
           for (const mask of maskNames(run)) {
             const places = numbers(run.read(mask));
@@ -79,17 +79,17 @@ it('first layer and classifier stay dense unless told otherwise; biases always',
     ['last', ['0.weight', '2.weight']],
     ['none', ['0.weight', '2.weight', '4.weight']],
   ] as const) {
-    await watch(make(`rigl:dense=${dense}`), run => (masks = maskNames(run)), { updates: 1 });
+    await watch(await make(`rigl:dense=${dense}`), run => (masks = maskNames(run)), { updates: 1 });
     expect(masks).toEqual(expected.map(name => `mask/${name}`));
   }
 });
 
 it('counts the whole network where asked to', async () => {
   let run: TrainingRun | undefined;
-  await watch(make('rigl:dense=none,counted=network,density=0.2'), now => (run = now), { updates: 1 });
+  await watch(await make('rigl:dense=none,counted=network,density=0.2'), now => (run = now), { updates: 1 });
   const biases = 12 + 10 + 2;
   expect(kept(run!) + biases).toBe(Math.round(0.2 * (ALL + biases)));
-  const impossible = train(tinySparse([make('rigl:counted=network,density=0.5')]));
+  const impossible = train(tinySparse([await make('rigl:counted=network,density=0.5')]));
   await expect(impossible).rejects.toThrow(
     /0.5 of the network's 596 parameters cannot be reached: 476 stay dense/,
   );
@@ -105,7 +105,7 @@ it('an average of the weights is as sparse as the weights', async () => {
     },
   };
   const { network } = await train(
-    tinySparse([averaged, make('rigl:dense=none,density=0.2,interval=3'), watcher]),
+    tinySparse([averaged, await make('rigl:dense=none,density=0.2,interval=3'), watcher]),
   );
   let present: Tensor | undefined;
   for (const mask of maskNames(run!)) {
@@ -119,7 +119,7 @@ it('an average of the weights is as sparse as the weights', async () => {
 it('logs density and movement of each layer', async () => {
   const { MemoryLog } = await import('../../../src/train/index.js');
   const log = new MemoryLog();
-  await train(tinySparse([make('rigl:density=0.25,interval=6,fraction=0.4')], { logs: [log] }));
+  await train(tinySparse([await make('rigl:density=0.25,interval=6,fraction=0.4')], { logs: [log] }));
   const steps = log.records.filter(({ kind }) => kind === 'step');
   expect(steps[0]!.values).toMatchObject({ density: 0.25, 'density/2.weight': 0.25 });
   const moves = steps.flatMap(({ update, values }) =>

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Tensor } from '../../../src/graph/tensor.js';
-import { readMethod } from '../../../src/methods/registry.js';
+import { combine, readMethod } from '../../../src/methods/registry.js';
 import { removeZeroChannels } from '../../../src/methods/sparse/zero-channels.js';
 import {
   batchNorm,
@@ -36,13 +36,10 @@ function residual(): Network {
   return network;
 }
 
-const narrow = (settings: string) => {
-  const { entry, values } = readMethod(`narrow:${settings}`);
-  return entry.create(values);
-};
+const narrow = async (settings: string) => (await combine([readMethod(`narrow:${settings}`)]))[0]!;
 
 it('neurons go, with the weights that make and read them, and leave a smaller file that computes the same', async () => {
-  const methods = [narrow('width=0.5,interval=2')];
+  const methods = [await narrow('width=0.5,interval=2')];
   const { network } = await train(tinySparse(methods));
   const model = exportTrained(network, methods);
   const dims = [...model.graph.initializers].map(({ initializer }) => (initializer as Tensor).dims.join('×'));
@@ -55,7 +52,7 @@ it('neurons go, with the weights that make and read them, and leave a smaller fi
 
 it('channels of residual convolutions with BatchNorm too', async () => {
   for (const scope of ['uniform', 'global']) {
-    const methods = [narrow(`width=0.5,interval=2,scope=${scope}`)];
+    const methods = [await narrow(`width=0.5,interval=2,scope=${scope}`)];
     const { network } = await train(
       tinySparse(methods, { network: residual(), data: { train: brightHalves(96, 1) } }),
     );

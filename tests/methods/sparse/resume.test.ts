@@ -2,14 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readMethod } from '../../../src/methods/registry.js';
+import { combine, readMethod } from '../../../src/methods/registry.js';
 import { CheckpointFolder, MemoryLog, type TrainOptions, train } from '../../../src/train/index.node.js';
 import { tinySparse } from './tiny.js';
 
-const make = (text: string, changes: Partial<TrainOptions>): TrainOptions => {
-  const { entry, values } = readMethod(text);
-  return tinySparse([entry.create(values)], changes);
-};
+const make = async (text: string, changes: Partial<TrainOptions>): Promise<TrainOptions> =>
+  tinySparse(await combine([readMethod(text)]), changes);
 
 it.each([
   'gradual:dense=none,interval=3',
@@ -22,7 +20,7 @@ it.each([
   'rigl:dense=none,interval=5',
 ])('%s goes on after interruptions as if there had been none', async text => {
   const whole = new MemoryLog();
-  const uninterrupted = await train(make(text, { logs: [whole] }));
+  const uninterrupted = await train(await make(text, { logs: [whole] }));
   const folder = await mkdtemp(join(tmpdir(), 'whittle-sparse-'));
   try {
     const store = new CheckpointFolder(folder);
@@ -32,7 +30,7 @@ it.each([
       const abort = new AbortController();
       if (stop === 0) abort.abort();
       const { ended, network } = await train(
-        make(text, {
+        await make(text, {
           logs: [log],
           checkpoints: { store, resume: true },
           signal: abort.signal,

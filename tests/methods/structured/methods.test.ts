@@ -107,7 +107,7 @@ describe.each(STRUCTURED_METHODS.map(entry => [entry.name, entry] as const))('%s
     const step = trainingStep(network, {
       objective: classification(),
       optimizer: adamW(),
-      methods: [create()],
+      methods: [await create()],
       sizes: { batch: 6 },
     });
     expect(step.network.parameterCount()).toBeLessThan(0.85 * network.parameterCount());
