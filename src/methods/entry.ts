@@ -1,8 +1,15 @@
 import type { Settings, ValuesOf } from '../train/config/settings.js';
 import type { TrainingMethod } from '../train/method.js';
 
-/** What kind of redundancy a method leaves out. */
-export type Family = 'factorized' | 'structured' | 'sparse' | 'quantized' | 'sharing' | 'distillation';
+/** What kind of redundancy a method leaves out; a penalty makes one that is left out afterwards. */
+export type Family =
+  | 'factorized'
+  | 'structured'
+  | 'sparse'
+  | 'quantized'
+  | 'sharing'
+  | 'penalty'
+  | 'distillation';
 
 /**
  * A way to get a small network by training, as `whittle methods` lists it and a study names it. What it does is in the

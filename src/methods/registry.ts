@@ -4,6 +4,7 @@ import type { TrainingMethod } from '../train/method.js';
 import { DISTILLATION_METHODS } from './distillation/index.js';
 import type { Family, MethodEntry } from './entry.js';
 import { FACTORIZED_METHODS } from './factorized/index.js';
+import { PENALTIES } from './penalties/index.js';
 import { QUANTIZED_METHODS } from './quantized/index.js';
 import { SHARING_METHODS } from './sharing/index.js';
 import { SPARSE } from './sparse/index.js';
@@ -16,6 +17,7 @@ export const METHODS: readonly MethodEntry[] = [
   ...SPARSE,
   ...SHARING_METHODS,
   ...QUANTIZED_METHODS,
+  ...PENALTIES,
   ...DISTILLATION_METHODS,
 ];
 
@@ -60,12 +62,13 @@ const ORDER: readonly Family[] = [
   'structured',
   'sharing',
   'quantized',
+  'penalty',
   'sparse',
   'distillation',
 ];
 
-/** What a method of a family has to itself. */
-const CLAIMS: Readonly<Record<Family, string>> = {
+/** What a method of a family has to itself; penalties add up, each with a claim of its own. */
+const CLAIMS: Readonly<Partial<Record<Family, string>>> = {
   factorized: 'the form of the layers',
   structured: 'the form of the layers',
   sharing: 'which weights are shared',
@@ -83,7 +86,8 @@ const CLAIMS: Readonly<Record<Family, string>> = {
 export async function combine(chosen: readonly ChosenMethod[]): Promise<TrainingMethod[]> {
   const owners = new Map<string, MethodEntry>();
   for (const { entry } of chosen) {
-    for (const claim of [CLAIMS[entry.family], ...(entry.claims ?? [])]) {
+    const shared = CLAIMS[entry.family];
+    for (const claim of [...(shared === undefined ? [] : [shared]), ...(entry.claims ?? [])]) {
       const other = owners.get(claim);
       if (other) {
         throw new WhittleError(`${other.name} and ${entry.name} do not combine: both decide ${claim}`, {
