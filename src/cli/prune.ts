@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { PruneOptions } from '../prune/prune.js';
 import type { PruneReport } from '../prune/report.js';
+import type { Importance } from '../prune/study.js';
 import { pruneText } from '../report/terminal/prune.js';
 import {
   type CommonOptions,
@@ -21,7 +22,7 @@ interface PruneFlags extends CommonOptions, JobFlags {
   flops?: number;
   parameters?: number;
   blocks?: number;
-  importance: 'reconstruction' | 'magnitude';
+  importance: Importance;
   allocation: 'global' | 'uniform';
   /** `false` for --no-refit. */
   refit: boolean;
@@ -46,9 +47,9 @@ export function pruneVerb(terminal: Terminal): Command {
     .addOption(
       new Option(
         '--importance <how>',
-        'rank channels by what the layers that read them lose, or by their weights alone',
+        'rank channels by what the layers that read them lose, by the outputs’ derivatives, or by their weights alone',
       )
-        .choices(['reconstruction', 'magnitude'])
+        .choices(['reconstruction', 'taylor', 'magnitude'])
         .default('reconstruction'),
     )
     .addOption(

@@ -27,7 +27,7 @@ import { refuseUnprunable } from './refuse.js';
 import { atomsOf, shrink } from './remove.js';
 import type { PruneReport } from './report.js';
 import { SizeForecast } from './size.js';
-import { readersOf, studyGroups } from './study.js';
+import { type Importance, readersOf, studyGroups } from './study.js';
 import { verdictOf } from './verdict.js';
 
 export interface PruneOptions
@@ -51,10 +51,10 @@ export interface PruneOptions
   /** Share of the parameters that is left. */
   parameters?: number;
   /**
-   * How channels are ranked: by what the layers that read them can no longer say (`reconstruction`, the default), or by
-   * their weights alone (`magnitude`).
+   * How channels are ranked: by what the layers that read them can no longer say (`reconstruction`, the default), by the
+   * outputs' derivatives (`taylor`), or by their weights alone (`magnitude`).
    */
-  importance?: 'reconstruction' | 'magnitude';
+  importance?: Importance;
   /** The same share of every group (`uniform`), or most where it costs least (`global`, the default). */
   allocation?: 'global' | 'uniform';
   /** Fit the weights that are left to what the layers said; default true. */
@@ -75,7 +75,7 @@ export interface PruneResult {
 }
 
 interface PruneSettings {
-  readonly importance: 'reconstruction' | 'magnitude';
+  readonly importance: Importance;
   readonly allocation: 'global' | 'uniform';
   readonly refit: boolean;
   readonly round: number;
@@ -193,10 +193,12 @@ export async function openPruning(
       : undefined;
   try {
     const settings = { importance, allocation, refit: options.refit ?? true, round, approximate };
-    const curves = await studyGroups(model, read, inputs.calibration, endToEnd, {
+    const curves = await studyGroups(model, groups, read, inputs.calibration, endToEnd, {
       importance,
       round,
+      seed: options.seed ?? 0,
       threads: options.threads,
+      signal: options.signal,
       clock,
     });
     return { whole, model, blocks, copies, groups, curves, settings, inputs };

@@ -9,13 +9,19 @@ import { type Consumer, findConsumers } from './consumers.js';
 import type { ChannelGroup, Groups } from './groups.js';
 import { type RemovalCurve, stepsOf } from './importance/curve.js';
 import { magnitudeCurve } from './importance/magnitude.js';
+import { taylorCurve, taylorScores } from './importance/taylor.js';
 import { openReaders, type Reader, reconstructionCurve } from './importance/reconstruction.js';
 
+/** How channels are ranked. */
+export type Importance = 'reconstruction' | 'taylor' | 'magnitude';
+
 export interface StudyOptions {
-  readonly importance: 'reconstruction' | 'magnitude';
+  readonly importance: Importance;
   /** Sizes that are left are multiples of this. */
   readonly round: number;
+  readonly seed: number;
   readonly threads: number | undefined;
+  readonly signal: AbortSignal | undefined;
   readonly clock: PhaseClock;
 }
 
@@ -32,16 +38,21 @@ const PROBED = 0.25;
  */
 export async function studyGroups(
   model: Model,
+  found: Groups,
   groups: readonly ReadGroup[],
   samples: readonly Sample[],
   endToEnd: EndToEnd | undefined,
-  { importance, round, threads, clock }: StudyOptions,
+  { importance, round, seed, threads, signal, clock }: StudyOptions,
 ): Promise<RemovalCurve[]> {
-  if (importance === 'magnitude') {
-    return groups.flatMap(({ group }) => {
-      const steps = stepsOf(group, round);
-      return steps.length > 0 ? [magnitudeCurve(group, steps)] : [];
-    });
+  const stepped = groups.flatMap(({ group }) => {
+    const steps = stepsOf(group, round);
+    return steps.length > 0 ? [{ group, steps }] : [];
+  });
+  if (importance === 'magnitude') return stepped.map(({ group, steps }) => magnitudeCurve(group, steps));
+  if (importance === 'taylor') {
+    const onSample = clock.start('prune study', samples.length);
+    const scores = await taylorScores(model, found, samples, { seed, threads, signal, onSample });
+    return stepped.map(({ group, steps }) => taylorCurve(group, steps, scores));
   }
   const curves: RemovalCurve[] = [];
   const report = clock.start('prune study', groups.length);
