@@ -59,7 +59,8 @@ interface CompressFlags extends CommonOptions, JobFlags, ModelFlags {
   maxLatency?: string;
   goal?: Goal;
   pareto?: boolean;
-  prune?: number | 'auto';
+  /** `false` for --no-prune. */
+  prune?: number | 'auto' | false;
   error?: number;
   rankSearch?: 'closed' | 'forward';
   /** `true` without a value. */
@@ -99,9 +100,10 @@ export function compressVerb(terminal: Terminal): Command {
     )
     .option(
       '--prune <share>',
-      'first remove whole channels until this share of the operations is left; auto tries several',
+      'first remove whole channels until this share of the operations is left; auto tries several, or with --max-latency whole blocks too until the time holds',
       share,
     )
+    .option('--no-prune', 'keep every channel and block, also where a bound on latency then does not hold')
     .option('--pareto', 'measure the whole front of sizes; without a budget, take its knee')
     .addOption(new Option('--method <method>', 'what to try for each layer').choices(METHODS).default('auto'))
     .option('--only-methods <names>', 'only some of these, or others by name: quantize,cluster', list)

@@ -26,6 +26,8 @@ interface PruneFlags extends CommonOptions, JobFlags {
   allocation: 'global' | 'uniform';
   /** `false` for --no-refit. */
   refit: boolean;
+  /** `true` without a value. */
+  retrain?: true | number;
   round: number;
   approximate?: boolean;
   dryRun?: boolean;
@@ -63,6 +65,11 @@ export function pruneVerb(terminal: Terminal): Command {
         .default(8),
     )
     .option('--no-refit', 'leave the weights that remain as they are')
+    .option(
+      '--retrain [epochs]',
+      'then train the whole to give the original’s outputs: passes over the calibration inputs at most (default: 10)',
+      positiveInteger,
+    )
     .option('--approximate', 'also remove channels over which a normalization takes statistics');
   withInputOptions(command).option('--eval <file>', 'a .ts or .js module whose function scores a model');
   withSelectionOptions(command)
@@ -74,6 +81,10 @@ export function pruneVerb(terminal: Terminal): Command {
       [
         'Seven tenths of the work:',
         'whittle prune model.onnx -o small.onnx --flops 0.7 --calibration images',
+      ],
+      [
+        'Half of it, then trained to answer like the original:',
+        'whittle prune model.onnx -o small.onnx --flops 50% --retrain --calibration images --samples 256',
       ],
       ['What could go, without doing it:', 'whittle inspect model.onnx --groups'],
       [
@@ -115,6 +126,7 @@ async function pruneModel(
     importance: flags.importance,
     allocation: flags.allocation,
     refit: flags.refit,
+    ...(flags.retrain !== undefined && { retrain: flags.retrain }),
     round: flags.round,
     ...(flags.flops !== undefined && { flops: flags.flops }),
     ...(flags.parameters !== undefined && { parameters: flags.parameters }),

@@ -12,8 +12,8 @@ import { type CompressOptions, readOptions } from './options.js';
 import { joinFronts, type MeasuredFront, measureFront, prunedFront } from './pareto.js';
 import type { Plan } from './plan.js';
 import { type Job, openJob, study, withStudies } from './prepare.js';
-import { isBetter, type PrunedVersion, prunedVersions } from './pruned.js';
-import { atMost, qualityOutcomes } from './quality.js';
+import { isBetter, prunedVersions } from './pruned.js';
+import { atMost, holdsAll, qualityOutcomes } from './quality.js';
 import { recover } from './recovery.js';
 import type { CompressReport, ParetoReport } from './report.js';
 import { search } from './search.js';
@@ -21,6 +21,7 @@ import { addSpectra } from './spectra.js';
 import type { LayerFindings } from './study.js';
 import { verdictFor } from './verdict.js';
 import { verify } from './verify.js';
+import { type PrunedVersion, recoveryOf } from './version.js';
 import { writeChoices } from './write.js';
 
 export interface CompressResult {
@@ -45,14 +46,27 @@ export interface CompressResult {
  *   Runtime rejects
  */
 export async function compress(original: Model, options: CompressOptions = {}): Promise<CompressResult> {
-  if (options.prune === undefined) return compressVersion(original, { model: original, share: 1 }, options);
-  const bound = readOptions(options).quality.length > 0;
+  const { prune } = options;
+  const settings = readOptions(options);
+  const whole = { model: original, share: 1 };
+  if (prune === undefined || prune === false) {
+    const result = await compressVersion(original, whole, options);
+    const fastEnough = settings.maxLatency === undefined || holdsAll(result.report.budget);
+    if (fastEnough || prune === false) return result;
+    const fast = (await prunedVersions(original, 'auto', options)).find(version => version.fast);
+    const pruned = fast && (await compressVersion(original, fast, options));
+    return pruned && isBetter(pruned.report, result.report, settings) ? pruned : result;
+  }
   let best: CompressResult | undefined;
   const fronts: ParetoReport[] = [];
-  for (const version of await prunedVersions(original, options)) {
+  for (const version of await prunedVersions(original, prune, options)) {
     const result = await compressVersion(original, version, options);
     if (result.report.pareto) fronts.push(result.report.pareto);
-    if (!best || isBetter(result.report, best.report, bound)) best = result;
+    if (!best || isBetter(result.report, best.report, settings)) best = result;
+    // Where both time and quality were said and hold, nothing more was asked for.
+    if (settings.maxLatency !== undefined && settings.quality.length > 0 && holdsAll(result.report.budget)) {
+      break;
+    }
   }
   if (fronts.length > 1) best!.report.pareto = joinFronts(fronts);
   return best!;
@@ -69,10 +83,14 @@ async function compressVersion(
   const before = modelByteLength(original);
   const limit = options.maxSize === undefined ? undefined : parseSize(options.maxSize, before);
 
-  const findings = await study(job);
-  const { choice, warnings, front } = await choose(job, findings, limit);
+  // What is fast enough as it is loses nothing where no weight is touched.
+  const asItIs = base.fast && options.maxSize === undefined && !settings.pareto;
+  const findings = asItIs ? [] : await study(job);
+  const { choice, warnings, front }: Chosen = asItIs
+    ? { choice: new Map(), warnings: [] }
+    : await choose(job, findings, limit);
 
-  const recovered = settings.recover && (await recover(job, choice, settings.recover));
+  const recovered = settings.recover && !asItIs && (await recover(job, choice, settings.recover));
   const candidate = recovered ? recovered.model : writeChoices(model, choice);
   const after = modelByteLength(candidate);
   const unchanged = after >= before;
@@ -120,11 +138,13 @@ async function compressVersion(
     ...verified,
     ...(front && { pareto: prunedFront(front.report, base.share) }),
     ...(recovered && !unchanged && { recovery: recovered.report }),
+    ...(asItIs && base.retraining && { recovery: recoveryOf(base.retraining) }),
     layers,
     phases: clock.phases,
     warnings: [
       ...inputs.warnings,
       ...quantizedAlready(original),
+      ...(base.warnings ?? []),
       ...thinCalibration(findings),
       ...warnings,
       ...(recovered ? recovered.warnings : []),
@@ -162,12 +182,18 @@ function thinCalibration(findings: readonly LayerFindings[]): string[] {
 const timeRatio = (time: CompressReport['time']): number =>
   time ? time.afterMs / time.beforeMs : Number.NaN;
 
+interface Chosen {
+  readonly choice: Plan['choice'];
+  readonly warnings: readonly string[];
+  readonly front?: MeasuredFront;
+}
+
 /** The choice for every layer: by the rule alone where nothing else is asked for, else by measurement. */
 async function choose(
   job: Job,
   findings: readonly LayerFindings[],
   limit: number | undefined,
-): Promise<{ choice: Plan['choice']; warnings: readonly string[]; front?: MeasuredFront }> {
+): Promise<Chosen> {
   const { settings, inputs, options } = job;
   if (settings.quality.length === 0 && settings.maxSize === undefined) {
     return { choice: new Map(findings.map(({ site, byRule }) => [site, byRule])), warnings: [] };

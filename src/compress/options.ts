@@ -23,9 +23,11 @@ export interface CompressOptions extends Budget {
   pareto?: boolean;
   /**
    * Remove whole channels, heads and neurons before weights are compressed, until this share of the floating-point
-   * operations is left; `auto` tries several shares and the whole model, and keeps the best.
+   * operations is left; `auto` tries several shares and the whole model, and keeps the best. Under a bound on latency
+   * `auto` removes channels or blocks until the time holds, which is done too where nothing is said and other methods do
+   * not reach it; `false` forbids it.
    */
-  prune?: number | 'auto';
+  prune?: number | 'auto' | false;
   /** Singular values of the largest weights in the report. */
   spectra?: boolean;
   /**
@@ -74,6 +76,9 @@ export interface CompressOptions extends Budget {
   /** Stops the work at the next layer or sample. */
   signal?: AbortSignal;
 }
+
+/** Passes over the calibration inputs that a recovery by distillation takes at most. */
+export const RECOVERY_EPOCHS = 12;
 
 /** How quality is won back after compression. */
 export type Recovery = 'layers' | 'distill';

@@ -1,11 +1,14 @@
 import { gradients, typedBuilder } from '../graph/autodiff/index.js';
 import { isFloat } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
+import type { Graph } from '../graph/graph.js';
 import type { Model } from '../graph/model.js';
 import type { Builder } from '../graph/ops/builder.js';
 import { sizeOf, Tensor } from '../graph/tensor.js';
 import { tensorType, type Value } from '../graph/value.js';
 import { createSession, type Session, type Tensors } from '../runtime/index.js';
+import { layoutPass } from '../runtime/layout/index.js';
+import { fixSizes } from '../train/step/sizes.js';
 import { isWeight, trainable, type WeightSelector, withWeights } from '../train/trainable.js';
 
 export interface DistillOptions {
@@ -150,6 +153,7 @@ class DistillationStep {
   ): Promise<DistillationStep> {
     const { model, parameters } = trainable(compressed, select);
     const { graph } = model;
+    fixSizes(graph, sizesOf(graph, [...targets.keys()]));
     const outputs = graph.outputs.filter(({ dtype }) => isFloat(dtype ?? 'float32'));
     const inputs = new Map<string, string>();
     const b = typedBuilder(model);
@@ -184,6 +188,7 @@ class DistillationStep {
       };
     });
     graph.sort();
+    (await layoutPass())({ model });
     const session = await createSession(model, threads === undefined ? {} : { threads });
     return new DistillationStep(session, slots, inputs, loss.name);
   }
@@ -240,6 +245,25 @@ class DistillationStep {
   release(): Promise<void> {
     return this.session.release();
   }
+}
+
+/** Open sizes of the inputs that are the same in all samples, by name: with them the step can be laid out beforehand. */
+function sizesOf({ inputs }: Graph, samples: readonly Tensors[]): Record<string, number> {
+  const sizes = new Map<string, Set<number>>();
+  for (const { name, shape } of inputs) {
+    shape?.forEach((dim, axis) => {
+      if (typeof dim !== 'string') return;
+      const seen = sizes.get(dim) ?? new Set();
+      for (const sample of samples) seen.add(sample[name]?.dims[axis] ?? Number.NaN);
+      sizes.set(dim, seen);
+    });
+  }
+  return Object.fromEntries(
+    [...sizes].flatMap(([dim, seen]) => {
+      const [size] = seen;
+      return seen.size === 1 && size! > 0 ? [[dim, size!] as const] : [];
+    }),
+  );
 }
 
 /** Cross-entropy for probabilities, else the squared error over the variance; the mean over the elements. */

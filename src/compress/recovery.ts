@@ -2,7 +2,7 @@ import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import { runSamples, type Tensors } from '../runtime/index.js';
 import { Distortion } from './distortion.js';
-import type { Recovery } from './options.js';
+import { RECOVERY_EPOCHS, type Recovery } from './options.js';
 import type { Plan } from './plan.js';
 import type { Job } from './prepare.js';
 import { recoverLayers } from './recover.js';
@@ -50,14 +50,14 @@ export async function recover(job: Job, choice: Plan['choice'], how: Recovery): 
   const afterLayers = best.distortion;
   let epochs = 0;
   if (how === 'distill' && best.distortion > 0) {
-    const passed = clock.start('distill', EPOCHS);
+    const passed = clock.start('distill', RECOVERY_EPOCHS);
     try {
       // Where there are few inputs the probes are the calibration inputs: then a part of them is held out.
       const separate = inputs.probes.every(probe => !inputs.calibration.includes(probe));
       const result = await distill(original, best.model, inputs.calibration, {
         threads,
         signal,
-        epochs: EPOCHS,
+        epochs: RECOVERY_EPOCHS,
         ...(separate && inputs.probes.length >= LEAST && { heldOut: inputs.probes }),
         onEpoch: epoch => passed(epoch),
       });
@@ -84,9 +84,6 @@ export async function recover(job: Job, choice: Plan['choice'], how: Recovery): 
     warnings,
   };
 }
-
-/** Passes over the calibration inputs at most. */
-const EPOCHS = 12;
 
 /** Tells how far written models are from the original, on the same inputs. */
 class Judge {

@@ -23,18 +23,74 @@ export async function chooseBlocks(
       hint: 'whittle inspect --groups lists them',
     });
   }
-  const distortion = new Distortion(await runSamples(model, samples, threads));
+  const distanceWithout = await removals(model, samples, threads);
   const chosen: ResidualBlock[] = [];
   while (chosen.length < count) {
     let best: { block: ResidualBlock; distance: number } | undefined;
     for (const block of blocks) {
       if (chosen.includes(block)) continue;
       report(chosen.length, block.name);
-      const outputs = await runSamples(withoutBlocks(model, [...chosen, block]).model, samples, threads);
-      const distance = outputs.reduce((sum, own, i) => sum + distortion.ofSample(i, own), 0);
+      const distance = await distanceWithout([...chosen, block]);
       if (!best || distance < best.distance) best = { block, distance };
     }
     chosen.push(best!.block);
   }
   return chosen;
+}
+
+/** A block that saves less than this share of the time does not go for it: that may be chance. */
+const LEAST_SAVED = 0.02;
+
+/**
+ * Blocks without which a model is fast enough: one after the other, each time the one whose removal changes the outputs
+ * least for the time it saves.
+ * @param timeOf a model's time, as a share of the original's
+ * @returns `undefined` where all blocks together do not save enough
+ */
+export async function chooseBlocksForTime(
+  model: Model,
+  longest: number,
+  { samples, threads, timeOf }: BlocksForTime,
+  report: (done: number, detail?: string) => void,
+): Promise<ResidualBlock[] | undefined> {
+  const blocks = findBlocks(model);
+  const distanceWithout = await removals(model, samples, threads);
+  const chosen: ResidualBlock[] = [];
+  let [time, distance] = [1, 0];
+  while (time > longest) {
+    let best: { block: ResidualBlock; price: number; time: number; distance: number } | undefined;
+    for (const block of blocks) {
+      if (chosen.includes(block)) continue;
+      report(chosen.length, block.name);
+      const left = await timeOf(withoutBlocks(model, [...chosen, block]).model);
+      if (time - left < LEAST_SAVED) continue;
+      const moved = await distanceWithout([...chosen, block]);
+      // What is saved beyond the bound is worth nothing.
+      const price = (moved - distance) / (time - Math.max(left, longest));
+      if (!best || price < best.price) best = { block, price, time: left, distance: moved };
+    }
+    if (!best) return undefined;
+    chosen.push(best.block);
+    ({ time, distance } = best);
+  }
+  return chosen;
+}
+
+export interface BlocksForTime {
+  readonly samples: readonly Sample[];
+  readonly threads: number | undefined;
+  readonly timeOf: (model: Model) => Promise<number>;
+}
+
+/** How far the outputs move without some blocks, the mean over the samples. */
+async function removals(
+  model: Model,
+  samples: readonly Sample[],
+  threads: number | undefined,
+): Promise<(blocks: readonly ResidualBlock[]) => Promise<number>> {
+  const distortion = new Distortion(await runSamples(model, samples, threads));
+  return async blocks => {
+    const outputs = await runSamples(withoutBlocks(model, blocks).model, samples, threads);
+    return outputs.reduce((sum, own, i) => sum + distortion.ofSample(i, own), 0) / samples.length;
+  };
 }

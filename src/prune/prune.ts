@@ -24,8 +24,9 @@ import { findGroups, type Groups } from './groups.js';
 import type { RemovalCurve } from './importance/curve.js';
 import { refit } from './refit.js';
 import { refuseUnprunable } from './refuse.js';
-import { atomsOf, shrink } from './remove.js';
+import { atomsOf, type Shrunk, shrink } from './remove.js';
 import type { PruneReport } from './report.js';
+import { RETRAIN_EPOCHS, retrain } from './retrain.js';
 import { SizeForecast } from './size.js';
 import { type Importance, readersOf, studyGroups } from './study.js';
 import { verdictOf } from './verdict.js';
@@ -59,6 +60,11 @@ export interface PruneOptions
   allocation?: 'global' | 'uniform';
   /** Fit the weights that are left to what the layers said; default true. */
   refit?: boolean;
+  /**
+   * Then train the whole to give the original's outputs on the calibration inputs, at most so many passes over them
+   * (`true`: 10). Default none.
+   */
+  retrain?: boolean | number;
   /** Sizes that are left are multiples of this; default 8. */
   round?: number;
   /** Remove so many residual blocks first, those that change the outputs least; default 0. */
@@ -105,6 +111,7 @@ export interface PruneStudy {
  */
 export async function prune(original: Model, options: PruneOptions): Promise<PruneResult> {
   const target = readTarget(options);
+  const epochs = readEpochs(options.retrain);
   const clock = new PhaseClock(options);
   clock.start('inputs', 1);
   const { calibration = 64, verification = 64 } = options.samples ?? {};
@@ -112,8 +119,18 @@ export async function prune(original: Model, options: PruneOptions): Promise<Pru
   const inferred = cloneModel(original);
   inferShapes(inferred);
   const inputs = await readInputs(inferred, options, { calibration, verification, seed });
-  const study = await openPruning(original, inputs, options, clock);
-  const { model, allocation } = await pruneTo(study, target, options, clock);
+  const study = await openPruning(original, studied(inputs), options, clock);
+  const { model: pruned, allocation } = await pruneTo(study, target, options, clock);
+  const trained =
+    epochs > 0
+      ? await retrain(original, pruned, inputs, {
+          epochs,
+          threads: options.threads,
+          signal: options.signal,
+          onEpoch: clock.start('retrain', epochs),
+        })
+      : undefined;
+  const model = trained?.model ?? pruned;
   const checked = await verify(original, model, inputs, options, clock);
   const cost = costOfRun(original, model, inputs.heldOut[0]!);
   const report: Omit<PruneReport, 'verdict'> = {
@@ -137,6 +154,7 @@ export async function prune(original: Model, options: PruneOptions): Promise<Pru
       describeGroup(group, allocation.selection.get(group)?.length ?? 0),
     ),
     blocks: study.blocks.map(({ name }) => name),
+    ...(trained && { retraining: trained.report }),
     phases: clock.phases,
     warnings: inputs.warnings,
   };
@@ -147,6 +165,15 @@ export async function prune(original: Model, options: PruneOptions): Promise<Pru
     save: (path, saveOptions) => save(model, path, saveOptions),
   };
 }
+
+/** So many samples tell how important channels are, and suffice to refit; more are for retraining alone. */
+const STUDIED = 48;
+
+/** Fewer inputs, for the study of channels and the refit. */
+export const studied = (inputs: CompressInputs): CompressInputs => ({
+  ...inputs,
+  calibration: inputs.calibration.slice(0, STUDIED),
+});
 
 /** Ranks the channels of a model; the study serves any number of ratios. */
 export async function openPruning(
@@ -219,19 +246,48 @@ export async function pruneTo(
   const allocation = allocate(curves, forecast, target);
   const shrunk = shrink(model, groups.dependencies, atomsOf(allocation.selection));
   if (settings.refit && (allocation.selection.size > 0 || blocks.length > 0)) {
-    const report = clock.start('refit', 1);
     const composed = {
       model: shrunk.model,
       copies: new Map([...copies].map(([value, copy]) => [value, shrunk.copies.get(copy)!])),
       keptOf: (value: Value, axis: number) => shrunk.keptOf(copies.get(value)!, axis),
     };
-    await refit(whole, composed, inputs.calibration, {
-      threads: options.threads,
-      onTurn: (done, total) => report(done / total),
-    });
+    await refitWhole(whole, composed, inputs, options, clock);
   }
   removeDead(shrunk.model.graph);
   return { model: shrunk.model, allocation };
+}
+
+/** A model without some of its blocks, what is left refit. @param whole exact rewrites done, shapes inferred */
+export async function pruneBlocks(
+  whole: Model,
+  blocks: readonly ResidualBlock[],
+  inputs: CompressInputs,
+  options: Pick<PruneOptions, 'threads'>,
+  clock: PhaseClock,
+): Promise<Model> {
+  const { model, copies } = withoutBlocks(whole, blocks);
+  inferShapes(model);
+  await refitWhole(whole, { model, copies, keptOf: () => undefined }, inputs, options, clock);
+  removeDead(model.graph);
+  return model;
+}
+
+async function refitWhole(
+  whole: Model,
+  shrunk: Shrunk,
+  inputs: CompressInputs,
+  { threads }: Pick<PruneOptions, 'threads'>,
+  clock: PhaseClock,
+): Promise<void> {
+  const report = clock.start('refit', 1);
+  const onTurn = (done: number, total: number) => report(done / total);
+  await refit(whole, shrunk, inputs.calibration, { threads, onTurn });
+}
+
+function readEpochs(retrain: boolean | number = false): number {
+  const epochs = retrain === true ? RETRAIN_EPOCHS : Number(retrain);
+  if (Number.isInteger(epochs) && epochs >= 0) return epochs;
+  throw new WhittleError(`the passes of a retraining are a whole number, not ${retrain}`);
 }
 
 function readTarget({ flops, parameters, blocks }: PruneOptions): { flops?: number; parameters?: number } {

@@ -1,4 +1,5 @@
 import type { OutputAgreement, ScoreRow } from '../compress/report.js';
+import type { RetrainReport } from './retrain.js';
 
 /** What a pruning measured, as plain JSON. Sizes are bytes of files, times milliseconds. */
 export interface PruneReport {
@@ -23,6 +24,8 @@ export interface PruneReport {
   groups: GroupReport[];
   /** Residual blocks that went, by the sum that ends each. */
   blocks: string[];
+  /** What training after pruning won, where it was asked for. */
+  retraining?: RetrainReport;
   phases: { name: string; ms: number }[];
   warnings: string[];
 }

@@ -9,8 +9,8 @@ import { type Consumer, findConsumers } from './consumers.js';
 import type { ChannelGroup, Groups } from './groups.js';
 import { type RemovalCurve, stepsOf } from './importance/curve.js';
 import { magnitudeCurve } from './importance/magnitude.js';
-import { taylorCurve, taylorScores } from './importance/taylor.js';
 import { openReaders, type Reader, reconstructionCurve } from './importance/reconstruction.js';
+import { taylorCurve, taylorScores } from './importance/taylor.js';
 
 /** How channels are ranked. */
 export type Importance = 'reconstruction' | 'taylor' | 'magnitude';

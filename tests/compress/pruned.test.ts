@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseQuality } from '../../src/compress/budget.js';
 import { compress } from '../../src/compress/compress.js';
 import { joinFronts, prunedFront } from '../../src/compress/pareto.js';
 import { isBetter } from '../../src/compress/pruned.js';
@@ -48,9 +49,13 @@ describe('pruning before compression', () => {
         budget: [{ bound: 'b', limit: 0, measured: 0, held }],
         verification: { outputs: [{ cosine }] },
       }) as CompressReport;
-    expect(isBetter(result(50, 0.9, true), result(10, 0.99, false), true)).toBe(true);
-    expect(isBetter(result(20, 0.99, true), result(10, 0.98, true), true)).toBe(false);
-    expect(isBetter(result(20, 0.99, true), result(10, 0.98, true), false)).toBe(true);
+    const [free, bound] = [{ maxLatency: undefined, quality: [] }, parseQuality('cosine=0.9')];
+    const smallest = { ...free, quality: [bound] };
+    const fast = { maxLatency: 0.7, quality: [bound] };
+    expect(isBetter(result(50, 0.9, true), result(10, 0.99, false), smallest)).toBe(true);
+    expect(isBetter(result(20, 0.99, true), result(10, 0.98, true), smallest)).toBe(false);
+    expect(isBetter(result(20, 0.99, true), result(10, 0.98, true), free)).toBe(true);
+    expect(isBetter(result(20, 0.99, true), result(10, 0.98, true), fast)).toBe(true);
   });
 
   it('joins fronts: points that a smaller file equals are left out, and each says what was pruned', () => {

@@ -64,7 +64,9 @@ export async function taylorScores(
   try {
     for (const [i, sample] of samples.entries()) {
       signal?.throwIfAborted();
-      const signs = Object.fromEntries([...scales].map(([name, scale]) => [name, signsOf(random, scale[i]!)]));
+      const signs = Object.fromEntries(
+        [...scales].map(([name, scale]) => [name, signsOf(random, scale[i]!)]),
+      );
       for (const [atom, derivative] of await sensitivity.along(sample, signs)) {
         scores.set(atom, (scores.get(atom) ?? 0) + derivative ** 2 / samples.length / scales.size);
       }

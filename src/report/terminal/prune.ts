@@ -28,10 +28,18 @@ export function pruneText(report: PruneReport, options: TextOptions): string {
 function facts(report: PruneReport): [string, string][] {
   const change = (pair: { before: number; after: number }, format: (value: number) => string) =>
     `${format(pair.before)} → ${format(pair.after)} (${formatPercent(pair.after / pair.before)})`;
-  const { flops, time, blocks } = report;
+  const { flops, time, blocks, retraining } = report;
   return [
     ...(blocks.length > 0 ? [['Blocks', `without ${blocks.join(', ')}`] as [string, string]] : []),
     ...(flops ? [['Operations', change(flops, formatCount)] as [string, string]] : []),
+    ...(retraining
+      ? [
+          [
+            'Retraining',
+            `${retraining.epochs} epochs, distance of the outputs ${retraining.before.toPrecision(3)} → ${retraining.after.toPrecision(3)}`,
+          ] as [string, string],
+        ]
+      : []),
     ['Parameters', change(report.parameters, formatCount)],
     ['Size', change(report.bytes, formatBytes)],
     ...report.scores.map(({ name, before, after, unit }): [string, string] => [

@@ -1,0 +1,136 @@
+import { cloneModel } from '../graph/clone.js';
+import { WhittleError } from '../graph/errors.js';
+import { inferShapes } from '../graph/infer/index.js';
+import type { Model } from '../graph/model.js';
+import { findBlocks } from '../prune/blocks.js';
+import { chooseBlocksForTime } from '../prune/choose-blocks.js';
+import { openPruning, pruneBlocks, pruneTo, studied } from '../prune/prune.js';
+import { runSamples } from '../runtime/index.js';
+import { costOfRun } from './cost.js';
+import { Distortion } from './distortion.js';
+import { Evaluator } from './evaluator.js';
+import type { CompressInputs } from './inputs.js';
+import type { CompressOptions, Settings } from './options.js';
+import type { PhaseClock } from './phases.js';
+import { rewriteExactly } from './prepare.js';
+import { MARGIN, timeOf } from './search.js';
+import { type PrunedVersion, recoverVersion } from './version.js';
+
+/** Shares of the operations that are tried; how much time each takes is measured. */
+const SHARES = Array.from({ length: 18 }, (_, i) => 0.95 - 0.05 * i);
+
+/**
+ * The model pruned until it runs in a share of its time, its weights being what they were: without whole residual blocks or
+ * without channels, whichever leaves its outputs nearer to the original's. Operations do not tell time: channels come in
+ * blocks of 8 or 16 in memory, and early layers of few channels take longer than they count. So each version is timed.
+ * @returns `undefined` where neither is fast enough
+ */
+export async function fastVersion(
+  original: Model,
+  inputs: CompressInputs,
+  options: CompressOptions,
+  settings: Settings,
+  clock: PhaseClock,
+): Promise<PrunedVersion | undefined> {
+  const longest = MARGIN * settings.maxLatency!;
+  const evaluator = await Evaluator.create(original, inputs.confirmed, options);
+  let nearest: Model | undefined;
+  try {
+    const timed = (model: Model) => timeOf(model, evaluator, longest);
+    nearest = await pruneToTime(original, longest, timed, studied(inputs), options, clock);
+  } finally {
+    await evaluator.release();
+  }
+  if (!nearest) return undefined;
+  const cost = costOfRun(original, nearest, inputs.heldOut[0]!);
+  const share = cost ? cost.after / cost.before : Number.NaN;
+  return recoverVersion(original, { model: nearest, share, fast: true }, inputs, options, settings, clock);
+}
+
+/**
+ * The model without blocks or without channels such that its time is at most `longest`.
+ * @param timed gives a model's time, as a share of the original's
+ */
+export async function pruneToTime(
+  original: Model,
+  longest: number,
+  timed: (model: Model) => Promise<number>,
+  inputs: CompressInputs,
+  options: CompressOptions,
+  clock: PhaseClock,
+): Promise<Model | undefined> {
+  const whole = cloneModel(original);
+  rewriteExactly(whole);
+  inferShapes(whole);
+  const shallow = await withoutSlowBlocks(whole, longest, timed, inputs, options, clock);
+  const narrow = await withoutChannels(original, longest, timed, inputs, options, clock);
+  const candidates = [shallow, narrow].filter(model => model !== undefined);
+  return nearestOf(candidates, whole, inputs, options);
+}
+
+async function withoutSlowBlocks(
+  whole: Model,
+  longest: number,
+  timed: (model: Model) => Promise<number>,
+  inputs: CompressInputs,
+  options: CompressOptions,
+  clock: PhaseClock,
+): Promise<Model | undefined> {
+  const most = findBlocks(whole).length;
+  if (most === 0) return undefined;
+  const blocks = await chooseBlocksForTime(
+    whole,
+    longest,
+    { samples: inputs.probes, threads: options.threads, timeOf: timed },
+    clock.start('blocks', most),
+  );
+  return blocks && pruneBlocks(whole, blocks, inputs, options, clock);
+}
+
+/** The largest share of the operations that is fast enough, by bisection. */
+async function withoutChannels(
+  original: Model,
+  longest: number,
+  timed: (model: Model) => Promise<number>,
+  inputs: CompressInputs,
+  options: CompressOptions,
+  clock: PhaseClock,
+): Promise<Model | undefined> {
+  let study: Awaited<ReturnType<typeof openPruning>>;
+  try {
+    study = await openPruning(original, inputs, options, clock);
+  } catch (error) {
+    // Nothing can go: the blocks may do.
+    if (!(error instanceof WhittleError)) throw error;
+    return undefined;
+  }
+  const unfitted = { ...study, settings: { ...study.settings, refit: false } };
+  const searched = clock.start('search', Math.ceil(Math.log2(SHARES.length + 1)));
+  let [fast, slow] = [SHARES.length, -1];
+  for (let tries = 0; fast - slow > 1; tries++) {
+    searched(tries);
+    const middle = (fast + slow) >> 1;
+    const { model } = await pruneTo(unfitted, { flops: SHARES[middle]! }, options, clock);
+    if ((await timed(model)) <= longest) fast = middle;
+    else slow = middle;
+  }
+  if (fast === SHARES.length) return undefined;
+  return (await pruneTo(study, { flops: SHARES[fast]! }, options, clock)).model;
+}
+
+async function nearestOf(
+  models: readonly Model[],
+  whole: Model,
+  { probes }: CompressInputs,
+  { threads }: CompressOptions,
+): Promise<Model | undefined> {
+  if (models.length < 2) return models[0];
+  const distortion = new Distortion(await runSamples(whole, probes, threads));
+  let best: { model: Model; distance: number } | undefined;
+  for (const model of models) {
+    const outputs = await runSamples(model, probes, threads);
+    const distance = outputs.reduce((sum, own, i) => sum + distortion.ofSample(i, own), 0);
+    if (!best || distance < best.distance) best = { model, distance };
+  }
+  return best?.model;
+}
