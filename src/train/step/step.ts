@@ -9,6 +9,7 @@ import type { Network } from '../../nn/network.js';
 import { seedDropout } from '../../nn/seed-dropout.js';
 import type { TrainingMethod } from '../method.js';
 import { addOutput, StepContext } from './context.js';
+import { convolveShortcuts } from './convolve-shortcuts.js';
 import { foldLayerNorm } from './fold-layer-norm.js';
 import { fuseMomentum } from './fuse-momentum.js';
 import { Groups } from './groups.js';
@@ -71,6 +72,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
 
   const b = typedBuilder(model);
   foldLayerNorm(b, graph);
+  convolveShortcuts(b, graph);
   b.scope = 'loss/';
   const context = new StepContext(b, work, true, attached, name => prepared.tensor(name));
   if (drops) {
