@@ -1,8 +1,9 @@
 /**
- * Times training steps (forward, backward, update) on the CPU against PyTorch eager on as many cores, in turns:
+ * Times training steps (forward, backward, update) on the CPU against another framework on as many cores, in turns:
  *
  *   npm run bench:train                                        all models, a table
  *   npm run bench:train -- --only resnet20-b128 --json         one
+ *   npm run bench:train -- --only mlp-b128 --peer jax-js       or tfjs; default pytorch (eager)
  *   npm run bench:train -- --only resnet20-b128 --standard     standard operators alone, without the layout pass
  *   npm run bench:train -- --only resnet20-b128 --profile P    ONNX Runtime's profile in files that begin with P
  *   npm run bench:train -- --threads 1 --cpu                   processor time of one thread: for busy machines
@@ -19,7 +20,7 @@ import {
   runBenchmark,
   time,
 } from './harness.js';
-import { Torch } from './peers/torch.js';
+import { Peer } from './peers/peer.js';
 import { batchOf, MODELS, type TrainingModel } from './training/models.js';
 
 const argv = process.argv.slice(2);
@@ -52,13 +53,15 @@ async function measure(entry: TrainingModel): Promise<Measurement> {
     return ms / steps;
   };
   // A process of its own for each model, so that its memory is that of the model.
-  const torch = profile === undefined ? await Torch.start(threads) : undefined;
-  const theirs = torch && (() => torch.time(entry.name, steps));
+  const started =
+    profile === undefined ? await Peer.start(option('--peer') ?? 'pytorch', threads) : undefined;
+  const peer = started?.trains(entry.name) ? started : undefined;
+  const theirs = peer && (() => peer.time(entry.name, steps));
   const { ms, peerMs } = await inTurns(ours, theirs, 8);
-  const extra = { peakMiB: peakMemory(), peerPeakMiB: torch ? peakMemory(torch.pid) : null };
-  torch?.stop();
+  const extra = { peakMiB: peakMemory(), peerPeakMiB: peer ? peakMemory(peer.pid) : null };
+  started?.stop();
   await runner.release();
-  return { ms, peer: torch?.name ?? null, peerMs, extra };
+  return { ms, peer: peer?.name ?? null, peerMs, extra };
 }
 
 const cases: Case[] = MODELS.map(model => ({ name: model.name, run: () => measure(model) }));
