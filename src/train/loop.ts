@@ -143,8 +143,9 @@ export class Loop {
     const observe = runState.takeWanted();
     const sums: Record<string, number> = {};
     do {
-      const metrics = await runner.run(await this.loader.next(), rates, observe);
-      checkMetrics(runner, metrics, this.place);
+      const batch = await this.loader.next();
+      const metrics = await runner.run(batch, rates, observe);
+      checkMetrics(runner, metrics, this.place, batch);
       for (const name in metrics) sums[name] = (sums[name] ?? 0) + metrics[name]! / accumulation;
     } while (runner.batch % accumulation !== 0);
     runState.metrics = sums;

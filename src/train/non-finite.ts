@@ -1,3 +1,5 @@
+import type { Batch } from '../datasets/dataset.js';
+import { isFloat } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { StepRunner } from './step/runner.js';
@@ -6,19 +8,21 @@ import type { StepRunner } from './step/runner.js';
  * Stops a training whose numbers have stopped being numbers.
  * @param metrics of the last step
  * @param lastGood what the last checkpoint is called
+ * @param batch what the step was trained on
  * @throws WhittleError naming the step and the parameter, where a metric is NaN or infinite
  */
 export function checkMetrics(
   runner: StepRunner,
   metrics: Readonly<Record<string, number>>,
   lastGood: string | undefined,
+  batch: Batch = {},
 ): void {
   const scaled = runner.step.options.lossScaling === true;
   for (const name of ['loss', 'gradient_norm']) {
     const value = metrics[name];
     // With loss scaling an overflow is expected now and then; that update is left out.
     if (value === undefined || Number.isFinite(value) || (scaled && name === 'gradient_norm')) continue;
-    throw explain(runner, `the ${name.replace('_', ' ')} became ${value}`, lastGood);
+    throw explain(runner, `the ${name.replace('_', ' ')} became ${value}`, lastGood, batch);
   }
 }
 
@@ -30,13 +34,26 @@ export function checkStates(runner: StepRunner, lastGood: string | undefined): v
   }
 }
 
-function explain(runner: StepRunner, problem: string, lastGood: string | undefined): WhittleError {
+function explain(
+  runner: StepRunner,
+  problem: string,
+  lastGood: string | undefined,
+  batch: Batch = {},
+): WhittleError {
   const { states } = runner;
   // What a step read is still there: whoever held NaN before it is the culprit, else who holds it since.
   const before = firstBad(states.names, name => states.readPrevious(name));
+  const step = `at batch ${runner.batch} (update ${runner.update})`;
+  const saved = lastGood === undefined ? 'No checkpoint was saved' : `The last good checkpoint is ${lastGood}`;
+  const data = before === undefined ? badExample(batch) : undefined;
+  if (data) {
+    return new WhittleError(`${problem} ${step}; example ${data.example} of the batch holds ${data.value}`, {
+      value: data.field,
+      hint: `Look at the data and its transforms. ${saved}`,
+    });
+  }
   const after = firstBad(states.names, name => states.read(name));
   const culprit = before ?? after;
-  const step = `at batch ${runner.batch} (update ${runner.update})`;
   const detail =
     before !== undefined
       ? `; "${before}" held it before`
@@ -45,10 +62,21 @@ function explain(runner: StepRunner, problem: string, lastGood: string | undefin
         : '';
   return new WhittleError(`${problem} ${step}${detail}`, {
     ...(culprit !== undefined && { value: culprit }),
-    hint: `Lower the learning rate, lengthen the warm-up, or clip gradients (clip: { norm: 1 }). ${
-      lastGood === undefined ? 'No checkpoint was saved' : `The last good checkpoint is ${lastGood}`
-    }`,
+    hint: `Lower the learning rate, lengthen the warm-up, or clip gradients (clip: { norm: 1 }). ${saved}`,
   });
+}
+
+/** The first number of a batch that is none. */
+function badExample(batch: Batch): { field: string; example: number; value: number } | undefined {
+  for (const [field, tensor] of Object.entries(batch)) {
+    if (!isFloat(tensor.dtype)) continue;
+    const data = tensor.toFloat32();
+    const at = data.findIndex(v => !Number.isFinite(v));
+    if (at < 0) continue;
+    const size = data.length / (tensor.dims[0] ?? 1);
+    return { field, example: Math.floor(at / size), value: data[at]! };
+  }
+  return undefined;
 }
 
 const firstBad = (names: Iterable<string>, read: (name: string) => Tensor): string | undefined =>

@@ -5,7 +5,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Dataset } from '../../src/datasets/index.js';
 import { Tensor } from '../../src/graph/tensor.js';
 import { exportForInference } from '../../src/nn/index.js';
-import { CheckpointFolder, MemoryLog, type TrainProgress, train } from '../../src/train/index.node.js';
+import {
+  CheckpointFolder,
+  type CheckpointStore,
+  MemoryLog,
+  type TrainProgress,
+  train,
+} from '../../src/train/index.node.js';
 import { expectClose } from '../nn/close.js';
 import { run } from '../nn/run.js';
 import { brightHalves, tinyNetwork, tinyTraining } from './tiny.js';
@@ -158,6 +164,48 @@ describe('bad input', () => {
     await expect(train(tinyTraining({ data: { train: wrong } }))).rejects.toThrow(
       /label [23] of example \d+ of the batch is not one of 2 classes/,
     );
+  });
+
+  it('data that are no numbers: the field and the example', async () => {
+    const { train: data } = tinyTraining().data;
+    const broken: Dataset = {
+      length: data.length,
+      fields: data.fields,
+      batch: async indices => {
+        const batch = await data.batch(indices);
+        const pixels = batch.pixel_values!.toFloat32().slice();
+        pixels[2 * 36 + 5] = Number.NaN;
+        return { ...batch, pixel_values: Tensor.float32(batch.pixel_values!.dims, pixels) };
+      },
+    };
+    await expect(train(tinyTraining({ data: { train: broken }, transforms: [] }))).rejects.toThrow(
+      /became NaN at batch 1 .*example 2 of the batch holds NaN.*pixel_values.*Look at the data.*No checkpoint/s,
+    );
+  });
+
+  it('a full disk: the error of the checkpoint, the earlier one intact, and logs closed', async () => {
+    const store = new CheckpointFolder(folder);
+    const closed: string[] = [];
+    const log = { open: () => {}, write: () => {}, flush: () => {}, close: () => void closed.push('log') };
+    const filling: CheckpointStore = {
+      load: () => store.load(),
+      loadWeights: name => store.loadWeights(name),
+      saveWeights: (name, weights) => store.saveWeights(name, weights),
+      save: checkpoint => {
+        if (checkpoint.progress.runner.update < 4) return store.save(checkpoint);
+        const full = new Tensor('float32', [1], {
+          byteLength: 4,
+          read: () => {
+            throw Object.assign(new Error('write'), { code: 'ENOSPC' });
+          },
+        });
+        return store.save({ ...checkpoint, states: new Map([['full', full]]) });
+      },
+    };
+    const options = tinyTraining({ checkpoints: { store: filling, every: 2 }, logs: [log] });
+    await expect(train(options)).rejects.toThrow(/could not be saved: the disk is full.*intact/s);
+    expect(closed).toEqual(['log']);
+    expect((await store.load())!.checkpoint.progress.runner.update).toBe(2);
   });
 
   it('numbers that overflow: update, parameter, and the last good checkpoint', async () => {
