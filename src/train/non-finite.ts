@@ -44,7 +44,8 @@ function explain(
   // What a step read is still there: whoever held NaN before it is the culprit, else who holds it since.
   const before = firstBad(states.names, name => states.readPrevious(name));
   const step = `at batch ${runner.batch} (update ${runner.update})`;
-  const saved = lastGood === undefined ? 'No checkpoint was saved' : `The last good checkpoint is ${lastGood}`;
+  const saved =
+    lastGood === undefined ? 'No checkpoint was saved' : `The last good checkpoint is ${lastGood}`;
   const data = before === undefined ? badExample(batch) : undefined;
   if (data) {
     return new WhittleError(`${problem} ${step}; example ${data.example} of the batch holds ${data.value}`, {

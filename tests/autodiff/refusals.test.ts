@@ -53,7 +53,7 @@ it.each(['RandomNormalLike', 'RandomUniformLike'])(
     const { model, x, y } = graphOf((graph, x) => graph.op('Mul', [x, graph.op(op, [x], { seed: 3 })]));
     const [gradient] = gradients(model, y, [x]);
     model.opsets.set('', 21); // ONNX Runtime has no newer kernel.
-  model.graph.addOutput(y, 'y');
+    model.graph.addOutput(y, 'y');
     model.graph.addOutput(gradient!, 'gradient');
     const out = await evaluate(model, { x: Tensor.float32([2, 16], new Float32Array(32).fill(2)) });
     const drawn = out.y!.toFloat32().map(v => v / 2);
