@@ -66,8 +66,8 @@ async function share(shape: readonly [number, number, number], name: string): Pr
 }
 
 /**
- * ONNX Runtime holds the thread of JavaScript in Node as long as a step runs. Sharp's threads go on meanwhile: what is
- * left to wait for afterwards, against the whole.
+ * ONNX Runtime holds the thread of JavaScript in Node as long as a step runs; sharp's threads can go on meanwhile. What
+ * is left to wait for afterwards, against the whole.
  */
 async function overlap(): Promise<Measurement> {
   const folder = mkdtempSync(join(tmpdir(), 'whittle-loader-'));

@@ -8,8 +8,8 @@ export interface LoaderOptions extends OrderOptions {
   /** Applied to each batch in this order. */
   readonly transforms?: readonly Transform[];
   /**
-   * Batches that are asked for ahead; default 2. Reading of files and decoding of images go on while a step computes;
-   * what runs in JavaScript does not.
+   * Batches that are asked for ahead; default 2. What other threads do for a batch goes on while a step computes; what
+   * runs in JavaScript does not.
    */
   readonly prefetch?: number;
 }
