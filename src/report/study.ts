@@ -107,11 +107,13 @@ export const seedsText = ({ seeds }: Pick<StudyReport, 'seeds'>): string => plur
 /** How the p-values were found, for captions. */
 export function testNote({ arms }: StudyReport): string {
   const tests = arms.flatMap(({ comparison }) => comparison ?? []);
+  const groups = new Set(arms.flatMap(({ comparison, group = '' }) => (comparison ? group : [])));
   if (tests.length === 0) return 'No test: it takes two seeds.';
   const names = [...new Set(tests.map(({ test }) => test))].map(test =>
     test === 'paired' ? 't-test on the differences within each seed' : 'Welch’s t-test',
   );
-  const many = tests.length > 1 ? `, corrected for ${tests.length} comparisons by Holm’s method` : '';
+  const within = groups.size > 1 ? 'the comparisons of each group' : `${tests.length} comparisons`;
+  const many = tests.length > groups.size ? `, corrected for ${within} by Holm’s method` : '';
   return `± is the standard error of the mean over seeds. p: two-sided ${names.join(' or ')}${many}; below ${LEVEL} (*) counts as a difference.`;
 }
 

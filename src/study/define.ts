@@ -40,14 +40,17 @@ export interface TrainedArm<V> {
 interface ArmBase<V> {
   /** What tables and plots call it; default its name. */
   readonly label?: string;
-  /** Rows of a group stand together in the table, e.g. `about 10% of the parameters`. */
+  /**
+   * Rows of a group stand together in the table, e.g. `about 10% of the parameters`. Each group asks a question of its
+   * own: p-values are corrected for the comparisons within it.
+   */
   readonly group?: string;
   /** Arms of a series are joined by a line in the plot. */
   readonly series?: string;
   /** Where the arm stands on the plot's horizontal axis, where that is no figure of the run. */
   readonly x?: number;
-  /** The arm to compare with; default the study's reference. */
-  readonly against?: string;
+  /** The arm to compare with; default the study's reference. `null` for none, where others only begin with this one. */
+  readonly against?: string | null;
   /** Arms whose runs of the same seed this one needs. */
   readonly needs?: string | readonly string[];
   /** Change it where the arm computes something else than before: its runs are then made anew. Default 1. */
@@ -197,7 +200,7 @@ function checkArms(arms: Study['arms'], reference: string, fail: Fail): void {
     if (arm.derive && needsOf(arm).length === 0) {
       fail(`the arm "${name}" derives its model from nothing`, 'Name the arm to derive it from in needs');
     }
-    for (const other of [...needsOf(arm), ...(arm.against === undefined ? [] : [arm.against])]) {
+    for (const other of [...needsOf(arm), ...(arm.against == null ? [] : [arm.against])]) {
       if (!(other in arms)) fail(`the arm "${name}" refers to "${other}", which is no arm`, known);
     }
     if (reaches(arms, name, name)) {

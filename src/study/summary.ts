@@ -19,7 +19,7 @@ export interface Column {
 /** An arm against the one that it is compared with. */
 export interface ArmComparison extends Comparison {
   readonly against: string;
-  /** p-value by Holm's correction over all comparisons of the study. */
+  /** p-value by Holm's correction over the comparisons of the group. */
   readonly corrected: number;
   readonly seeds: number;
 }
@@ -145,7 +145,7 @@ function summarizeArm(study: Study, name: string, found: readonly RunRecord[], s
     ...(group !== undefined && { group }),
     ...(series !== undefined && { series }),
     ...(x !== undefined && { x }),
-    ...(against !== name && { against }),
+    ...(against !== null && against !== name && { against }),
     runs,
     failed,
     missing: seeds - found.length,
@@ -182,12 +182,18 @@ function withComparisons(study: Study, arms: readonly ArmSummary[]): ArmSummary[
     const other = arms.find(({ name }) => name === arm.against);
     return other && compareArms(arm, other, figure, study.test);
   });
-  const corrected = holm(compared.flatMap(comparison => comparison?.p ?? []));
-  let next = 0;
+  const corrected = new Map<ArmSummary, number>();
+  for (const group of new Set(arms.map(arm => arm.group))) {
+    const family = arms.filter((arm, i) => arm.group === group && compared[i]);
+    const p = holm(family.map(arm => compared[arms.indexOf(arm)]!.p));
+    family.forEach((arm, i) => {
+      corrected.set(arm, p[i]!);
+    });
+  }
   return arms.map((arm, i) => {
     const comparison = compared[i];
     if (!comparison) return arm;
-    return { ...arm, comparison: { ...comparison, against: arm.against!, corrected: corrected[next++]! } };
+    return { ...arm, comparison: { ...comparison, against: arm.against!, corrected: corrected.get(arm)! } };
   });
 }
 

@@ -50,6 +50,25 @@ describe('what a study says', () => {
     expect(verdicts(exampleReport(records, { study: lower }))[0]).toMatch(/^B loses to A by 5\.07/);
   });
 
+  it('corrects for the comparisons of a group, and compares nothing with null', () => {
+    const arms = {
+      a: { train },
+      b: { train, group: 'One' },
+      c: { train, group: 'Two' },
+      d: { train, group: 'Two' },
+      e: { train, group: 'Two', against: null },
+    };
+    const values = { a: [0.9, 0.91, 0.92], b: [0.95, 0.962, 0.97], c: [0.8, 0.7, 0.9], d: [0.93, 0.93, 0.95] };
+    const records = Object.entries({ ...values, e: [0.1, 0.1, 0.1] }).flatMap(([arm, own]) => runs(arm, own));
+    const report = exampleReport(records, { study: defineStudy({ ...three, arms }) });
+    const [, b, c, d, e] = report.arms.map(({ comparison }) => comparison);
+    expect(b!.corrected).toBe(b!.p);
+    expect(d!.corrected).toBeCloseTo(2 * d!.p, 12);
+    expect(c!.corrected).toBe(Math.max(c!.p, d!.corrected));
+    expect(e).toBeUndefined();
+    expect(studyMarkdown(report)).toContain('corrected for the comparisons of each group by Holm’s method');
+  });
+
   it('takes Welch’s test where seeds differ, and none for a single run', () => {
     const records = [...runs('a', [0.9, 0.91, 0.92]), ...runs('b', [0.95, 0.96]), ...runs('c', [0.99])];
     const report = exampleReport(records, { study: three });

@@ -30,6 +30,7 @@ const switchAt = (values: Values, epochs: number): number =>
 const denseFor = (epochs: number): TrainingArm<Values> => ({
   label: `Dense, the first ${epochs === 1 ? 'epoch' : `${epochs} epochs`}`,
   group: 'What the warm starts begin with',
+  against: null,
   train: (values, seed) =>
     part(training(resNet(values, values.width, seed), values, seed), values, 0, switchAt(values, epochs)),
 });
