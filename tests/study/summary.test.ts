@@ -93,7 +93,7 @@ describe('what a study says', () => {
     const report = exampleReport();
     expect(report.arms.find(({ name }) => name === 'SI-10')!.comparison!.against).toBe('narrow-10');
     expect(studySummary(report)).toMatch(
-      /^Low-rank, SI\+FD, 10% beats Dense, narrower, 10%; .*Dense, narrower, 10% loses to Dense; 7 cannot be told apart \(Accuracy, 3 seeds\)\.$/,
+      /Low-rank, SI\+FD, 10% beats Dense, narrower, 10%; .*Dense, narrower, 10% loses to Dense; 4 cannot be told apart \(Accuracy, 3 seeds\)\.$/,
     );
   });
 });
