@@ -48,7 +48,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     setupFiles: ['./tests/property-seed.ts'],
-    globalSetup: './tests/build-kernels.ts',
+    globalSetup: './tests/setup.ts',
     projects: CHROMIUM ? [node, browser] : [node],
   },
 });

@@ -109,4 +109,4 @@ it('the TypeScript in the pages has the right types, as far as it goes', async (
   } finally {
     await rm(folder, { recursive: true });
   }
-}, 60_000);
+}, 300_000);

@@ -13,6 +13,8 @@ const NATIVE: readonly Provider[] = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'];
 let native: Promise<OrtNode> | undefined;
 
 function loadNative(): Promise<OrtNode> {
+  // From 1.30 on ONNX Runtime reports its use to Microsoft, on Linux and macOS too, unless this is set before it loads.
+  process.env.ORT_DISABLE_TELEMETRY ??= '1';
   native ??= import('onnxruntime-node').then(
     module => module.default as unknown as OrtNode,
     (cause: unknown) => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -13,9 +13,12 @@ beforeAll(() => {
   if (!existsSync(main)) throw new Error('these tests run the built command: npm run build');
 });
 
-const whittle = (args: readonly string[]): Promise<{ code: number; out: string; err: string }> =>
+const whittle = (
+  args: readonly string[],
+  env = process.env,
+): Promise<{ code: number; out: string; err: string }> =>
   new Promise(resolve => {
-    execFile(process.execPath, [main, ...args], (error, out, err) => {
+    execFile(process.execPath, [main, ...args], { env }, (error, out, err) => {
       resolve({ code: error ? Number(error.code) : 0, out, err });
     });
   });
@@ -53,6 +56,18 @@ describe('the built command', () => {
       expect(result).toMatchObject({ code: 0, err: '' });
       expect(JSON.parse(result.out).unchanged).toBe(false);
       expect(readdirSync(folder).sort()).toEqual(['model.onnx', 'small.onnx', 'small.onnx.html']);
+    }));
+
+  it('lets ONNX Runtime keep no record of its user', () =>
+    inFolder(async (folder, model) => {
+      const home = join(folder, 'home');
+      await mkdir(home);
+      // An empty home, so that an identifier would have to be made; nothing that says "do not" from outside.
+      const { ORT_DISABLE_TELEMETRY: _, CI: __, ...env } = process.env;
+      const places = { HOME: home, USERPROFILE: home, LOCALAPPDATA: home, XDG_CACHE_HOME: home };
+      const args = ['compare', model, model, '--no-time', '--samples', '2', '--threads', '1'];
+      expect((await whittle(args, { ...env, ...places })).code).toBe(0);
+      expect(readdirSync(home)).toEqual([]);
     }));
 
   it('stops at Ctrl-C in the middle of the work and leaves nothing', () =>
