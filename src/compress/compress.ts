@@ -8,6 +8,7 @@ import { parseSize } from './budget.js';
 import { countParameters, describeLayer, describeModel } from './build-report.js';
 import { costOfRun } from './cost.js';
 import { Evaluator } from './evaluator.js';
+import { judgedByItself } from './inputs.js';
 import { type CompressOptions, readOptions } from './options.js';
 import { joinFronts, type MeasuredFront, measureFront, prunedFront } from './pareto.js';
 import type { Plan } from './plan.js';
@@ -145,6 +146,7 @@ async function compressVersion(
       ...inputs.warnings,
       ...quantizedAlready(original),
       ...(base.warnings ?? []),
+      ...judgedByItself(inputs, settings),
       ...thinCalibration(findings),
       ...warnings,
       ...(recovered ? recovered.warnings : []),

@@ -65,15 +65,19 @@ export async function readInputs(
       calibration: used(source, given),
       heldOut: used(options.heldOut ?? source, inputs.reported),
     },
-    warnings: [
-      ...new Set([...(source.notes ?? []), ...(options.heldOut?.notes ?? [])]),
-      ...(judgesOutputs(settings) && inputs.confirmed === inputs.reported
-        ? [
-            `The inputs that this report quotes, ${inputs.heldOut.length}, also decided whether the quality is kept, so that its figures lean to the good side. With ${DIVIDED_FROM} or more held out, one half decides and the other is reported.`,
-          ]
-        : []),
-    ],
+    warnings: [...new Set([...(source.notes ?? []), ...(options.heldOut?.notes ?? [])])],
   };
+}
+
+/** Says where the inputs that decided whether bounds hold are those that the report quotes. */
+export function judgedByItself(
+  { confirmed, reported }: Pick<CompressInputs, 'confirmed' | 'reported'>,
+  settings: Bounds,
+): string[] {
+  if (!judgesOutputs(settings) || confirmed !== reported) return [];
+  return [
+    `The inputs that this report quotes, ${reported.length}, also decided whether the quality is kept, so that its figures lean to the good side. With ${DIVIDED_FROM} or more held out, one half decides and the other is reported.`,
+  ];
 }
 
 /** From so many held-out inputs on, one half decides and the other is reported. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { WhittleError } from '../graph/errors.js';
 import type { EvalFunction } from './evaluation.js';
@@ -9,6 +10,7 @@ export const MODULE_EXTENSIONS: readonly string[] = ['.ts', '.mts', '.js', '.mjs
 
 /** Runs a user's own TypeScript or JavaScript file and returns one of its exports, the first that is there. */
 export async function importFrom(file: string, names: readonly string[]): Promise<unknown> {
+  if (!existsSync(file)) throw new WhittleError('there is no such file', { file, hint: 'Check the path' });
   let exports: Record<string, unknown>;
   try {
     exports = await importUserModule(resolve(file));

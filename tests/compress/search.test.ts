@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compress } from '../../src/compress/index.js';
+import { judgedByItself } from '../../src/compress/inputs.js';
 import { openJob, study, withStudies } from '../../src/compress/prepare.js';
 import { timeOf } from '../../src/compress/search.js';
 import { smallInputs, smallModel } from './small-model.js';
@@ -109,14 +110,14 @@ describe('budgets', () => {
 
   it('of quality are judged on other inputs than the report quotes, where there are enough', async () => {
     const options = { ...settings, inputs: smallInputs(120), minQuality: 'cosine=0.999' };
-    const { inputs } = await openJob(smallModel(), options);
+    const { inputs, settings: many } = await openJob(smallModel(), options);
     expect(inputs.confirmed.length + inputs.reported.length).toBe(40);
     expect(inputs.confirmed.some(sample => inputs.reported.includes(sample))).toBe(false);
     expect(inputs.about.heldOut.samples).toBe(inputs.reported.length);
-    expect(inputs.warnings).toEqual([]);
+    expect(judgedByItself(inputs, many)).toEqual([]);
     const few = await openJob(smallModel(), { ...options, inputs: smallInputs(60) });
     expect(few.inputs.confirmed).toBe(few.inputs.reported);
-    expect(few.inputs.warnings.join()).toMatch(/also decided/);
+    expect(judgedByItself(few.inputs, few.settings).join()).toMatch(/also decided/);
   });
 
   it.each([

@@ -12,6 +12,8 @@ describe('measureSensitivity', () => {
     expect(errors).toEqual(errors.toSorted((a, b) => b - a));
     expect(four.layers.map(({ position }) => position).sort()).toEqual([1, 2, 3, 4]);
     expect(four.layers.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
+    // No bound is judged here.
+    expect(four.warnings.join()).not.toMatch(/decided/);
     for (const layer of four.layers) {
       expect(layer.choice).toMatch(/^int4/);
       expect(layer.bytesAfter).toBeLessThan(layer.bytesBefore);

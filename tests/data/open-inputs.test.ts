@@ -139,6 +139,7 @@ describe('openInputs', () => {
       `export default { async *samples() { yield { x: ${tensor('[1, 2]')} }; throw new Error('later'); } };`,
     );
     await expect(all(await openInputs(late, vector))).rejects.toThrow(/own code failed: later \(file .*late/);
+    await expect(loadEvalFunction(join(folder, 'nowhere.ts'))).rejects.toThrow(/there is no such file/);
     const none = await put('none.ts', 'export const other = 1;');
     await expect(openInputs(none, vector)).rejects.toThrow(/no export "default" or "inputs"/);
     await expect(loadEvalFunction(good)).resolves.toBeTypeOf('function');

@@ -84,7 +84,9 @@ function repeat({ command, settings, whittle }: CompressReport): Piece {
     command !== undefined &&
       html`<div class="repeat"><button type="button" data-copy hidden>Copy</button><pre><code>${command}</code></pre></div><p></p>`,
     pairs([
-      ...Object.entries(settings).map(([name, value]) => [name, settingText(value)] as const),
+      ...Object.entries(settings)
+        .filter(([, value]) => value !== undefined)
+        .map(([name, value]) => [name, settingText(value)] as const),
       ['version', whittle],
     ]),
   ];
@@ -95,7 +97,7 @@ const settingText = (value: unknown): string =>
     ? value
     : Array.isArray(value)
       ? value.join(', ') || 'none'
-      : JSON.stringify(value ?? null);
+      : JSON.stringify(value);
 
 function phases(report: CompressReport): Piece {
   return barChart({
