@@ -87,17 +87,23 @@ const figure = (
   html`<figure>${responsive(draw)}${tradeoffKey(curves, undefined)}<figcaption>${caption}</figcaption></figure>`;
 
 const curvesOf = (report: ScanReport, quality: (point: ScanPoint) => number): TradeoffCurve[] =>
-  report.curves.map((curve, i) => ({
-    name: curve.method,
-    points: [...curve.points]
-      .sort((a, b) => a.bytes - b.bytes)
-      .map(point => ({
-        bytes: point.bytes,
-        quality: quality(point),
-        label: labelOf(report.vary, curve, point),
-      })),
-    ...curveTone(curve.method, i),
-  }));
+  report.curves.flatMap((curve, i) =>
+    curve.points.length === 0
+      ? []
+      : [
+          {
+            name: curve.method,
+            points: [...curve.points]
+              .sort((a, b) => a.bytes - b.bytes)
+              .map(point => ({
+                bytes: point.bytes,
+                quality: quality(point),
+                label: labelOf(report.vary, curve, point),
+              })),
+            ...curveTone(curve.method, i),
+          },
+        ],
+  );
 
 const labelOf = (vary: ScanAxis, { method }: ScanCurve, point: ScanPoint): string =>
   `${method}${point.value === undefined ? '' : `, ${axisName(vary)} ${valueText(vary, point.value)}`}: ${formatBytes(point.bytes)}, cosine ${formatCosine(point.cosine)}`;
