@@ -11,6 +11,8 @@ import type { SessionOptions } from '../runtime/options.js';
 import type { Session } from '../runtime/session.js';
 import type { Measured, Objective } from './objective.js';
 import { addOutput, StepContext } from './step/context.js';
+import { convolveShortcuts } from './step/convolve-shortcuts.js';
+import { fixSizes } from './step/sizes.js';
 import type { StateBuffers } from './step/state-buffers.js';
 import type { TrainingStep } from './step/step.js';
 import { attachUnits, type Unit } from './step/units.js';
@@ -39,13 +41,16 @@ export class Evaluator {
     this.outputs = plan.outputs;
   }
 
-  /** @param rewrite changes the model before it is loaded, e.g. its layout */
+  /**
+   * @param sizes of the inputs' open dimensions, where all batches have the same: layouts are for fixed sizes alone
+   * @param rewrite changes the model before it is loaded, e.g. its layout
+   */
   static async create(
     step: TrainingStep,
     options: SessionOptions = {},
-    rewrite: (model: Model) => void = () => {},
+    { sizes = {}, rewrite = () => {} }: EvaluatorChanges = {},
   ): Promise<Evaluator> {
-    const { model, ...plan } = buildEvaluation(step);
+    const { model, ...plan } = buildEvaluation(step, sizes);
     rewrite(model);
     return new Evaluator(await createSession(model, options), plan);
   }
@@ -58,7 +63,7 @@ export class Evaluator {
   async run(
     dataset: Dataset,
     states: StateBuffers,
-    { batchSize = 256, replacements, signal, onProgress }: EvaluateOptions = {},
+    { batchSize = EVALUATION_BATCH, replacements, signal, onProgress }: EvaluateOptions = {},
   ): Promise<Evaluated> {
     if (dataset.length === 0) throw new WhittleError('the data set for evaluation is empty');
     const parameters = this.parameters(states, replacements);
@@ -103,6 +108,21 @@ export class Evaluator {
   }
 }
 
+export interface EvaluatorChanges {
+  readonly sizes?: Readonly<Record<string, number>>;
+  readonly rewrite?: (model: Model) => void;
+}
+
+/** Examples in a batch of an evaluation that does not say. */
+export const EVALUATION_BATCH = 256;
+
+/** The largest batch of at most this size that divides a data set evenly; `undefined` where it would be less than half. */
+export function evenBatch(examples: number, most: number): number | undefined {
+  for (let size = Math.min(most, examples); size * 2 > Math.min(most, examples); size--)
+    if (examples % size === 0) return size;
+  return undefined;
+}
+
 export interface EvaluateOptions {
   /** Default 256. */
   readonly batchSize?: number;
@@ -119,13 +139,18 @@ interface Plan {
   readonly outputs: readonly string[];
 }
 
-function buildEvaluation(step: TrainingStep): Plan & { readonly model: Model } {
+function buildEvaluation(
+  step: TrainingStep,
+  sizes: Readonly<Record<string, number>>,
+): Plan & { readonly model: Model } {
   const { objective } = step.options;
   const network = toInference(step.network);
   const { graph } = network;
+  fixSizes(graph, sizes);
   const attached = attachUnits(network, step.units);
   const model = network.toModel();
   const b = typedBuilder(model);
+  convolveShortcuts(b, graph);
   b.scope = 'loss/';
   const context = new StepContext(b, network, false, attached, name => step.network.tensor(name));
   const measured = objective.build(context);

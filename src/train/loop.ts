@@ -5,7 +5,7 @@ import type { Tensor } from '../graph/tensor.js';
 import { layoutPass } from '../runtime/layout/index.js';
 import { Loader } from './data/loader.js';
 import { BestSoFar, type Goal } from './early-stopping.js';
-import { type Evaluated, Evaluator } from './evaluate.js';
+import { EVALUATION_BATCH, type Evaluated, Evaluator, evenBatch } from './evaluate.js';
 import type { TrainingMethod } from './method.js';
 import { checkMetrics, checkStates } from './non-finite.js';
 import type { TrainOptions, TrainResult } from './options.js';
@@ -13,6 +13,7 @@ import { Run } from './run.js';
 import { SavedParts } from './saved-parts.js';
 import { type Moment, type Schedule, toSchedule } from './schedules/schedule.js';
 import { StepRunner } from './step/runner.js';
+import { batchSizes } from './step/sizes.js';
 import { trainingStep } from './step/step.js';
 
 const LOWEST_LOSS: Goal = { metric: 'loss', betterIs: 'lower' };
@@ -26,6 +27,7 @@ export class Loop {
   private readonly loader: Loader;
   private readonly runner: StepRunner;
   private readonly evaluator: Evaluator | undefined;
+  private readonly evaluationBatch: number;
   private readonly runState: Run;
   private readonly rate: Schedule;
   private readonly decay: Schedule;
@@ -47,12 +49,14 @@ export class Loop {
     loader: Loader,
     runner: StepRunner,
     evaluator: Evaluator | undefined,
+    evaluationBatch: number,
   ) {
     const { epochs, updates, evaluation = {}, accumulation = 1 } = options;
     this.options = options;
     this.loader = loader;
     this.runner = runner;
     this.evaluator = evaluator;
+    this.evaluationBatch = evaluationBatch;
     this.updatesPerEpoch = Math.max(1, Math.floor(loader.batchesPerEpoch / accumulation));
     const asked = updates ?? Math.max(1, Math.round(epochs! * this.updatesPerEpoch));
     this.methods = options.methods ?? [];
@@ -83,11 +87,18 @@ export class Loop {
       ...(provider === 'webgpu' && { flattenTogether: WEBGPU_TOGETHER }),
       passes: [...(options.passes ?? []), ({ model }) => void arrange(model)],
       weightDecay: options.weightDecay !== undefined && options.weightDecay !== 0,
-      sizes: { ...sizesOf(options), ...sizes },
+      sizes: { ...batchSizes(options.network, data.train, batchSize), ...sizes },
     });
     const runner = await StepRunner.create(step, { ...session, seed });
-    const evaluator = data.test && (await Evaluator.create(step, session, arrange));
-    const loop = new Loop(options, loader, runner, evaluator);
+    const most = options.evaluation?.batchSize ?? EVALUATION_BATCH;
+    const even = data.test && evenBatch(data.test.length, most);
+    const evaluator =
+      data.test &&
+      (await Evaluator.create(step, session, {
+        ...(even !== undefined && { sizes: batchSizes(step.network, data.test, even) }),
+        rewrite: arrange,
+      }));
+    const loop = new Loop(options, loader, runner, evaluator, even ?? most);
     try {
       if (checkpoints?.resume) await loop.restore();
       for (const log of options.logs ?? []) await log.open(runner.update);
@@ -170,7 +181,7 @@ export class Loop {
     const { evaluator, runner, options } = this;
     const replacements = this.runState.replacements();
     const evaluation = await evaluator!.run(options.data.test!, runner.states, {
-      ...(options.evaluation?.batchSize !== undefined && { batchSize: options.evaluation.batchSize }),
+      batchSize: this.evaluationBatch,
       replacements,
       onProgress: (done, total) =>
         options.onProgress?.({ phase: 'evaluate', done, total, detail: describe(this.evaluation ?? {}) }),
@@ -277,18 +288,6 @@ const pick = ({ transforms, shuffle, prefetch }: TrainOptions) => ({
   ...(shuffle !== undefined && { shuffle }),
   ...(prefetch !== undefined && { prefetch }),
 });
-
-/** Sizes of the inputs' open dimensions, as the batches will have them. */
-function sizesOf({ network, data, batchSize }: TrainOptions): Record<string, number> {
-  const sizes: Record<string, number> = {};
-  for (const input of network.inputs) {
-    const dims = [batchSize, ...(data.train.fields[input.name]?.shape ?? [])];
-    input.shape?.forEach((dim, i) => {
-      if (typeof dim === 'string' && /^\w+$/.test(dim)) sizes[dim] = dims[i]!;
-    });
-  }
-  return sizes;
-}
 
 function checkSettings(
   now: Readonly<Record<string, unknown>>,

@@ -3,6 +3,7 @@ import { blockedLayout } from './blocked-layout.js';
 import { filling } from './filling.js';
 import { probeBlockedLayout } from './probe.js';
 import { splitProjections } from './split-projections.js';
+import { tileRows } from './tile-rows.js';
 
 /** Rewrites the model of a finished training step in place. */
 export type LayoutPass = (step: { readonly model: Model }) => undefined;
@@ -20,6 +21,7 @@ export async function layoutPass(): Promise<LayoutPass> {
   return ({ model }) => {
     splitProjections(model);
     if (block !== undefined && filling(model.graph, block) < MOST_FILLING) blockedLayout(model, { block });
+    tileRows(model);
     return undefined;
   };
 }

@@ -1,7 +1,9 @@
+import type { Dataset } from '../../datasets/dataset.js';
 import { substitute } from '../../graph/dims.js';
 import { WhittleError } from '../../graph/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { tensorType } from '../../graph/value.js';
+import type { Network } from '../../nn/network.js';
 
 /**
  * Fixes symbolic dimensions of a graph's inputs, such as `batch`, so that sizes are constants and passes can plan for
@@ -36,4 +38,17 @@ export function fixSizes(graph: Graph, sizes: Readonly<Record<string, number>>):
         );
     }
   }
+}
+
+/** Sizes of the inputs' open dimensions, as batches of so many examples will have them. */
+export function batchSizes(network: Network, { fields }: Dataset, examples: number): Record<string, number> {
+  const sizes: Record<string, number> = {};
+  for (const input of network.inputs) {
+    const dims = [examples, ...(fields[input.name]?.shape ?? [])];
+    input.shape?.forEach((dim, i) => {
+      const size = dims[i];
+      if (typeof dim === 'string' && /^\w+$/.test(dim) && size !== undefined) sizes[dim] = size;
+    });
+  }
+  return sizes;
 }
