@@ -29,7 +29,10 @@ const REDUCTIONS = new Set(['ReduceMean', 'ReduceSum']);
  * the cache before the next reads it. The numbers are the same.
  * @returns how many chains were tiled
  */
-export function tileRows(model: Model, { smallest = 2 << 20, tile: size = 384 << 10 }: TileOptions = {}): number {
+export function tileRows(
+  model: Model,
+  { smallest = 2 << 20, tile: size = 384 << 10 }: TileOptions = {},
+): number {
   const limits = { smallest, size };
   const { graph } = model;
   graph.sort();
@@ -124,7 +127,8 @@ function tilesOf(chain: Chain, { smallest, size }: Limits): number | undefined {
   const bytes = 4 * Math.max(...shapes.map(sizeOf));
   const rows = shapes[0]![0]!;
   if (bytes < smallest) return undefined;
-  for (let tiles = Math.max(2, Math.ceil(bytes / size)); tiles <= rows; tiles++) if (rows % tiles === 0) return tiles;
+  for (let tiles = Math.max(2, Math.ceil(bytes / size)); tiles <= rows; tiles++)
+    if (rows % tiles === 0) return tiles;
   return undefined;
 }
 
