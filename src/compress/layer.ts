@@ -1,15 +1,9 @@
 import type { Moment, Observation } from '../calibrate/observe.js';
-import {
-  cholesky,
-  type DenseMatrix,
-  type InverseFactor,
-  type Matrix,
-  matmul,
-  matrix,
-} from '../linalg/index.js';
+import { type DenseMatrix, type InverseFactor, matmul, matrix } from '../linalg/index.js';
 import { feedbackFactor } from './error-feedback.js';
 import { toMatrix, type WeightMatrix } from './matrix.js';
 import type { Candidate } from './method.js';
+import { momentOfOutputs, quadraticForm, trace, whiteningFactor } from './moments.js';
 import type { Site } from './sites.js';
 
 /**
@@ -223,7 +217,7 @@ export class Layer {
     const known = this.wholes.get(group);
     if (known) return known;
     const { width } = this.moment;
-    const l = factorOf(this.moment.second[group]!, width, 1e-6);
+    const l = whiteningFactor(this.moment.second[group]!, width, 1e-6);
     this.wholes.set(group, l);
     return l;
   }
@@ -264,65 +258,8 @@ const SAMPLED_FROM = 2 ** 28;
 const sampledRows = (rows: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * rows) / count));
 
-/** W S Wᵀ */
-export const momentOfOutputs = (w: Matrix, second: Float64Array<ArrayBuffer>): DenseMatrix =>
-  matmul(matmul(w, matrix(second, w.cols, w.cols)), w, { transposeB: true });
-
-function trace({ data, rows, stride }: DenseMatrix): number {
-  let sum = 0;
-  for (let i = 0; i < rows; i++) sum += data[i * stride + i]!;
-  return sum;
-}
-
 /** Factors of wider layers are made again when they are needed: all of a large model's would take gigabytes. */
 const WIDE = 2048;
 
 /** Layers that read the same vectors share the factors. */
 const FACTORS = new WeakMap<Moment, InverseFactor[]>();
-
-/** tr(D S Dᵀ). */
-function quadraticForm(d: Float64Array<ArrayBuffer>, rows: number, width: number, s: Float64Array): number {
-  if (rows * width < 4096) return smallQuadraticForm(d, rows, width, s);
-  const product = matmul(matrix(d, rows, width), matrix(s, width, width)).data;
-  let sum = 0;
-  for (let i = 0; i < product.length; i++) sum += product[i]! * d[i]!;
-  return sum;
-}
-
-/** Without the way into WebAssembly, which costs more than a depthwise kernel's few numbers. */
-function smallQuadraticForm(d: Float64Array, rows: number, width: number, s: Float64Array): number {
-  let sum = 0;
-  for (let r = 0; r < rows; r++) {
-    for (let i = 0; i < width; i++) {
-      let product = 0;
-      for (let j = 0; j < width; j++) product += s[i * width + j]! * d[r * width + j]!;
-      sum += product * d[r * width + i]!;
-    }
-  }
-  return sum;
-}
-
-/** S plus a share of its mean diagonal. */
-function ridged(s: Float64Array, width: number, share: number) {
-  const data = Float64Array.from(s);
-  let trace = 0;
-  for (let i = 0; i < width; i++) trace += s[i * width + i]!;
-  const ridge = (share * trace) / width || 1;
-  for (let i = 0; i < width; i++) data[i * width + i]! += ridge;
-  return matrix(data, width, width);
-}
-
-/**
- * The Cholesky factor of S with a ridge on its diagonal. Sums come out of ONNX Runtime in float32, whose rounding can
- * exceed the smallest eigenvalues; then the ridge grows until it covers that.
- */
-function factorOf(second: Float64Array, width: number, share: number): DenseMatrix {
-  for (;;) {
-    try {
-      return cholesky(ridged(second, width, share)).l;
-    } catch (error) {
-      share *= 10;
-      if (share > 1) throw error;
-    }
-  }
-}

@@ -123,14 +123,16 @@ describe('factors', () => {
       const { rows, cols, groups } = factors;
       const outer = factors.outer(rank);
       const columns = new Float32Array(rank * rows);
-      for (let r = 0; r < rows; r++) for (let k = 0; k < rank; k++) columns[k * rows + r] = outer[r * rank + k]!;
+      for (let r = 0; r < rows; r++)
+        for (let k = 0; k < rank; k++) columns[k * rows + r] = outer[r * rank + k]!;
       const errors = storedErrors(layer, {
         rank,
         inner: new StoredFactor({ data: factors.inner(rank), rows: groups * rank, cols }, 'float32'),
         outer: new StoredFactor({ data: columns, rows: rank, cols: rows }, 'float32'),
       })!;
       // Without rounding they are those of the spectrum.
-      for (const [r, expected] of rankErrors(layer, factors).entries()) expect(errors[r]).toBeCloseTo(expected, 4);
+      for (const [r, expected] of rankErrors(layer, factors).entries())
+        expect(errors[r]).toBeCloseTo(expected, 4);
     }
   });
 

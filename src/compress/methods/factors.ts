@@ -9,7 +9,8 @@ import {
   solveTriangular,
   svd,
 } from '../../linalg/index.js';
-import { type Layer, momentOfOutputs } from '../layer.js';
+import type { Layer } from '../layer.js';
+import { momentOfOutputs } from '../moments.js';
 
 /**
  * A layer's weight as a product of two, W ≈ outer · inner, for every rank at once. A grouped convolution is one

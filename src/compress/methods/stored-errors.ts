@@ -31,7 +31,8 @@ export function storedErrors(layer: Layer, { rank, inner, outer }: FactorPair): 
     const ofLeft = matmul(left, left, { transposeB: true }).data;
     for (let k = 0; k < rank; k++) {
       let common = 0;
-      for (let i = 0; i < groupRows; i++) common += outputs[k * groupRows + i]! * u[k * rows + g * groupRows + i]!;
+      for (let i = 0; i < groupRows; i++)
+        common += outputs[k * groupRows + i]! * u[k * rows + g * groupRows + i]!;
       let own = ofLeft[k * rank + k]! * ofRight[k * rank + k]!;
       for (let j = 0; j < k; j++) own += 2 * ofLeft[k * rank + j]! * ofRight[k * rank + j]!;
       added[k + 1]! += own - 2 * common;
