@@ -1,21 +1,25 @@
 /**
  * Compression to a budget: how long it takes, peak memory, processor time and the share of it that each phase takes; and
  * how much quicker the closed form chooses ranks than a search by forward passes, given the same factors:
- * `npm run bench:compress -- [--only NAME] [--json]`.
+ * `npm run bench:compress -- [--only NAME] [--json] [--cpu]`.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import calibration from '../examples/ocr/calibration.js';
 import { observe } from '../src/calibrate/observe.js';
+import { Figures } from '../src/compress/cache.js';
 import { captureInputs } from '../src/compress/capture.js';
 import { type CompressOptions, compress } from '../src/compress/index.js';
 import { signatureOf } from '../src/compress/inputs.js';
 import { Layer } from '../src/compress/layer.js';
 import type { Candidate } from '../src/compress/method.js';
 import { lowrank } from '../src/compress/methods/lowrank.js';
+import { methodsOf, readOptions } from '../src/compress/options.js';
 import { LayerProbe } from '../src/compress/probe.js';
 import type { Progress } from '../src/compress/report.js';
+import { ByteScale } from '../src/compress/score.js';
+import { scoreLayer } from '../src/compress/score-layer.js';
 import { findSites } from '../src/compress/sites.js';
 import { indexedSource } from '../src/data/index.js';
 import { inferShapes } from '../src/graph/infer/index.js';
@@ -75,6 +79,40 @@ async function recognition(): Promise<Measurement> {
   return budgetRun(model, { inputs: calibration(signatureOf(model)), maxSize: '22%' });
 }
 
+/** Random tokens as inputs of BERT. */
+function tokenInputs(count: number) {
+  const tokens = 128;
+  return indexedSource({ description: 'random tokens' }, count, index => {
+    const random = new Random(index);
+    const ids = Array.from({ length: tokens }, () => random.integer(30522));
+    return {
+      input_ids: Tensor.int64(ids, [1, tokens]),
+      attention_mask: Tensor.int64(new Array<number>(tokens).fill(1), [1, tokens]),
+      token_type_ids: Tensor.int64(new Array<number>(tokens).fill(0), [1, tokens]),
+    };
+  });
+}
+
+/** Scoring the candidates of one of BERT-base's widest layers, 3072 to 768, on one thread. */
+async function wideLayer(): Promise<Measurement> {
+  await initLinalg();
+  const model = exportForInference(bert({ depth: 1 }));
+  inferShapes(model);
+  const sites = findSites(model).filter(({ tensor }) => tensor.dims[0] === 3072);
+  const samples: Tensors[] = [];
+  for await (const sample of tokenInputs(32).samples()) samples.push(sample);
+  for await (const group of observe(model, sites, samples, { threads: 1 })) {
+    const [site, observation] = [...group][0]!;
+    const settings = readOptions({ maxSize: '20%' });
+    const options = { methods: methodsOf(settings, undefined), settings, figures: new Figures() };
+    const ms = await time(() =>
+      scoreLayer(new Layer(site, observation), new ByteScale(site, model), options),
+    );
+    return { ms, peer: null, peerMs: null, extra: {} };
+  }
+  throw new Error('the model has no such layer');
+}
+
 /** 110 M random parameters, in a file and with a cache, as `whittle compress` has them. */
 async function bertBase(): Promise<Measurement> {
   const folder = mkdtempSync(join(tmpdir(), 'whittle-bench-'));
@@ -88,18 +126,8 @@ async function bertBase(): Promise<Measurement> {
 }
 
 async function compressBert(model: Model, cache: string): Promise<Measurement> {
-  const tokens = 128;
-  const inputs = indexedSource({ description: 'random tokens' }, 80, index => {
-    const random = new Random(index);
-    const ids = Array.from({ length: tokens }, () => random.integer(30522));
-    return {
-      input_ids: Tensor.int64(ids, [1, tokens]),
-      attention_mask: Tensor.int64(new Array<number>(tokens).fill(1), [1, tokens]),
-      token_type_ids: Tensor.int64(new Array<number>(tokens).fill(0), [1, tokens]),
-    };
-  });
   const samples = { calibration: 64, verification: 16 };
-  return budgetRun(model, { inputs, maxSize: '20%', samples, cache });
+  return budgetRun(model, { inputs: tokenInputs(80), maxSize: '20%', samples, cache });
 }
 
 /** Chooses the rank of each larger layer of the recognition model, both ways, from factors that are there. */
@@ -152,6 +180,7 @@ async function rankChoice(): Promise<Measurement> {
 const cases: Case[] = [
   { name: 'rank-choice', run: rankChoice },
   { name: 'recognition', run: recognition },
+  { name: 'wide-layer', run: wideLayer },
   { name: 'bert-base', run: bertBase },
 ];
 

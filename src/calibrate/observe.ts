@@ -1,6 +1,7 @@
 import type { Site } from '../compress/sites.js';
 import { cloneModel } from '../graph/clone.js';
 import type { Model } from '../graph/model.js';
+import { removeDead } from '../graph/rewrite/index.js';
 import type { Value } from '../graph/value.js';
 import { createSession, type Tensors } from '../runtime/index.js';
 import { type InputVectors, inputVectors, type Moment } from './second-moment.js';
@@ -101,6 +102,8 @@ async function observePass(
   graph.outputs.length = 0;
   for (const tap of taps.values()) for (const value of tap.outputs) graph.addOutput(value);
   for (const ids of expose) if (!graph.isOutput(copyOf(ids))) graph.addOutput(copyOf(ids));
+  // What comes after the layers of this pass need not run.
+  removeDead(graph);
   const session =
     graph.outputs.length === 0
       ? undefined

@@ -48,8 +48,7 @@ export function quantizeBalanced(
   const factors = columns && Float64Array.from(columns.codes, columnFactor);
   if (factors) divideColumns(balanced, rows, factors);
   // In terms of balanced columns, S is T S T: the columns of U are divided by the same factors.
-  const u = factors && toDense(factor);
-  if (u) divideColumns(u.data, cols, factors);
+  const u = columns && balancedFactor(factor!, columns.codes);
   const shape = {
     format,
     rows,
@@ -76,6 +75,18 @@ export function quantizeBalanced(
   const precision = paysAsHalf(rows * blocks) ? 'float16' : 'float32';
   const [rounded] = roundWithFeedback(matrix(balanced, rows, cols), u, [{ ...format, scales: precision }]);
   return { ...shape, q: rounded!.q, scales: rounded!.scales, losses: rounded!.losses };
+}
+
+/** Formats alike in their factors share the balanced U of a layer, 75 MB of 3072 columns. */
+const BALANCED = new WeakMap<DenseMatrix, { readonly codes: Uint8Array; readonly u: DenseMatrix }>();
+
+function balancedFactor(factor: DenseMatrix, codes: Uint8Array): DenseMatrix {
+  const known = BALANCED.get(factor);
+  if (known?.codes.every((code, c) => code === codes[c])) return known.u;
+  const u = toDense(factor);
+  divideColumns(u.data, u.rows, Float64Array.from(codes, columnFactor));
+  BALANCED.set(factor, { codes, u });
+  return u;
 }
 
 function divideColumns(data: Float64Array, rows: number, factors: Float64Array): void {
