@@ -16,7 +16,7 @@ export interface Store {
 }
 
 /** Raise it when what is stored, or how it is computed, changes. */
-const FORMAT = 8;
+const FORMAT = 9;
 
 /**
  * Results of one model on certain inputs: what a layer's inputs were like, what candidates weigh and cost, what they do
