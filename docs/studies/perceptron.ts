@@ -16,7 +16,8 @@ import {
 export const settings = {
   data: text('/usr/share/datasets/fashion-mnist', 'folder of the idx files'),
   epochs: number(8, { min: 0.01 }),
-  trainExamples: integer(60_000, { min: 128, max: 60_000 }),
+  trainExamples: integer(10_000, { min: 128, max: 60_000 }),
+  testExamples: integer(5000, { min: 100, max: 10_000 }),
   batchSize: integer(128, { min: 1 }),
   learningRate: number(0.1, { min: 0 }),
 };
@@ -41,14 +42,14 @@ export const perceptron = (widths: readonly number[], seed: number): Network =>
 
 /** How every arm is trained. */
 export function training(network: Network, values: Values, seed: number): ConfiguredTraining {
-  const { data, epochs, trainExamples, batchSize, learningRate } = values;
+  const { data, epochs, trainExamples, testExamples, batchSize, learningRate } = values;
   // The files are in random order.
-  const chosen = Array.from({ length: trainExamples }, (_, i) => i);
+  const first = (count: number) => Array.from({ length: count }, (_, i) => i);
   return {
     network,
     data: {
-      train: forPerceptron(subset(loadFashionMnist(data, 'train'), chosen)),
-      test: forPerceptron(loadFashionMnist(data, 'test')),
+      train: forPerceptron(subset(loadFashionMnist(data, 'train'), first(trainExamples))),
+      test: forPerceptron(subset(loadFashionMnist(data, 'test'), first(testExamples))),
     },
     objective: classification(),
     optimizer: sgd({ momentum: 0.9 }),

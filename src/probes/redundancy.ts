@@ -1,6 +1,6 @@
 import { Tensor } from '../graph/tensor.js';
-import { cloneNetwork, type Network } from '../nn/index.js';
 import { penalizedLayers } from '../methods/penalties/penalized.js';
+import { cloneNetwork, type Network } from '../nn/index.js';
 import { leastPassing } from './bisect.js';
 import type { ProbedLayer, Squeeze, Squeezed } from './squeeze.js';
 import { SQUEEZES } from './squeezes/index.js';

@@ -1,5 +1,6 @@
-import { choice, integer, number } from '../../train/index.js';
+import { choice, integer, number, text } from '../../train/index.js';
 import { defineMethod, type MethodEntry, type Paper } from '../entry.js';
+import { LAYER_WORDS } from '../select-layers.js';
 import { factorizedAttention } from './attention/index.js';
 import { FACTOR_DECAYS } from './decay/index.js';
 import { lowRank, overcompleteTraining } from './method.js';
@@ -13,6 +14,14 @@ const FACTORIZED_LAYERS: Paper = {
 };
 
 const RULES = ['parameters', 'flops', 'bytes', 'scale', 'rank', 'energy', 'stableRank'] as const;
+
+const layers = text(
+  '',
+  `which layers: ${LAYER_WORDS.join(', ')}, or paths with *, joined by +; default all but first convolution and classifier`,
+);
+
+/** Without words, what the method takes by itself. */
+const chosen = (words: string) => (words === '' ? {} : { layers: words });
 
 const decaySettings = {
   decay: choice('frobenius', FACTOR_DECAYS, 'what holds factors small, in the place of weight decay'),
@@ -32,8 +41,10 @@ export const lowRankEntry = defineMethod({
     ...decaySettings,
     multipleOf: integer(1, { min: 1, description: 'ranks are multiples of this' }),
     convolution: choice('spatial', ['spatial', 'channel'], 'how kernels are read as matrices'),
+    layers,
   },
-  create: ({ rule, amount, ...options }) => lowRank({ rank: { [rule]: amount } as RankRule, ...options }),
+  create: ({ rule, amount, layers: words, ...options }) =>
+    lowRank({ rank: { [rule]: amount } as RankRule, ...options, ...chosen(words) }),
 });
 
 export const overcompleteEntry = defineMethod({
@@ -47,13 +58,15 @@ export const overcompleteEntry = defineMethod({
     width: number(1, { min: 1, description: 'rank as a multiple of the shorter side' }),
     init: choice('spectral', ['spectral', 'plain'], 'how factors start'),
     ...decaySettings,
+    layers,
   },
-  create: overcompleteTraining,
+  create: ({ layers: words, ...options }) => overcompleteTraining({ ...options, ...chosen(words) }),
 });
 
 export const attentionEntry = defineMethod({
   name: 'attention-frobenius',
-  family: 'factorized',
+  // It changes the form of no layer: low rank or structured layers elsewhere, masks and quantizers go with it.
+  family: 'penalty',
   summary:
     'Frobenius decay of Q_h K_hᵀ and V_h O_hᵀ in the place of weight decay on the projections of attention.',
   paper: FACTORIZED_LAYERS,
@@ -65,6 +78,7 @@ export const attentionEntry = defineMethod({
     ),
     strength: decaySettings.strength,
   },
+  claims: ['the decay of attention'],
   create: factorizedAttention,
 });
 

@@ -1,10 +1,14 @@
+import type { Network } from '../../nn/index.js';
 import type { TrainingMethod } from '../../train/index.js';
+import { selectLayers as selectByWords } from '../select-layers.js';
 import { type FactorDecay, factorDecay } from './decay/index.js';
 import { type FactorizePolicy, factorize } from './factorize.js';
 import { type OvercompleteOptions, overcomplete } from './overcomplete.js';
 import type { LayerSelector } from './select.js';
 
-export interface LowRankTrainingOptions extends FactorizePolicy {
+export interface LowRankTrainingOptions extends Omit<FactorizePolicy, 'layers'> {
+  /** Default all but the first convolution and the classifier; or words and paths such as `ffn` (`selectLayers`). */
+  readonly layers?: LayerSelector | string;
   /** What holds the factors small; default `frobenius`. */
   readonly decay?: FactorDecay;
   /** λ of that decay as a multiple of the weight decay; default 1. */
@@ -18,6 +22,7 @@ export interface LowRankTrainingOptions extends FactorizePolicy {
 export function lowRank({
   decay = 'frobenius',
   strength = 1,
+  layers,
   ...policy
 }: LowRankTrainingOptions): TrainingMethod {
   const method = factorDecay(decay, { strength });
@@ -25,15 +30,15 @@ export function lowRank({
     ...method,
     name: 'low-rank',
     prepare(network) {
-      factorize(network, policy);
+      factorize(network, { ...policy, ...selected(network, layers) });
       method?.prepare?.(network);
     },
   };
 }
 
 export interface OvercompleteTrainingOptions extends OvercompleteOptions {
-  /** Default all but the first convolution and the classifier. */
-  readonly layers?: LayerSelector;
+  /** Default all but the first convolution and the classifier; or words and paths such as `ffn` (`selectLayers`). */
+  readonly layers?: LayerSelector | string;
   /** What holds the factors small; default `frobenius`. */
   readonly decay?: FactorDecay;
   /** λ of that decay as a multiple of the weight decay; default 1. */
@@ -44,6 +49,7 @@ export interface OvercompleteTrainingOptions extends OvercompleteOptions {
 export function overcompleteTraining({
   decay = 'frobenius',
   strength = 1,
+  layers,
   ...options
 }: OvercompleteTrainingOptions = {}): TrainingMethod {
   const method = factorDecay(decay, { strength });
@@ -51,8 +57,15 @@ export function overcompleteTraining({
     ...method,
     name: 'overcomplete',
     prepare(network) {
-      overcomplete(network, options);
+      overcomplete(network, { ...options, ...selected(network, layers) });
       method?.prepare?.(network);
     },
   };
+}
+
+function selected(network: Network, layers: LayerSelector | string | undefined): { layers?: LayerSelector } {
+  if (layers === undefined) return {};
+  if (typeof layers !== 'string') return { layers };
+  const paths = new Set(selectByWords(network, layers, ['linear', 'conv']).map(({ path }) => path));
+  return { layers: ({ path }) => paths.has(path) };
 }

@@ -41,7 +41,11 @@ export const GROUP_LASSO = defineMethod({
   },
   settings: {
     ...penaltySettings(1e-4),
-    groups: choice('outputs', ['outputs', 'inputs'], 'what a group is: the weights of one output, or one input'),
+    groups: choice(
+      'outputs',
+      ['outputs', 'inputs'],
+      'what a group is: the weights of one output, or one input',
+    ),
   },
   claims: ['the group lasso'],
   create: groupLasso,

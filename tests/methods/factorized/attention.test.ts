@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { ImageArray } from '../../../src/datasets/index.js';
 import { Tensor } from '../../../src/graph/index.js';
+import { attentionParameters } from '../../../src/methods/factorized/attention/decay.js';
 import {
   attentionEntry,
   factorizedAttention,
   spectralAttention,
 } from '../../../src/methods/factorized/index.js';
+import { combine, readMethod } from '../../../src/methods/registry.js';
+import { crossLayerMethod } from '../../../src/methods/sharing/index.js';
 import { bert, gpt2, type Network, vit } from '../../../src/nn/index.js';
 import { Random } from '../../../src/random/random.js';
 import { adamW, classification, MemoryLog, train } from '../../../src/train/index.js';
@@ -134,4 +137,60 @@ it('a tiny ViT with narrow heads learns with Frobenius decay of its attention', 
   method.prepare!(network);
   expect(method.replacesWeightDecay!(network.parameter('blocks.0.attn.qkv.weight'))).toBe(true);
   expect(method.replacesWeightDecay!(network.parameter('blocks.0.mlp.fc1.weight'))).toBe(false);
+});
+
+describe('with other methods', () => {
+  const transformer = () =>
+    vit({
+      imageSize: 6,
+      patchSize: 3,
+      channels: 1,
+      classes: 2,
+      features: 16,
+      depth: 2,
+      heads: 2,
+      training: true,
+      seed: 2,
+    });
+  const learned = async (...texts: string[]) => {
+    const methods = await combine(texts.map(text => readMethod(text)));
+    const { network } = await train({
+      network: transformer(),
+      data: { train: brightness(64, 1) },
+      objective: classification(),
+      optimizer: adamW(),
+      methods,
+      learningRate: 1e-3,
+      weightDecay: 0.5,
+      batchSize: 16,
+      updates: 6,
+      session: { threads: 1 },
+    });
+    return network;
+  };
+  const qkv = (network: Network) => network.tensor('blocks.1.attn.qkv.weight').toFloat32();
+
+  it.each([
+    'low-rank:rule=rank,amount=3,layers=ffn',
+    'overcomplete:layers=ffn',
+    'dyad:layers=ffn',
+    'rigl:density=0.5,interval=2',
+    'qat:bits=4,inputs=float32',
+  ])('%s: it decays what the other leaves alone', async other => {
+    const both = await learned(other, 'attention-frobenius:strength=4');
+    const alone = await learned(other);
+    expect([...both.parameters.keys()]).toEqual([...alone.parameters.keys()]);
+    expect(qkv(both)).not.toEqual(qkv(alone));
+  });
+
+  it('says so where the other leaves nothing', async () => {
+    const both = () => learned('attention-frobenius', 'low-rank:rule=rank,amount=3,layers=all');
+    await expect(both()).rejects.toThrow(/no attention .* of its own left.*layers=ffn/);
+  });
+
+  it('the products of attentions that share all weights are counted once', () => {
+    const network = transformer();
+    crossLayerMethod.create({ share: 'attention', groups: 1 }).prepare!(network);
+    expect(attentionParameters(network)).toEqual(['blocks.0.attn.qkv.weight', 'blocks.0.attn.proj.weight']);
+  });
 });

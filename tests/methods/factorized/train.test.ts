@@ -154,6 +154,7 @@ it('the entry makes the method that its settings say', () => {
     decay: 'none',
     strength: 1,
     convolution: 'channel',
+    layers: '',
     multipleOf: 1,
   });
   const network = cifarResNet({ depth: 8, training: true });

@@ -142,10 +142,7 @@ describe('quantization noise', () => {
   it('of all weights is what quantized training computes, of none what plain training does', async () => {
     const [all] = await make(`quantization-noise:bits=3,rate=1,layers=${layers}`);
     const qat = quantizationAware({ bits: 3, inputBits: 0, layers: /^(conv|hidden)$/ });
-    const [noisy, quantized] = [
-      await trainTiny(all!, { updates: 4 }),
-      await trainTiny(qat, { updates: 4 }),
-    ];
+    const [noisy, quantized] = [await trainTiny(all!, { updates: 4 }), await trainTiny(qat, { updates: 4 })];
     noisy.losses.forEach((loss, i) => {
       expect(loss).toBeCloseTo(quantized.losses[i]!, 5);
     });
@@ -204,7 +201,10 @@ describe('combinations', () => {
   it('a masked weight stays zero under penalties', async () => {
     const methods = await make('l1', 'orthogonality', 'magnitude:at=0,dense=none,density=0.3');
     const { network } = await train(options(methods, { updates: 12 }));
-    const zeros = network.tensor('hidden.weight').toNumbers().filter(value => value === 0);
+    const zeros = network
+      .tensor('hidden.weight')
+      .toNumbers()
+      .filter(value => value === 0);
     expect(zeros.length).toBeGreaterThan(0.5 * 9 * 24);
   });
 

@@ -2,11 +2,11 @@ import type { Builder } from '../../../graph/ops/builder.js';
 import type { Value } from '../../../graph/value.js';
 import type { AttentionLayer, LinearLayer, Network } from '../../../nn/index.js';
 import type { StepContext } from '../../../train/step/context.js';
-import { attentionsOf } from './products.js';
+import { type AttentionProducts, attentionsOf } from './products.js';
 
 /** Names of the weights of all attentions' projections. */
 export const attentionParameters = (network: Network): string[] =>
-  attentionsOf(network).flatMap(({ projections, output }) =>
+  distinctAttentions(network).flatMap(({ projections, output }) =>
     [...projections, output].map(({ weight }) => weight.name),
   );
 
@@ -18,23 +18,37 @@ export const attentionParameters = (network: Network): string[] =>
 export function attentionGradients(context: StepContext, lambda: Value): Map<string, Value> {
   const { b, network } = context;
   const found = new Map<string, Value>();
-  for (const { attention, projections, output } of attentionsOf(network)) {
+  // Attentions may share some of their weights.
+  const add = (name: string, gradient: Value): void => {
+    const other = found.get(name);
+    found.set(name, other ? b.add(other, gradient) : gradient);
+  };
+  for (const { attention, projections, output } of distinctAttentions(network)) {
     const ins = projections.map(layer => headsOf(b, context.value(layer.weight.name), layer, attention));
     const [query, key, value] =
       ins.length === 1 ? splitThree(b, ins[0]!.heads) : ins.map(({ heads }) => heads);
     const out = headsOf(b, context.value(output.weight.name), output, attention, 'input');
     const [dQuery, dKey] = pairGradients(b, query!, key!, lambda);
     const [dValue, dOut] = pairGradients(b, value!, out.heads, lambda);
-    found.set(output.weight.name, out.back(dOut));
+    add(output.weight.name, out.back(dOut));
     if (ins.length === 1) {
-      found.set(projections[0]!.weight.name, ins[0]!.back(b.concat([dQuery, dKey, dValue], 0)));
+      add(projections[0]!.weight.name, ins[0]!.back(b.concat([dQuery, dKey, dValue], 0)));
       continue;
     }
     [dQuery, dKey, dValue].forEach((gradient, i) => {
-      found.set(projections[i]!.weight.name, ins[i]!.back(gradient));
+      add(projections[i]!.weight.name, ins[i]!.back(gradient));
     });
   }
   return found;
+}
+
+/** Attentions with weights of their own; those that share all of them with an earlier one are the same products. */
+function distinctAttentions(network: Network): AttentionProducts[] {
+  const seen = new Set<string>();
+  return attentionsOf(network).filter(({ projections, output }) => {
+    const key = JSON.stringify([...projections, output].map(({ weight }) => weight.name));
+    return !seen.has(key) && seen.add(key);
+  });
 }
 
 /** The gradients of ½‖A_hᵀ B_h‖² for all heads at once; both (heads, headDim, features). */

@@ -1,5 +1,7 @@
+import { WhittleError } from '../../../graph/errors.js';
 import type { TrainingMethod } from '../../../train/index.js';
 import { type FrobeniusDecayOptions, frobeniusDecay } from '../decay/frobenius.js';
+import { attentionParameters } from './decay.js';
 import { type AttentionSpectrum, spectralAttention } from './spectral.js';
 
 export { type AttentionSpectrum, spectralAttention } from './spectral.js';
@@ -13,6 +15,7 @@ export interface AttentionTrainingOptions extends FrobeniusDecayOptions {
  * Attention as factorized layers: Frobenius decay of Q_h K_hᵀ and V_h O_hᵀ in the place of weight decay on the
  * projections, and spectral initialization of both where asked for. A narrower head (`headDim` of the models) makes the
  * products low-rank. Khodak et al., ICLR 2021, section 6.
+ * @throws WhittleError, when it prepares a network, where there is no attention with plain projections
  */
 export function factorizedAttention({
   init = 'keep',
@@ -24,6 +27,11 @@ export function factorizedAttention({
     ...method,
     name: 'attention-frobenius',
     prepare(network) {
+      if (attentionParameters(network).length === 0) {
+        throw new WhittleError('no attention of the network has projections of its own left', {
+          hint: 'Where another method replaces layers, leave it the others: low-rank:layers=ffn',
+        });
+      }
       if (init !== 'keep') spectralAttention(network, init);
       method.prepare!(network);
     },

@@ -1,0 +1,94 @@
+/**
+ * How much over-parameterization optimizers and methods need: the smallest width of a perceptron with one hidden layer
+ * that still fits its training images, by bisection.
+ *
+ *     whittle study docs/studies/probes-width
+ */
+import { combine, readMethod } from 'whittle-nn/methods';
+import { smallestFit } from 'whittle-nn/probes';
+import { type Arm, defineStudy } from 'whittle-nn/study';
+import { adamW, type ConfiguredTraining, number, type Optimizer, sgd } from 'whittle-nn/train';
+import { perceptron, type Values as Shared, settings as shared, training } from '../perceptron.js';
+
+const settings = {
+  ...shared,
+  epochs: number(20, { min: 0.01 }),
+  trainExamples: { ...shared.trainExamples, fallback: 2000 },
+  threshold: number(0.99, { min: 0, max: 1, description: 'training accuracy that counts as fitted' }),
+};
+type Values = Shared & { readonly threshold: number };
+
+/** Steps of a factor √2. */
+const WIDTHS = [4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512];
+
+interface Kind {
+  readonly label: string;
+  readonly optimizer?: Optimizer;
+  readonly rate?: number;
+  readonly method?: string;
+}
+
+/** The training of one width. */
+async function at(width: number, kind: Kind, values: Values, seed: number): Promise<ConfiguredTraining> {
+  const { optimizer, rate, method } = kind;
+  return {
+    ...training(
+      perceptron([width, width], seed),
+      { ...values, learningRate: rate ?? values.learningRate },
+      seed,
+    ),
+    ...(optimizer && { optimizer }),
+    methods: method === undefined ? [] : await combine([readMethod(method)]),
+    session: { threads: 1 },
+  };
+}
+
+/** Searches the width, and trains it once more as the run that is recorded. */
+function arm(kind: Kind): Arm<Values> {
+  return {
+    label: kind.label,
+    async train(values, seed) {
+      const { width } = await smallestFit({
+        widths: WIDTHS,
+        threshold: values.threshold,
+        training: width => at(width, kind, values, seed),
+      });
+      // Where none fits, the widest stands for it and its parameters are a lower bound.
+      return at(width ?? WIDTHS.at(-1)!, kind, values, seed);
+    },
+    measure: ({ network }) => ({ width: network!.parameter('4.weight').dims[1]! }),
+  };
+}
+
+export default defineStudy({
+  title: 'The smallest width that fits',
+  question:
+    'With which optimizer or method does the narrowest perceptron fit its training images, that is, which needs the least over-parameterization?',
+  notes: [
+    'Two hidden layers of equal width on 2,000 images of Fashion-MNIST, 20 epochs: another budget moves all widths, and perhaps their order.',
+    'Widths are found to a factor of √2, and a wider network is taken to fit where a narrower one does. One learning rate for each optimizer, not tuned.',
+    'Methods keep the number of neurons and take weights away: parameters are those of the file.',
+  ],
+  settings,
+  places: ['data'],
+  seeds: 3,
+  metric: { figure: 'width', label: 'Width', betterIs: 'lower', format: 'number' },
+  columns: [
+    { figure: 'parameters' },
+    { figure: 'accuracy', label: 'Test accuracy', format: 'percent' },
+    { figure: 'cpu_seconds' },
+  ],
+  reference: 'momentum',
+  arms: {
+    momentum: arm({ label: 'SGD with momentum' }),
+    sgd: arm({ label: 'SGD', optimizer: sgd() }),
+    adam: arm({ label: 'AdamW', optimizer: adamW(), rate: 2e-3 }),
+    'low-rank': arm({ label: 'Low rank, a quarter of the rank', method: 'low-rank:rule=scale,amount=0.25' }),
+    rigl: arm({
+      label: 'RigL, a quarter of the weights',
+      method: 'rigl:density=0.25,dense=last,interval=25',
+    }),
+    l1: arm({ label: 'L1', method: 'l1:strength=1e-4' }),
+    noise: arm({ label: 'Quantization noise', method: 'quantization-noise:bits=4,layers=all' }),
+  },
+});
