@@ -74,7 +74,10 @@ export class SparseMasks {
   }
 
   private apply(name: string, dims: readonly number[], mask: Float32Array): void {
-    this.run.write(name, Tensor.float32(dims, masked(this.run.read(name).toFloat32(), mask)));
+    // A copy already: what has no place is cleared in it.
+    const values = this.run.read(name).toFloat32();
+    for (let i = 0; i < values.length; i++) if (mask[i] === 0) values[i] = 0;
+    this.run.write(name, Tensor.float32(dims, values));
   }
 }
 

@@ -6,22 +6,19 @@
  */
 export function largest(scores: Float32Array, count: number, among?: Float32Array): Float32Array {
   const chosen = new Float32Array(scores.length);
-  const { keys, length } = sortKeys(scores, among);
-  const wanted = Math.min(count, length);
+  const { keys, places } = sortKeys(scores, among);
+  const wanted = Math.min(count, keys.length);
   if (wanted <= 0) return chosen;
   const high = new Uint32Array(1 << 16);
   for (let i = 0; i < keys.length; i++) high[keys[i]! >>> 16]!++;
-  // Those that are not among the candidates have the key 0.
-  high[0]! -= keys.length - length;
   const [top, inTop] = place(high, wanted);
   const low = new Uint32Array(1 << 16);
   for (let i = 0; i < keys.length; i++) if (keys[i]! >>> 16 === top) low[keys[i]! & 0xffff]!++;
-  if (top === 0) low[0] = 0;
   const [bottom, inBottom] = place(low, inTop);
   const limit = top * 0x10000 + bottom;
   let ties = inBottom;
   for (let i = 0; i < keys.length; i++) {
-    if (keys[i]! > limit || (keys[i]! === limit && ties-- > 0)) chosen[i] = 1;
+    if (keys[i]! > limit || (keys[i]! === limit && ties-- > 0)) chosen[places ? places[i]! : i] = 1;
   }
   return chosen;
 }
@@ -34,26 +31,32 @@ function place(bins: Uint32Array, wanted: number): [bin: number, rest: number] {
   return [bin, rest];
 }
 
-/** Whole numbers from 1 that are ordered as the scores are, 0 for those that are no candidates; and the candidates. */
+/** Whole numbers that are ordered as the scores of the candidates are, and where the candidates stand among all. */
 function sortKeys(
   scores: Float32Array,
   among: Float32Array | undefined,
-): { keys: Uint32Array; length: number } {
+): { keys: Uint32Array; places: Uint32Array | undefined } {
   const bits = new Uint32Array(scores.buffer, scores.byteOffset, scores.length);
   const keys = new Uint32Array(scores.length);
-  let length = 0;
-  for (let i = 0; i < keys.length; i++) {
-    if (among !== undefined && among[i] === 0) continue;
-    length++;
-    const word = bits[i]!;
-    const size = word & 0x7fffffff;
-    if (size > 0x7f800000)
-      keys[i] = 1; // NaN
-    else if (size === 0)
-      keys[i] = 0x80000000; // 0 and −0 alike
-    else keys[i] = word === size ? word | 0x80000000 : ~word;
+  if (among === undefined) {
+    for (let i = 0; i < keys.length; i++) keys[i] = sortKey(bits[i]!);
+    return { keys, places: undefined };
   }
-  return { keys, length };
+  const places = new Uint32Array(scores.length);
+  let length = 0;
+  for (let i = 0; i < bits.length; i++) {
+    if (among[i] === 0) continue;
+    places[length] = i;
+    keys[length++] = sortKey(bits[i]!);
+  }
+  return { keys: keys.subarray(0, length), places };
+}
+
+function sortKey(word: number): number {
+  const size = word & 0x7fffffff;
+  if (size > 0x7f800000) return 1; // NaN
+  if (size === 0) return 0x80000000; // 0 and −0 alike
+  return word === size ? word | 0x80000000 : ~word;
 }
 
 /** Absolute values. */

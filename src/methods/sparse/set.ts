@@ -17,16 +17,18 @@ export interface SetOptions extends Rewiring {
 /** The mask without a share of its smallest positive and its largest negative weights: those closest to 0. */
 export function dropNearZero(mask: Float32Array, weights: Float32Array, fraction: number): Float32Array {
   const kept = new Float32Array(mask.length);
-  const side = new Float32Array(mask.length);
-  const towards = new Float32Array(mask.length);
   for (const sign of [1, -1]) {
+    const places = new Uint32Array(mask.length);
+    const sizes = new Float32Array(mask.length);
+    let present = 0;
     for (let i = 0; i < mask.length; i++) {
-      towards[i] = sign * weights[i]!;
-      side[i] = Number(mask[i] === 1 && (sign > 0 ? towards[i]! >= 0 : towards[i]! > 0));
+      const size = sign * weights[i]!;
+      if (mask[i] !== 1 || !(sign > 0 ? size >= 0 : size > 0)) continue;
+      places[present] = i;
+      sizes[present++] = size;
     }
-    const present = count(side);
-    const stays = largest(towards, present - Math.floor(fraction * present), side);
-    for (let i = 0; i < kept.length; i++) kept[i]! += stays[i]!;
+    const stays = largest(sizes.subarray(0, present), present - Math.floor(fraction * present));
+    for (let i = 0; i < present; i++) if (stays[i] === 1) kept[places[i]!] = 1;
   }
   return kept;
 }
