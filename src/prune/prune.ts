@@ -26,7 +26,7 @@ import { refit } from './refit.js';
 import { refuseUnprunable } from './refuse.js';
 import { atomsOf, type Shrunk, shrink } from './remove.js';
 import type { PruneReport } from './report.js';
-import { RETRAIN_EPOCHS, retrain } from './retrain.js';
+import { examplesOf, RETRAIN_EPOCHS, retrain } from './retrain.js';
 import { SizeForecast } from './size.js';
 import { type Importance, readersOf, studyGroups } from './study.js';
 import { verdictOf } from './verdict.js';
@@ -166,14 +166,15 @@ export async function prune(original: Model, options: PruneOptions): Promise<Pru
   };
 }
 
-/** So many samples tell how important channels are, and suffice to refit; more are for retraining alone. */
-const STUDIED = 48;
+/** So many samples, or examples in batches, tell how important channels are and suffice to refit. */
+const STUDIED = { samples: 48, examples: 512 };
 
-/** Fewer inputs, for the study of channels and the refit. */
-export const studied = (inputs: CompressInputs): CompressInputs => ({
-  ...inputs,
-  calibration: inputs.calibration.slice(0, STUDIED),
-});
+/** Fewer inputs, for the study of channels and the refit; more are for retraining alone. */
+export function studied(inputs: CompressInputs): CompressInputs {
+  const { calibration } = inputs;
+  const batches = Math.ceil(STUDIED.examples / examplesOf(calibration[0]!));
+  return { ...inputs, calibration: calibration.slice(0, Math.min(STUDIED.samples, batches)) };
+}
 
 /** Ranks the channels of a model; the study serves any number of ratios. */
 export async function openPruning(

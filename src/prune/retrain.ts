@@ -56,6 +56,6 @@ export async function retrain(
   return { model, report: { epochs, samples, before, after } };
 }
 
-/** Of one sample: it may be a batch. */
-const examplesOf = (sample: Tensors): number =>
+/** Examples of one sample: it may be a batch. */
+export const examplesOf = (sample: Tensors): number =>
   Math.max(1, ...Object.values(sample).map(({ dims }) => (dims.length > 1 ? dims[0]! : 1)));

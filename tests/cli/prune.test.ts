@@ -47,6 +47,30 @@ describe('whittle prune', () => {
       expect(existsSync(join(folder, 'small.onnx'))).toBe(false);
     }));
 
+  it('ranks by derivatives and trains what is left, where that is asked for', () =>
+    inFolder(async (_folder, model) => {
+      const common = ['--dry-run', '--json', '--samples', '16', '--threads', '1', '--no-refit'];
+      const { code, out } = await whittle([
+        'prune',
+        model,
+        ...common,
+        '--flops',
+        '60%',
+        '--importance',
+        'taylor',
+        '--retrain',
+        '3',
+      ]);
+      expect(code).toBe(0);
+      const { settings, retraining } = JSON.parse(out);
+      expect(settings.importance).toBe('taylor');
+      expect(retraining.epochs).toBe(3);
+      expect(retraining.after).toBeLessThan(retraining.before);
+      expect((await whittle(['prune', model, '--dry-run', '--flops', '0.6', '--retrain', 'some'])).code).toBe(
+        2,
+      );
+    }));
+
   it('wants to know where to and how much', () =>
     inFolder(async (_folder, model) => {
       expect(await whittle(['prune', model, '--flops', '0.5'])).toMatchObject({ code: 2 });

@@ -3,7 +3,7 @@ import { compress } from '../../src/compress/compress.js';
 import { pruneToTime } from '../../src/compress/fast-version.js';
 import { readInputs } from '../../src/compress/inputs.js';
 import { PhaseClock } from '../../src/compress/phases.js';
-import { indexedSource } from '../../src/data/sample.js';
+import { type InputSource, indexedSource } from '../../src/data/sample.js';
 import { graphCost } from '../../src/graph/cost.js';
 import { inferShapes } from '../../src/graph/infer/index.js';
 import type { Model } from '../../src/graph/model.js';
@@ -65,7 +65,12 @@ describe('blocks for a time', () => {
 });
 
 describe('pruning to a time', () => {
-  const toTime = async (model: Model, longest: number, shape: Record<string, number[]>, source = images) => {
+  const toTime = async (
+    model: Model,
+    longest: number,
+    shape: Record<string, number[]>,
+    source: InputSource = images,
+  ) => {
     const whole = operations(model, shape);
     const timed = async (pruned: Model) => operations(pruned, shape) / whole;
     const clock = new PhaseClock({});

@@ -66,7 +66,7 @@ describe('refit', () => {
 });
 
 describe('prune', () => {
-  it.each(['reconstruction', 'magnitude'] as const)(
+  it.each(['reconstruction', 'taylor', 'magnitude'] as const)(
     'leaves a share of the operations, by %s',
     async importance => {
       const model = smallModel();
