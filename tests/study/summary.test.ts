@@ -58,7 +58,12 @@ describe('what a study says', () => {
       d: { train, group: 'Two' },
       e: { train, group: 'Two', against: null },
     };
-    const values = { a: [0.9, 0.91, 0.92], b: [0.95, 0.962, 0.97], c: [0.8, 0.7, 0.9], d: [0.93, 0.93, 0.95] };
+    const values = {
+      a: [0.9, 0.91, 0.92],
+      b: [0.95, 0.962, 0.97],
+      c: [0.8, 0.7, 0.9],
+      d: [0.93, 0.93, 0.95],
+    };
     const records = Object.entries({ ...values, e: [0.1, 0.1, 0.1] }).flatMap(([arm, own]) => runs(arm, own));
     const report = exampleReport(records, { study: defineStudy({ ...three, arms }) });
     const [, b, c, d, e] = report.arms.map(({ comparison }) => comparison);

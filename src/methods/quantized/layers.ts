@@ -130,7 +130,7 @@ const KEEPS_SIGN = new Set(
 /** Whether a value is never negative by the operators that it comes from. */
 export function isNonNegative(value: Value): boolean {
   const node = value.producer;
-  if (!node || node.domain !== '') return false;
+  if (node?.domain !== '') return false;
   if (['Relu', 'Sigmoid', 'Softmax'].includes(node.opType)) return true;
   return KEEPS_SIGN.has(node.opType) && isNonNegative(node.inputs[0]!);
 }
