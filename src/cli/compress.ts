@@ -60,7 +60,7 @@ interface CompressFlags extends CommonOptions, JobFlags, ModelFlags {
   goal?: Goal;
   pareto?: boolean;
   /** `false` for --no-prune. */
-  prune?: number | 'auto' | false;
+  prune?: readonly number[] | 'auto' | false;
   error?: number;
   rankSearch?: 'closed' | 'forward';
   /** `true` without a value. */
@@ -99,9 +99,9 @@ export function compressVerb(terminal: Terminal): Command {
       ),
     )
     .option(
-      '--prune <share>',
-      'first remove whole channels until this share of the operations is left; auto tries several, or with --max-latency whole blocks too until the time holds',
-      share,
+      '--prune <shares>',
+      'first remove whole channels until this share of the operations is left; of several, such as 1,0.9,0.8 or auto, the best is kept; auto with --max-latency removes whole blocks too until the time holds',
+      shares,
     )
     .option('--no-prune', 'keep every channel and block, also where a bound on latency then does not hold')
     .option('--pareto', 'measure the whole front of sizes; without a budget, take its knee')
@@ -185,8 +185,9 @@ export function compressVerb(terminal: Terminal): Command {
   });
 }
 
-/** A share, or `auto`. */
-const share = (text: string): number | 'auto' => (text === 'auto' ? text : fraction(text));
+/** One share or several, or `auto`; 1 among several is the whole model. */
+const shares = (text: string): readonly number[] | 'auto' =>
+  text === 'auto' ? text : list(text).map(share => (share === '1' || share === '100%' ? 1 : fraction(share)));
 
 async function compressModel(
   argument: string,

@@ -14,6 +14,10 @@ export interface Budget {
   maxLatency?: string | number;
 }
 
+/** Whether anything is asked for. */
+export const hasBudget = ({ maxSize, minQuality, maxLatency }: Budget): boolean =>
+  maxSize !== undefined || maxLatency !== undefined || (minQuality !== undefined && minQuality.length > 0);
+
 /** A parsed quality bound. */
 export interface QualityBound {
   readonly measure: 'cosine' | 'agree' | 'error' | 'score';

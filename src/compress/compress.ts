@@ -4,19 +4,19 @@ import type { Model } from '../graph/model.js';
 import { type SavedModel, type SaveOptions, save } from '../onnx/files.node.js';
 import { encodeToBytes, modelByteLength } from '../onnx/index.js';
 import { VERSION } from '../version.js';
-import { parseSize } from './budget.js';
+import { hasBudget, parseSize } from './budget.js';
 import { countParameters, describeLayer, describeModel } from './build-report.js';
 import { costOfRun } from './cost.js';
 import { Evaluator } from './evaluator.js';
 import { judgedByItself } from './inputs.js';
 import { type CompressOptions, readOptions } from './options.js';
-import { joinFronts, type MeasuredFront, measureFront, prunedFront } from './pareto.js';
+import { joinFronts, type MeasuredFront, measureFront, type VersionFront } from './pareto.js';
 import type { Plan } from './plan.js';
 import { type Job, openJob, study, withStudies } from './prepare.js';
-import { isBetter, prunedVersions } from './pruned.js';
+import { bestOf, isBetter, prunedVersions } from './pruned.js';
 import { atMost, holdsAll, qualityOutcomes } from './quality.js';
 import { recover } from './recovery.js';
-import type { CompressReport, ParetoReport } from './report.js';
+import type { CompressReport } from './report.js';
 import { search } from './search.js';
 import { addSpectra } from './spectra.js';
 import type { LayerFindings } from './study.js';
@@ -58,19 +58,21 @@ export async function compress(original: Model, options: CompressOptions = {}): 
     const pruned = fast && (await compressVersion(original, fast, options));
     return pruned && isBetter(pruned.report, result.report, settings) ? pruned : result;
   }
-  let best: CompressResult | undefined;
-  const fronts: ParetoReport[] = [];
+  const results: CompressResult[] = [];
+  const fronts: VersionFront[] = [];
   for (const version of await prunedVersions(original, prune, options)) {
     const result = await compressVersion(original, version, options);
-    if (result.report.pareto) fronts.push(result.report.pareto);
-    if (!best || isBetter(result.report, best.report, settings)) best = result;
+    results.push(result);
+    if (result.report.pareto) fronts.push({ share: version.share, front: result.report.pareto });
     // Where both time and quality were said and hold, nothing more was asked for.
     if (settings.maxLatency !== undefined && settings.quality.length > 0 && holdsAll(result.report.budget)) {
       break;
     }
   }
-  if (fronts.length > 1) best!.report.pareto = joinFronts(fronts);
-  return best!;
+  const front = fronts.length > 0 ? joinFronts(fronts) : undefined;
+  const best = bestOf(results, options, front);
+  if (front) best.report.pareto = front;
+  return best;
 }
 
 /** Compresses a version of the original; everything is measured against the original itself. */
@@ -89,7 +91,7 @@ async function compressVersion(
   const findings = asItIs ? [] : await study(job);
   const { choice, warnings, front }: Chosen = asItIs
     ? { choice: new Map(), warnings: [] }
-    : await choose(job, findings, limit);
+    : await choose(job, findings, limit, base.share < 1);
 
   const recovered = settings.recover && !asItIs && (await recover(job, choice, settings.recover));
   const candidate = recovered ? recovered.model : writeChoices(model, choice);
@@ -137,7 +139,7 @@ async function compressVersion(
     ...(cost && { flops: cost }),
     calibration: inputs.about.calibration,
     ...verified,
-    ...(front && { pareto: prunedFront(front.report, base.share) }),
+    ...(front && { pareto: front.report }),
     ...(recovered && !unchanged && { recovery: recovered.report }),
     ...(asItIs && base.retraining && { recovery: recoveryOf(base.retraining) }),
     layers,
@@ -195,6 +197,7 @@ async function choose(
   job: Job,
   findings: readonly LayerFindings[],
   limit: number | undefined,
+  pruned: boolean,
 ): Promise<Chosen> {
   const { settings, inputs, options } = job;
   if (settings.quality.length === 0 && settings.maxSize === undefined) {
@@ -203,12 +206,11 @@ async function choose(
   return withStudies(job, findings, async (studies, endToEnd) => {
     const evaluator = await Evaluator.create(job.original, inputs.confirmed, options);
     try {
-      const front = settings.pareto ? await measureFront(job, studies, evaluator) : undefined;
-      const byKnee =
-        front && settings.quality.length === 0 && limit === undefined && settings.maxLatency === undefined;
-      const found = byKnee
-        ? { plan: front.knee.plan, warnings: [] }
-        : await search({ job, studies, endToEnd, evaluator, limit });
+      const front = settings.pareto ? await measureFront(job, studies, evaluator, { pruned }) : undefined;
+      const found =
+        front && !hasBudget(job.options)
+          ? { plan: front.knee.plan, warnings: [] }
+          : await search({ job, studies, endToEnd, evaluator, limit });
       return { choice: found.plan.choice, warnings: found.warnings, ...(front && { front }) };
     } finally {
       await evaluator.release();

@@ -2,7 +2,7 @@ import type { EvalFunction } from '../data/evaluation.js';
 import type { InputSource } from '../data/sample.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Provider } from '../runtime/index.js';
-import { type Budget, parseQuality, parseShare, type QualityBound } from './budget.js';
+import { type Budget, hasBudget, parseQuality, parseShare, type QualityBound } from './budget.js';
 import type { Store } from './cache.js';
 import type { Goal, Method } from './method.js';
 import { METHODS, type MethodName, methodsFor, OPTIONAL } from './methods/index.js';
@@ -23,11 +23,11 @@ export interface CompressOptions extends Budget {
   pareto?: boolean;
   /**
    * Remove whole channels, heads and neurons before weights are compressed, until this share of the floating-point
-   * operations is left; `auto` tries several shares and the whole model, and keeps the best. Under a bound on latency
-   * `auto` removes channels or blocks until the time holds, which is done too where nothing is said and other methods do
-   * not reach it; `false` forbids it.
+   * operations is left. Of several shares (1 is the whole model) the best is kept; `auto` tries 1, 0.9, 0.8 and 0.7. Under
+   * a bound on latency `auto` removes channels or blocks until the time holds, which is done too where nothing is said and
+   * other methods do not reach it; `false` forbids it.
    */
-  prune?: number | 'auto' | false;
+  prune?: number | readonly number[] | 'auto' | false;
   /** Singular values of the largest weights in the report. */
   spectra?: boolean;
   /**
@@ -121,8 +121,8 @@ export function readOptions(options: CompressOptions): Settings {
   }
   const goal = options.goal ?? (maxLatency === undefined ? 'size' : 'speed');
   const bounds = typeof options.minQuality === 'string' ? [options.minQuality] : (options.minQuality ?? []);
-  const hasBudget = options.maxSize !== undefined || maxLatency !== undefined || bounds.length > 0;
-  const error = options.error ?? (hasBudget || pareto ? undefined : DEFAULT_ERROR);
+  const budgeted = hasBudget(options);
+  const error = options.error ?? (budgeted || pareto ? undefined : DEFAULT_ERROR);
   if (error !== undefined && !(error > 0 && error < 1)) {
     throw new WhittleError(`the error must lie between 0 and 1, not ${error}`, {
       hint: '0.05 allows each layer a relative output error of 5%',
@@ -135,7 +135,7 @@ export function readOptions(options: CompressOptions): Settings {
     }
   }
   // A single method under the rule alone is what the sources measured; the guard belongs to the mix.
-  const guarded = !hasBudget && !pareto && method === 'auto';
+  const guarded = !budgeted && !pareto && method === 'auto';
   const quality = (guarded ? [DEFAULT_QUALITY] : bounds).map(parseQuality);
   const unscored = quality.find(({ measure }) => measure === 'score');
   if (unscored && !options.evaluate) {

@@ -26,6 +26,9 @@ export interface MeasuredFront {
 const POINTS = 10;
 const POINTS_PER_METHOD = 6;
 
+/** The method that all others are held against: it is measured as finely as the mix, and scored too. */
+const BASELINE = 'quantize';
+
 /**
  * The whole front of a model in one run: at about ten sizes the best mix of all methods, each written and measured in
  * ONNX Runtime on inputs that took no part, and behind it what each method reaches alone.
@@ -44,18 +47,27 @@ export async function paretoFront(original: Model, options: CompressOptions = {}
   });
 }
 
-/** Measures the front of a job whose layers are studied. */
+/** Measures the front of a job whose layers are studied; of a pruned model not what each method reaches alone. */
 export async function measureFront(
   job: Job,
   studies: readonly LayerStudy[],
   evaluator: Evaluator,
+  { pruned = false } = {},
 ): Promise<MeasuredFront> {
   const bytes = modelByteLength(job.model);
   const inLayers = studies.reduce((sum, { bytesBefore }) => sum + bytesBefore, 0);
   const frame = job.settings.goal === 'speed' ? 0 : bytes - inLayers;
-  const [mix, ...alone] = plannersOf(studies);
-  const measured = job.clock.start('front', POINTS + alone.length * POINTS_PER_METHOD);
+  const [mix, ...single] = plannersOf(studies);
+  const alone = pruned ? [] : single.map(one => ({ ...one, count: pointsOf(one.name) }));
+  const measured = job.clock.start(
+    'front',
+    alone.reduce((sum, { count }) => sum + count, POINTS),
+  );
   let done = 0;
+  const score = async (point: WritablePoint, what: string): Promise<WritablePoint> => {
+    if (evaluator.evaluates) measured(done++, `score ${what}`);
+    return { ...point, scores: (await evaluator.scores(point.model())).scores };
+  };
   const curve = async ({ name, planner }: typeof mix & {}, count: number): Promise<WritablePoint[]> => {
     const points: WritablePoint[] = [];
     for (const plan of spreadPlans(planner.front(), count, frame)) {
@@ -71,12 +83,17 @@ export async function measureFront(
   };
   const mixed = await curve(mix!, POINTS);
   const curves: { method: string; points: WritablePoint[] }[] = [];
-  for (const one of alone) curves.push({ method: one.name, points: await curve(one, POINTS_PER_METHOD) });
-  const best = undominated([...mixed, ...curves.flatMap(({ points }) => points)]);
+  for (const one of alone) {
+    const points = await curve(one, one.count);
+    if (one.name === BASELINE) {
+      for (const [i, point] of points.entries()) points[i] = await score(point, `${one.name} ${i + 1}`);
+    }
+    curves.push({ method: one.name, points });
+  }
+  const best = undominated([...mixed, ...curves.flatMap(({ points }) => points)], byCosine);
   const points: WritablePoint[] = [];
   for (const [i, point] of best.entries()) {
-    if (evaluator.evaluates) measured(done++, `score ${i + 1}`);
-    points.push({ ...point, scores: (await evaluator.scores(point.model())).scores });
+    points.push(point.scores.length > 0 ? point : await score(point, String(i + 1)));
   }
   const report = {
     points: points.map(plain),
@@ -85,34 +102,52 @@ export async function measureFront(
   return { points, knee: kneeOf(points, bytes), report };
 }
 
-/** The points that no smaller one equals, smallest first. */
-function undominated<T extends Pick<ParetoPoint, 'bytes' | 'cosine'>>(points: readonly T[]): T[] {
+const pointsOf = (method: string): number => (method === BASELINE ? POINTS : POINTS_PER_METHOD);
+
+type Quality = (point: ParetoPoint) => number;
+
+const byCosine: Quality = ({ cosine }) => cosine;
+
+/** The user's first score, higher being better. */
+const byScore: Quality = ({ scores: [score] }) =>
+  score ? (score.betterIs === 'higher' ? score.after : -score.after) : Number.NaN;
+
+/** The points that no smaller one equals, smallest first; those whose quality is not known are left out. */
+export function undominated<T extends ParetoPoint>(points: readonly T[], quality: Quality): T[] {
   const front: T[] = [];
-  for (const point of [...points].sort((a, b) => a.bytes - b.bytes || b.cosine - a.cosine)) {
+  for (const point of [...points].sort((a, b) => a.bytes - b.bytes || quality(b) - quality(a))) {
     const last = front.at(-1);
-    if (!last || point.cosine > last.cosine || Number.isNaN(last.cosine)) front.push(point);
+    if (!last || quality(point) > quality(last) || Number.isNaN(quality(last))) front.push(point);
   }
   return front;
 }
 
-/** The front of a model that was pruned before, its points saying so. */
-export function prunedFront(report: ParetoReport, share: number): ParetoReport {
-  if (share === 1) return report;
-  const mark = (point: ParetoPoint): ParetoPoint => ({ ...point, pruned: share });
-  return {
-    points: report.points.map(mark),
-    methods: report.methods.map(({ method, points }) => ({
-      method: `pruned to ${Math.round(100 * share)}%, ${method}`,
-      points: points.map(mark),
-    })),
-  };
+/** The front of a model that was pruned to a share of its operations. */
+export interface VersionFront {
+  readonly share: number;
+  readonly front: ParetoReport;
 }
 
-/** One front of several versions of a model. */
-export const joinFronts = (fronts: readonly ParetoReport[]): ParetoReport => ({
-  points: undominated(fronts.flatMap(({ points }) => points)),
-  methods: fronts.flatMap(({ methods }) => methods),
-});
+/**
+ * One front of several versions of a model: what no smaller file equals, in likeness to the original or by the user's
+ * first score. The two do not always agree on pruning.
+ */
+export function joinFronts(fronts: readonly VersionFront[]): ParetoReport {
+  const versions = fronts.map(({ share, front }) => ({
+    pruned: share,
+    points: share === 1 ? front.points : front.points.map(point => ({ ...point, pruned: share })),
+  }));
+  const all = versions.flatMap(({ points }) => points);
+  const best = new Set([
+    ...undominated(all, byCosine),
+    ...(all.every(({ scores }) => scores.length > 0) ? undominated(all, byScore) : []),
+  ]);
+  return {
+    points: all.filter(point => best.has(point)).sort((a, b) => a.bytes - b.bytes),
+    methods: fronts.flatMap(({ front }) => front.methods),
+    versions,
+  };
+}
 
 const plain = ({ bytes, cosine, outputs, scores, choices }: WritablePoint): ParetoPoint => ({
   bytes,
@@ -179,9 +214,18 @@ export function kneeOf<T extends { readonly bytes: number; readonly cosine: numb
   points: readonly T[],
   originalBytes: number,
 ): T {
-  const first = points[0]!;
-  const width = originalBytes - first.bytes || 1;
-  const height = 1 - first.cosine || 1;
-  const above = ({ bytes, cosine }: T) => (cosine - first.cosine) / height - (bytes - first.bytes) / width;
-  return points.reduce((best, point) => (above(point) > above(best) ? point : best));
+  const height = heightAbove(points[0]!, originalBytes);
+  return points.reduce((best, point) => (height(point) > height(best) ? point : best));
+}
+
+interface Place {
+  readonly bytes: number;
+  readonly cosine: number;
+}
+
+/** How far a file lies above the line from the smallest one to the original, both axes scaled to one. */
+export function heightAbove(smallest: Place, originalBytes: number): (place: Place) => number {
+  const width = originalBytes - smallest.bytes || 1;
+  const height = 1 - smallest.cosine || 1;
+  return ({ bytes, cosine }) => (cosine - smallest.cosine) / height - (bytes - smallest.bytes) / width;
 }

@@ -3,37 +3,32 @@ import { WhittleError } from '../graph/errors.js';
 import { inferShapes } from '../graph/infer/index.js';
 import type { Model } from '../graph/model.js';
 import { openPruning, pruneTo, studied } from '../prune/prune.js';
+import { hasBudget } from './budget.js';
 import { fastVersion } from './fast-version.js';
 import { type CompressInputs, readInputs } from './inputs.js';
 import { type CompressOptions, readOptions, type Settings } from './options.js';
+import { heightAbove } from './pareto.js';
 import { PhaseClock } from './phases.js';
 import { holdsAll } from './quality.js';
-import type { CompressReport } from './report.js';
+import type { CompressReport, ParetoReport } from './report.js';
 import { type PrunedVersion, recoverVersion } from './version.js';
 
-/** Shares of the operations that `auto` tries besides the whole model. */
-const SHARES = [0.9, 0.8, 0.7];
+/** Shares of the operations that `auto` tries; 1 is the whole model. */
+const SHARES = [1, 0.9, 0.8, 0.7];
 
 /**
  * The model pruned to a share of its operations, or to several, from one study of its channels; under a bound on latency
  * `auto` prunes until the time holds. Weights are refit, and trained where recovery by distillation was asked for, so
  * that what is compressed next is the best that pruning leaves.
- * @param prune 'auto' gives the whole model too
+ * @param prune 1 among the shares, or 'auto', gives the whole model too
  */
 export async function prunedVersions(
   original: Model,
-  prune: number | 'auto',
+  prune: number | readonly number[] | 'auto',
   options: CompressOptions,
 ): Promise<PrunedVersion[]> {
-  if (prune !== 'auto' && !(prune > 0 && prune < 1)) {
-    throw new WhittleError(
-      `the share of operations that pruning leaves must lie between 0 and 1, not ${prune}`,
-      {
-        hint: 'Write 0.8, or auto to try several',
-      },
-    );
-  }
-  const whole = prune === 'auto' ? [{ model: original, share: 1 }] : [];
+  const shares = sharesOf(prune);
+  const whole = shares.includes(1) ? [{ model: original, share: 1 }] : [];
   const settings = readOptions(options);
   const clock = new PhaseClock(options);
   const inputs = await inputsOf(original, options, settings);
@@ -44,13 +39,13 @@ export async function prunedVersions(
   }
   const study = await openPruning(original, studied(inputs), options, clock);
   const versions: PrunedVersion[] = [];
-  for (const share of prune === 'auto' ? SHARES : [prune]) {
+  for (const share of shares.filter(share => share < 1)) {
     const { model, allocation } = await pruneTo(study, { flops: share }, options, clock);
     if (!allocation.met) continue;
     versions.push(await recoverVersion(original, { model, share }, inputs, options, settings, clock));
   }
   if (whole.length + versions.length > 0) return [...whole, ...versions];
-  throw new WhittleError(`pruning cannot leave ${prune} of the operations`, {
+  throw new WhittleError(`pruning cannot leave ${shares.join(' or ')} of the operations`, {
     hint: 'Ask for less, or see whittle inspect --groups for what can go',
   });
 }
@@ -65,10 +60,44 @@ async function inputsOf(
   return readInputs(inferred, options, settings);
 }
 
+/** @throws WhittleError where one is no share */
+function sharesOf(prune: number | readonly number[] | 'auto'): readonly number[] {
+  const shares = prune === 'auto' ? SHARES : [...new Set([prune].flat())];
+  if (shares.length === 0) {
+    throw new WhittleError('there is no share of the operations that pruning is to leave', {
+      hint: 'Write 0.8, or auto to try several',
+    });
+  }
+  return shares.map(share => {
+    const alone = shares.length === 1;
+    if (typeof share === 'number' && share > 0 && (alone ? share < 1 : share <= 1)) return share;
+    throw new WhittleError(
+      `the share of operations that pruning leaves must lie between 0 and 1, not ${share}`,
+      { hint: 'Write 0.8, or 1,0.9,0.8 or auto to try several' },
+    );
+  });
+}
+
 /**
  * Which of several compressions is best: one that holds its budget; of these the smallest where quality alone is bound,
- * else the one whose outputs are most like the original's.
+ * else the one whose outputs are most like the original's. Where a front was measured and nothing is bound, each is the
+ * knee of its own front, and the best is the nearest to a knee of all fronts together.
  */
+export function bestOf<T extends { readonly report: CompressReport }>(
+  results: readonly T[],
+  options: CompressOptions,
+  front?: ParetoReport,
+): T {
+  if (front && !hasBudget(options)) {
+    const place = ({ report }: T) => ({ bytes: report.bytes.after, cosine: likeness(report) });
+    const height = heightAbove(front.points[0]!, results[0]!.report.bytes.before);
+    return results.reduce((best, one) => (height(place(one)) > height(place(best)) ? one : best));
+  }
+  const settings = readOptions(options);
+  return results.reduce((best, one) => (isBetter(one.report, best.report, settings) ? one : best));
+}
+
+/** Whether a holds the budget and b does not; else whether it is smaller (where quality alone is bound) or more alike. */
 export function isBetter(
   a: CompressReport,
   b: CompressReport,

@@ -62,8 +62,10 @@ export interface CompressReport {
 export interface ParetoReport {
   /** The best mix of all methods at several sizes, smallest first. */
   points: ParetoPoint[];
-  /** What each method reaches alone. */
+  /** What each method reaches alone. Only quantization, the baseline, has scores. */
   methods: { method: string; points: ParetoPoint[] }[];
+  /** The fronts that were joined, one for each share of the operations that pruning left; 1 is the whole model. */
+  versions?: { pruned: number; points: ParetoPoint[] }[];
 }
 
 /** One written and measured file. */

@@ -32,9 +32,12 @@ export const swatch = (choice: string): Markup =>
 
 const DASHES = ['none', '6 3', '2 3', '8 3 2 3', '1 4', '10 4'];
 
+/** Dashes that tell apart lines of one colour. */
+export const dashOf = (index: number): string => DASHES[index % DASHES.length]!;
+
 /** Colour and dashes of a method's own curve: the hue of its family; dashes tell apart what shares one. */
 export function curveTone(method: string, index: number): { colour: string; dash: string } {
   // Of a family's tones the one for 8 bits is the clearest on paper and on a dark screen.
   const colour = method.includes('+') ? 'var(--residual-2)' : toneOf(`${method} int8`);
-  return { colour, dash: DASHES[(index + 1) % DASHES.length]! };
+  return { colour, dash: dashOf(index + 1) };
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parseQuality } from '../../src/compress/budget.js';
 import { compress } from '../../src/compress/compress.js';
-import { joinFronts, prunedFront } from '../../src/compress/pareto.js';
-import { isBetter } from '../../src/compress/pruned.js';
-import type { CompressReport } from '../../src/compress/report.js';
+import { joinFronts } from '../../src/compress/pareto.js';
+import { bestOf, isBetter } from '../../src/compress/pruned.js';
+import type { CompressReport, ScoreRow } from '../../src/compress/report.js';
 import { modelByteLength } from '../../src/onnx/index.js';
 import { smallInputs, smallModel } from './small-model.js';
 
@@ -13,6 +13,14 @@ const common = {
   timing: false,
   samples: { calibration: 8, verification: 4 },
 };
+
+const point = (bytes: number, cosine: number, scores: ScoreRow[] = []) => ({
+  bytes,
+  cosine,
+  outputs: [],
+  scores,
+  choices: [],
+});
 
 describe('pruning before compression', () => {
   it('leaves less than compression alone, measured against the original', async () => {
@@ -59,28 +67,53 @@ describe('pruning before compression', () => {
   });
 
   it('joins fronts: points that a smaller file equals are left out, and each says what was pruned', () => {
-    const point = (bytes: number, cosine: number) => ({
-      bytes,
-      cosine,
-      outputs: [],
-      scores: [],
-      choices: [],
-    });
     const whole = { points: [point(20, 0.9), point(40, 0.99)], methods: [] };
-    const pruned = {
-      points: [point(15, 0.8), point(35, 0.85)],
-      methods: [{ method: 'quantize', points: [] }],
-    };
-    const joined = joinFronts([whole, prunedFront(pruned, 0.7)]);
+    const pruned = { points: [point(15, 0.8), point(35, 0.85)], methods: [] };
+    const joined = joinFronts([
+      { share: 1, front: { ...whole, methods: [{ method: 'quantize', points: [] }] } },
+      { share: 0.7, front: pruned },
+    ]);
     expect(joined.points.map(({ bytes, pruned: share }) => [bytes, share])).toEqual([
       [15, 0.7],
       [20, undefined],
       [40, undefined],
     ]);
-    expect(joined.methods.map(({ method }) => method)).toEqual(['pruned to 70%, quantize']);
+    expect(joined.methods.map(({ method }) => method)).toEqual(['quantize']);
+    expect(joined.versions!.map(({ pruned, points }) => [pruned, points.length])).toEqual([
+      [1, 2],
+      [0.7, 2],
+    ]);
+  });
+
+  it('keeps on a joined front what only the score says is better', () => {
+    const errors = (after: number) => [{ name: 'cer', before: 4, after, betterIs: 'lower' as const }];
+    const joined = joinFronts([
+      { share: 1, front: { points: [point(20, 0.9, errors(6)), point(40, 0.99, errors(4.5))], methods: [] } },
+      {
+        share: 0.9,
+        front: { points: [point(25, 0.8, errors(5)), point(45, 0.95, errors(4.6))], methods: [] },
+      },
+    ]);
+    expect(joined.points.map(({ bytes }) => bytes)).toEqual([20, 25, 40]);
+  });
+
+  it('without a budget takes the version whose knee lies nearest to that of all fronts', () => {
+    const result = (bytes: number, cosine: number) => ({
+      report: {
+        bytes: { before: 100, after: bytes },
+        budget: [] as BudgetOutcome[],
+        verification: { outputs: [{ cosine }] },
+      } as CompressReport,
+    });
+    const front = { points: [point(10, 0.5), point(90, 1)], methods: [] };
+    const [large, knee] = [result(80, 0.999), result(20, 0.99)];
+    expect(bestOf([large, knee], { pareto: true }, front)).toBe(knee);
+    expect(bestOf([large, knee], { pareto: true, maxSize: '80%' }, front)).toBe(large);
   });
 
   it('refuses a share that is none', async () => {
-    await expect(compress(smallModel(), { ...common, prune: 1.5 })).rejects.toThrow(/between 0 and 1/);
+    for (const prune of [1.5, 1, 0, [1, 1.5], []]) {
+      await expect(compress(smallModel(), { ...common, prune })).rejects.toThrow(/share/);
+    }
   });
 });

@@ -126,8 +126,8 @@ describe('pages', () => {
     expect(body).toContain('does not hold');
     expect(body).toContain('Time to load');
     expect(body).toContain('Operations of one run');
-    // One dot a file, on the large and on the small drawing; once more for the score.
-    expect(body.match(/class="dot"/g)).toHaveLength(2 * (6 + 3 + 3) + 2 * 6);
+    // One dot a file, on the large and on the small drawing; once more for the score, which the example gives to all.
+    expect(body.match(/class="dot"/g)).toHaveLength(2 * (6 + 3 + 3) + 2 * (6 + 3 + 3));
     expect(body).not.toMatch(/="[^"]*NaN/);
     expect(bodyOf(compressPage(report))).not.toContain('All sizes');
   });

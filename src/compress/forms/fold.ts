@@ -177,20 +177,19 @@ export function foldScales(
 /**
  * Integers of `bits` bits as planes of 8, 4, 2 or 1 bits in uint8 (6 = 4 + 2, 5 = 4 + 1, …), and the expression that
  * joins them again: a flat float32 tensor of unsigned values, except for 8 bits, which are int8 and signed.
+ *
+ * The widest plane holds the highest bits. Those are not spread evenly, and gzip packs them; the lowest bits are noise.
  */
 export function unpack(graph: Graph, q: Int8Array, bits: number, opset: number): Value {
   if (bits === 8) return castTo(graph, graph.constant(Tensor.from('int8', [q.length], q), 'q'), 'float32');
   let sum: Value | undefined;
-  let shift = 0;
+  let shift = bits;
   for (const width of [4, 2, 1]) {
     if ((bits & width) === 0) continue;
+    shift -= width;
     let plane = unpackPlane(graph, q, bits, shift, width, opset);
-    if (sum) {
-      plane = graph.op('Mul', [plane, sharedScalar(graph, 2 ** shift)], {}, { outputs: ['u'] });
-      plane = graph.op('Add', [sum, plane], {}, { outputs: ['u'] });
-    }
-    sum = plane;
-    shift += width;
+    if (shift > 0) plane = graph.op('Mul', [plane, sharedScalar(graph, 2 ** shift)], {}, { outputs: ['u'] });
+    sum = sum ? graph.op('Add', [sum, plane], {}, { outputs: ['u'] }) : plane;
   }
   return sum!;
 }

@@ -1,11 +1,12 @@
-import type { CompressReport, ParetoPoint } from '../../compress/report.js';
+import type { CompressReport, ParetoPoint, ScoreRow } from '../../compress/report.js';
 import { brief, formatBytes, formatCosine, formatPercent } from '../format.js';
 import { html, type Markup, type Piece } from '../markup.js';
+import { paretoFront } from '../plot/scatter.js';
 import { type TradeoffCurve, type TradeoffOptions, tradeoffKey, tradeoffPlot } from '../plot/tradeoff.js';
 import { responsive } from '../responsive.js';
 import { scoreText } from '../scores.js';
 import { table } from '../table.js';
-import { curveTone } from '../tone.js';
+import { curveTone, dashOf } from '../tone.js';
 
 /** The whole front: size against likeness and against the user's first score, and its points as a table. */
 export function pareto(report: CompressReport): Piece {
@@ -13,7 +14,7 @@ export function pareto(report: CompressReport): Piece {
   if (!front || front.points.length === 0) return null;
   const score = front.points[0]!.scores[0];
   const limits = limitsOf(report);
-  const likeness = curvesOf(report, ({ cosine }) => cosine, true);
+  const likeness = curvesOf(report, 'cosine');
   const chosenCosine = Math.min(1, ...report.verification.outputs.map(({ cosine }) => cosine));
   const chosen = (quality: number) => ({
     bytes: bytes.after,
@@ -24,10 +25,10 @@ export function pareto(report: CompressReport): Piece {
     figure(
       {
         title: 'Size against likeness to the original',
-        description: `${front.points.length} files of the best mix of methods, from ${formatBytes(front.points[0]!.bytes)} on, and what each method reaches alone.`,
+        description: describeFront(report),
         curves: likeness,
         original: bytes.before,
-        measure: { name: 'Cosine to the original’s outputs', kind: 'cosine' },
+        measure: COSINE,
         chosen: chosen(chosenCosine),
         limits: {
           ...(limits.bytes !== undefined && { bytes: limits.bytes }),
@@ -41,14 +42,9 @@ export function pareto(report: CompressReport): Piece {
         {
           title: `Size against ${score.name}`,
           description: `What the evaluation returned for the files of the front; the original scores ${score.before}.`,
-          curves: curvesOf(report, point => point.scores[0]?.after ?? Number.NaN, false),
+          curves: curvesOf(report, 'score'),
           original: bytes.before,
-          measure: {
-            name: score.name,
-            kind: 'score',
-            lowerIsBetter: score.betterIs === 'lower',
-            unit: score.unit ?? '',
-          },
+          measure: scoreMeasure(score),
           chosen: chosen(report.scores.find(({ name }) => name === score.name)?.after ?? Number.NaN),
           limits: { quality: score.before },
         },
@@ -61,31 +57,81 @@ export function pareto(report: CompressReport): Piece {
 const figure = (options: Omit<TradeoffOptions, 'width' | 'height'>, caption: string): Markup =>
   html`<figure>${responsive(size => tradeoffPlot({ ...options, ...size }))}${tradeoffKey(options.curves, options.chosen && 'this report’s file')}<figcaption>${caption}</figcaption></figure>`;
 
-/** The front and, where asked, what each method reaches alone, by one measure of quality. */
-export function curvesOf(
-  { pareto, bytes }: CompressReport,
-  quality: (point: ParetoPoint) => number,
-  withMethods: boolean,
-): TradeoffCurve[] {
-  const points = (some: readonly ParetoPoint[], name: string) =>
-    some.map(point => ({
+/** What the vertical axis shows. */
+export const COSINE: TradeoffOptions['measure'] = {
+  name: 'Cosine to the original’s outputs',
+  kind: 'cosine',
+};
+
+export const scoreMeasure = ({ name, betterIs, unit = '' }: ScoreRow): TradeoffOptions['measure'] => ({
+  name,
+  kind: 'score',
+  lowerIsBetter: betterIs === 'lower',
+  unit,
+});
+
+/** The front in a sentence, for those who do not see it. */
+export function describeFront({ pareto }: CompressReport): string {
+  const { points, versions } = pareto!;
+  return `${points.length} files of the best mix of methods${versions ? ', of the whole model and of pruned ones' : ''}, from ${formatBytes(points[0]!.bytes)} on, and what each method reaches alone.`;
+}
+
+const QUALITY = {
+  cosine: ({ cosine }: ParetoPoint) => cosine,
+  score: ({ scores }: ParetoPoint) => scores[0]?.after ?? Number.NaN,
+};
+
+/**
+ * The front, the fronts that it was joined from, and what each method reaches alone, by likeness or by the user's first
+ * score.
+ */
+export function curvesOf({ pareto, bytes }: CompressReport, by: keyof typeof QUALITY): TradeoffCurve[] {
+  const { points, versions = [], methods } = pareto!;
+  const quality = QUALITY[by];
+  const lowerIsBetter = by === 'score' && points[0]?.scores[0]?.betterIs === 'lower';
+  const curve = (
+    name: string,
+    some: readonly ParetoPoint[],
+    look: Omit<TradeoffCurve, 'name' | 'points'>,
+  ): TradeoffCurve => ({
+    name,
+    ...look,
+    points: some.map(point => ({
       bytes: point.bytes,
       quality: quality(point),
-      label: `${name}, ${formatBytes(point.bytes)} (${formatPercent(point.bytes / bytes.before)}), cosine ${formatCosine(point.cosine)}: ${mixOf(point)}`,
-    }));
+      label: `${point.pruned === undefined ? '' : `${prunedTo(point.pruned)}, `}${name}, ${formatBytes(point.bytes)} (${formatPercent(point.bytes / bytes.before)}), cosine ${formatCosine(point.cosine)}: ${mixOf(point)}`,
+      ...(point.pruned !== undefined && { colour: prunedColour(versions, point.pruned) }),
+    })),
+  });
+  const best = paretoFront(
+    points.map(point => ({ x: point.bytes, y: quality(point), point })).filter(({ y }) => Number.isFinite(y)),
+    lowerIsBetter ? 'lowest' : 'highest',
+  ).map(({ point }) => point);
+  const joined = versions.some(({ pruned }) => pruned < 1);
   return [
-    {
-      name: 'all methods',
-      points: points(pareto!.points, 'all methods'),
+    curve(joined ? 'pruning and all methods' : 'all methods', joined ? best : points, {
       colour: 'var(--ink)',
       leading: true,
-    },
-    ...(withMethods ? pareto!.methods : []).map((curve, i) => ({
-      name: `${curve.method} alone`,
-      points: points(curve.points, curve.method),
-      ...curveTone(curve.method, i),
-    })),
+    }),
+    ...(joined ? versions : []).map(({ pruned, points }, i) =>
+      curve(pruned === 1 ? 'all methods, not pruned' : prunedTo(pruned), points, {
+        colour: pruned === 1 ? 'var(--quiet)' : prunedColour(versions, pruned),
+        dash: pruned === 1 ? '3 3' : dashOf(i),
+      }),
+    ),
+    ...methods
+      .filter(({ points }) => points.some(point => Number.isFinite(quality(point))))
+      .map(({ method, points }, i) => curve(`${method} alone`, points, curveTone(method, i))),
   ];
+}
+
+const prunedTo = (share: number): string => `pruned to ${Math.round(100 * share)}%`;
+
+/** The more was pruned, the deeper the green. */
+function prunedColour(versions: readonly { pruned: number }[], share: number): string {
+  const shares = versions.map(({ pruned }) => pruned).filter(pruned => pruned < 1);
+  const depth = shares.sort((a, b) => b - a).indexOf(share);
+  return `var(--residual-${Math.min(3, Math.max(1, depth + (shares.length > 2 ? 1 : 2)))})`;
 }
 
 /** `21 int8, 14 lowrank int8, …`. */
@@ -117,6 +163,16 @@ function frontTable(points: readonly ParetoPoint[], before: number): Markup {
           return row ? scoreText(row).after : '–';
         },
       })),
+      ...(points.some(({ pruned }) => pruned !== undefined)
+        ? [
+            {
+              heading: 'Pruned to',
+              number: true,
+              cell: ({ pruned }: ParetoPoint) =>
+                pruned === undefined ? '' : `${Math.round(100 * pruned)}% of the operations`,
+            },
+          ]
+        : []),
       { heading: 'Layers by form', cell: p => html`<span class="mix">${mixOf(p)}</span>` },
     ],
     'The front, smallest first',

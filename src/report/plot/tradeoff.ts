@@ -8,6 +8,8 @@ export interface TradeoffPoint {
   quality: number;
   /** Shown on hover and read aloud. */
   label: string;
+  /** Of its dot; that of the curve by default. */
+  colour?: string;
 }
 
 export interface TradeoffCurve {
@@ -24,15 +26,17 @@ export interface TradeoffOptions {
   title: string;
   description: string;
   curves: readonly TradeoffCurve[];
-  /** Bytes of the original file. */
-  original: number;
+  /** Bytes of the original file, to be marked; without it the axis ends with the largest point. */
+  original?: number;
+  /** Of the horizontal axis. */
+  bytesLabel?: string;
   /** What the vertical axis shows; better is up. A cosine is drawn by what it misses to 1, on a log scale. */
   measure:
     | { name: string; kind: 'cosine' }
     | { name: string; kind: 'score'; lowerIsBetter: boolean; unit: string };
   /** The point that was taken. */
   chosen?: TradeoffPoint;
-  limits?: { bytes?: number; quality?: number };
+  limits?: { bytes?: number; quality?: number /** Stands at the limit of quality. */; label?: string };
   width: number;
   height: number;
 }
@@ -48,13 +52,16 @@ export function tradeoffPlot(options: TradeoffOptions): Markup {
   const points = [...curves.flatMap(curve => curve.points), ...(chosen ? [chosen] : [])].filter(
     ({ bytes, quality }) => Number.isFinite(quality) && bytes > 0,
   );
-  const [smallest, largest] = extent([...points.map(({ bytes }) => bytes), original], true);
+  const [smallest, largest] = extent(
+    [...points.map(({ bytes }) => bytes), ...(original === undefined ? [] : [original])],
+    true,
+  );
   return chart(
     {
       ...size,
       margin: [30, 18, 44, 62],
       x: {
-        label: 'Bytes of the file',
+        label: options.bytesLabel ?? 'Bytes of the file',
         domain: [smallest * 0.94, largest * 1.06],
         log: true,
         ticks: size.width < 480 ? 3 : 6,
@@ -76,18 +83,19 @@ export function tradeoffPlot(options: TradeoffOptions): Markup {
           .filter(({ quality }) => Number.isFinite(quality))
           .map(
             p =>
-              html`<circle class="dot" cx="${px(sx(p.bytes))}" cy="${px(sy(y(p.quality)))}" r="${leading ? 3.5 : 2.5}" style="fill:${colour}"><title>${p.label}</title></circle>`,
+              html`<circle class="dot" cx="${px(sx(p.bytes))}" cy="${px(sy(y(p.quality)))}" r="${leading ? 3.5 : 2.5}" style="fill:${p.colour ?? colour}"><title>${p.label}</title></circle>`,
           );
       const ordered = [...curves].sort((a, b) => Number(a.leading ?? false) - Number(b.leading ?? false));
       const right = chosen !== undefined && sx(chosen.bytes) < (area.left + area.right) / 2;
       return [
-        html`<line class="even" x1="${px(sx(original))}" x2="${px(sx(original))}" y1="${area.top}" y2="${area.bottom}"/><text x="${px(sx(original)) - 6}" y="${area.bottom - 8}" text-anchor="end">original</text>`,
+        original !== undefined &&
+          html`<line class="even" x1="${px(sx(original))}" x2="${px(sx(original))}" y1="${area.top}" y2="${area.bottom}"/><text x="${px(sx(original)) - 6}" y="${area.bottom - 8}" text-anchor="end">original</text>`,
         limits.bytes !== undefined &&
           limits.bytes >= smallest &&
-          limits.bytes < original &&
+          limits.bytes < largest &&
           html`<line class="limit" x1="${px(sx(limits.bytes))}" x2="${px(sx(limits.bytes))}" y1="${area.top}" y2="${area.bottom}"/>`,
         limits.quality !== undefined &&
-          html`<line class="limit" x1="${area.left}" x2="${area.right}" y1="${px(sy(y(limits.quality)))}" y2="${px(sy(y(limits.quality)))}"/>`,
+          html`<line class="limit" x1="${area.left}" x2="${area.right}" y1="${px(sy(y(limits.quality)))}" y2="${px(sy(y(limits.quality)))}"/>${limits.label !== undefined && html`<text x="${area.right}" y="${px(sy(y(limits.quality))) - 7}" text-anchor="end">${limits.label}</text>`}`,
         ordered.map(
           curve =>
             html`<path class="${curve.leading ? 'line leading' : 'line'}" d="${path([...curve.points]) ?? ''}" style="stroke:${curve.colour}" stroke-dasharray="${curve.dash ?? 'none'}"/>${dots(curve)}`,

@@ -81,6 +81,7 @@ function layerRows(layers: readonly LayerReport[], options: TextOptions): string
 function frontRows({ pareto, bytes }: CompressReport, options: TextOptions): string {
   const { points } = pareto!;
   const scores = points[0]?.scores.map(({ name }) => name) ?? [];
+  const pruned = points.some(point => point.pruned !== undefined);
   return textTable(
     [
       { heading: '' },
@@ -88,6 +89,7 @@ function frontRows({ pareto, bytes }: CompressReport, options: TextOptions): str
       { heading: 'Of original', number: true },
       { heading: 'Cosine', number: true },
       ...scores.map(name => ({ heading: printable(name), number: true })),
+      ...(pruned ? [{ heading: 'Pruned to', number: true }] : []),
       { heading: 'Layers by form', shrinks: true },
     ],
     points.map(point => [
@@ -99,6 +101,7 @@ function frontRows({ pareto, bytes }: CompressReport, options: TextOptions): str
         const row = point.scores.find(score => score.name === name);
         return row ? scoreText(row).after : '–';
       }),
+      ...(pruned ? [point.pruned === undefined ? '' : brief(formatPercent(point.pruned))] : []),
       point.choices.map(({ label, layers }) => `${layers} ${label}`).join(', '),
     ]),
     options,
