@@ -38,7 +38,10 @@ export function inspectVerb(terminal: Terminal): Command {
           'Which weights have low rank, as a page with plots:',
           'whittle inspect model.onnx --spectra --html model.html',
         ],
-        ['Which channels, heads and blocks can be pruned:', 'whittle inspect model.onnx --groups'],
+        [
+          'Which channels, heads and blocks can be pruned:',
+          'whittle inspect model.onnx --groups --html groups.html',
+        ],
         [
           'The names of all weights, for a program:',
           "whittle inspect model.onnx --json | jq '.weights[].name'",

@@ -1,7 +1,9 @@
 import { Command, Option } from 'commander';
+import { WhittleError } from '../graph/errors.js';
 import type { PruneOptions } from '../prune/prune.js';
 import type { PruneReport } from '../prune/report.js';
 import type { Importance } from '../prune/study.js';
+import { prunePage } from '../report/pages/prune.js';
 import { pruneText } from '../report/terminal/prune.js';
 import {
   type CommonOptions,
@@ -14,7 +16,7 @@ import {
 import { BudgetMissed } from './exit.js';
 import { type JobFlags, jobOptions, withInputOptions, withSelectionOptions } from './job.js';
 import { ProgressLine } from './progress.js';
-import { checkInput, checkTarget } from './targets.js';
+import { checkInput, checkTarget, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 
 interface PruneFlags extends CommonOptions, JobFlags {
@@ -31,6 +33,7 @@ interface PruneFlags extends CommonOptions, JobFlags {
   round: number;
   approximate?: boolean;
   dryRun?: boolean;
+  report?: string;
   force?: boolean;
 }
 
@@ -74,7 +77,8 @@ export function pruneVerb(terminal: Terminal): Command {
   withInputOptions(command).option('--eval <file>', 'a .ts or .js module whose function scores a model');
   withSelectionOptions(command)
     .option('--dry-run', 'measure and report, but write no model')
-    .option('--force', 'replace the output if it exists');
+    .option('--report <file>', 'write an HTML page: what went together, and what channels are worth')
+    .option('--force', 'replace outputs that exist');
   withCommonOptions(command).addHelpText(
     'after',
     examples([
@@ -86,7 +90,7 @@ export function pruneVerb(terminal: Terminal): Command {
         'Half of it, then trained to answer like the original:',
         'whittle prune model.onnx -o small.onnx --flops 50% --retrain --calibration images --samples 256',
       ],
-      ['What could go, without doing it:', 'whittle inspect model.onnx --groups'],
+      ['What could go, without doing it:', 'whittle inspect model.onnx --groups --html groups.html'],
       [
         'Two blocks less, and what that costs by your own score:',
         'whittle prune model.onnx --dry-run --blocks 2 --eval score.ts --calibration images',
@@ -112,7 +116,15 @@ async function pruneModel(
 ): Promise<void> {
   if (flags.eval !== undefined) await checkInput(flags.eval);
   const target = flags.dryRun ? undefined : flags.output;
-  if (target !== undefined) await checkTarget(target, { inputs: [path], force: flags.force === true });
+  if (target !== undefined && target === flags.report) {
+    throw new WhittleError('model and report would be the same file', {
+      file: target,
+      hint: 'Give the report another name',
+    });
+  }
+  for (const file of [target, flags.report]) {
+    if (file !== undefined) await checkTarget(file, { inputs: [path], force: flags.force === true });
+  }
   // Loaded when needed, so that --help does not wait for them.
   const [{ loadModel }, { saveModel }, { prune }] = await Promise.all([
     import('../onnx/load.node.js'),
@@ -140,10 +152,12 @@ async function pruneModel(
   signal.throwIfAborted();
   if (target !== undefined) await saveModel(result.model, target, { signal });
   const report: PruneReport = { ...result.report, command: commandLine(args) };
+  if (flags.report !== undefined) await writeText(flags.report, prunePage(report));
   if (flags.json) terminal.out(`${JSON.stringify(report, null, 2)}\n`);
   else {
     terminal.out(`${pruneText(report, terminal)}\n\n`);
-    terminal.out(target === undefined ? 'Nothing was written, as asked.\n' : `Model: ${target}\n`);
+    terminal.out(target === undefined ? 'Nothing was written, as asked.\n' : `Model:  ${target}\n`);
+    if (flags.report !== undefined) terminal.out(`Report: ${flags.report}\n`);
   }
   if (!report.met) throw new BudgetMissed();
 }

@@ -3,7 +3,8 @@ import { inferShapes } from '../graph/infer/index.js';
 import type { Model } from '../graph/model.js';
 import { findBlocks } from '../prune/blocks.js';
 import { describeGroup } from '../prune/describe.js';
-import { findGroups } from '../prune/groups.js';
+import { type ChannelGroup, findGroups } from '../prune/groups.js';
+import { magnitudeCurve } from '../prune/importance/magnitude.js';
 import type { DimensionReport } from './report.js';
 
 /** Which dimensions of a model can be made smaller, and why the others cannot. */
@@ -12,7 +13,7 @@ export function describeDimensions(model: Model): DimensionReport {
   inferShapes(copy);
   const { groups, refused } = findGroups(copy);
   return {
-    groups: groups.map(group => describeGroup(group)),
+    groups: groups.map(group => describeGroup(group, { curve: magnitudeCurve(group, channelsOf(group)) })),
     refused: refused.map(({ constant, axis, size, reason }) => ({
       constant: constant.name,
       axis,
@@ -21,4 +22,13 @@ export function describeDimensions(model: Model): DimensionReport {
     })),
     blocks: findBlocks(copy).map(({ name }) => name),
   };
+}
+
+/** More points than these do not show. */
+const POINTS = 48;
+
+/** How many channels may be gone: every number, or evenly spread ones. */
+function channelsOf({ size }: ChannelGroup): number[] {
+  const count = Math.min(size, POINTS);
+  return Array.from({ length: count }, (_, i) => Math.round(((i + 1) * size) / count));
 }

@@ -25,7 +25,7 @@ import type { RemovalCurve } from './importance/curve.js';
 import { refit } from './refit.js';
 import { refuseUnprunable } from './refuse.js';
 import { atomsOf, type Shrunk, shrink } from './remove.js';
-import type { PruneReport } from './report.js';
+import type { GroupImportance, PruneReport } from './report.js';
 import { examplesOf, RETRAIN_EPOCHS, retrain } from './retrain.js';
 import { SizeForecast } from './size.js';
 import { type Importance, readersOf, studyGroups } from './study.js';
@@ -135,6 +135,7 @@ export async function prune(original: Model, options: PruneOptions): Promise<Pru
   const cost = costOfRun(original, model, inputs.heldOut[0]!);
   const report: Omit<PruneReport, 'verdict'> = {
     version: 1,
+    date: new Date().toISOString(),
     whittle: VERSION,
     model: {
       ...(original.path !== undefined && { path: original.path }),
@@ -151,7 +152,11 @@ export async function prune(original: Model, options: PruneOptions): Promise<Pru
     verification: checked.verification,
     scores: checked.scores,
     groups: study.groups.groups.map(group =>
-      describeGroup(group, allocation.selection.get(group)?.length ?? 0),
+      describeGroup(group, {
+        removed: allocation.selection.get(group)?.length ?? 0,
+        curve: study.curves.find(curve => curve.group === group),
+        of: lostBy(study.settings),
+      }),
     ),
     blocks: study.blocks.map(({ name }) => name),
     ...(trained && { retraining: trained.report }),
@@ -175,6 +180,10 @@ export function studied(inputs: CompressInputs): CompressInputs {
   const batches = Math.ceil(STUDIED.examples / examplesOf(calibration[0]!));
   return { ...inputs, calibration: calibration.slice(0, Math.min(STUDIED.samples, batches)) };
 }
+
+/** What the errors of the curves mean. */
+const lostBy = ({ importance, allocation }: PruneSettings): GroupImportance['of'] =>
+  importance === 'magnitude' ? 'weights' : allocation === 'global' ? 'outputs' : 'layers';
 
 /** Ranks the channels of a model; the study serves any number of ratios. */
 export async function openPruning(

@@ -4,6 +4,8 @@ import type { RetrainReport } from './retrain.js';
 /** What a pruning measured, as plain JSON. Sizes are bytes of files, times milliseconds. */
 export interface PruneReport {
   version: 1;
+  /** When it ended, ISO 8601. */
+  date: string;
   whittle: string;
   command?: string;
   model: { path?: string; name: string };
@@ -37,6 +39,19 @@ export interface GroupReport {
   left: number;
   /** Constants that it cuts. */
   constants: { name: string; axis: number; indices: number }[];
+  /** What is lost as its channels go, least important first; absent where that was not studied. */
+  importance?: GroupImportance;
   /** Why removing is not the same as masking; absent where it is. */
   approximate?: string;
+}
+
+export interface GroupImportance {
+  /**
+   * What `lost` is: `outputs`, the distortion of the model's outputs as predicted (squared error over their variance);
+   * `layers`, the same of the layers that read the channels; `weights`, the share of the weights' energy Σw².
+   */
+  of: 'outputs' | 'layers' | 'weights';
+  /** How many channels are gone, from few to many. */
+  gone: number[];
+  lost: number[];
 }

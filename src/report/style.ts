@@ -94,6 +94,7 @@ td .fixed, th .fixed { white-space: nowrap; max-width: none; }
 .shrink { display: block; position: relative; width: 56px; height: 10px; background: var(--rest); }
 .shrink.bare { background: none; }
 .shrink span { position: absolute; inset: 0 auto 0 0; }
+.plain { list-style: none; padding: 0; margin: 0; }
 details summary { cursor: pointer; }
 td details { min-width: 24ch; max-width: 40ch; }
 td details ul { list-style: none; padding: 4px 0 2px; margin: 0; font-size: 13px; color: var(--quiet); }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseQuality } from '../../src/compress/budget.js';
+import { type BudgetOutcome, parseQuality } from '../../src/compress/budget.js';
 import { compress } from '../../src/compress/compress.js';
 import { joinFronts } from '../../src/compress/pareto.js';
 import { bestOf, isBetter } from '../../src/compress/pruned.js';

@@ -2,11 +2,13 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compressPage } from '../../src/report/pages/compress.js';
 import { inspectPage } from '../../src/report/pages/inspect.js';
+import { prunePage } from '../../src/report/pages/prune.js';
 import { scanPage } from '../../src/report/pages/scan.js';
 import { sensitivityPage } from '../../src/report/pages/sensitivity.js';
 import { chromiumPath } from '../browser/chromium.js';
 import { examplePareto, exampleReport } from './example.js';
-import { exampleInspection } from './inspection.js';
+import { exampleDimensions, exampleInspection } from './inspection.js';
+import { examplePruning } from './pruning.js';
 import { exampleScan, exampleSensitivity } from './studies.js';
 
 describe.skipIf(!chromiumPath)('pages in Chromium', () => {
@@ -29,7 +31,8 @@ describe.skipIf(!chromiumPath)('pages in Chromium', () => {
     ['compress', () => compressPage({ ...exampleReport(), pareto: examplePareto(1e7) })],
     ['scan', () => scanPage(exampleScan())],
     ['sensitivity', () => sensitivityPage(exampleSensitivity())],
-    ['inspect', () => inspectPage(exampleInspection())],
+    ['inspect', () => inspectPage({ ...exampleInspection(), dimensions: exampleDimensions() })],
+    ['prune', () => prunePage(examplePruning())],
   ])('%s: fits a phone and a desk, light and dark, without a complaint', async (_name, make) => {
     for (const width of [390, 1280]) {
       for (const colorScheme of ['light', 'dark'] as const) {

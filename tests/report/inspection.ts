@@ -1,4 +1,4 @@
-import type { InspectReport, WeightReport } from '../../src/inspect/report.js';
+import type { DimensionReport, InspectReport, WeightReport } from '../../src/inspect/report.js';
 import { measureSpectrum } from '../../src/inspect/spectrum.js';
 
 /** A made-up report of a small model with external data, a shared and a nested weight. */
@@ -62,3 +62,21 @@ export function exampleInspection(): InspectReport {
     warnings: [],
   };
 }
+
+/** Made-up dimensions to go with it. */
+export const exampleDimensions = (): DimensionReport => ({
+  groups: [
+    {
+      name: 'first.weight[1]',
+      channels: 96,
+      left: 96,
+      constants: [
+        { name: 'first.weight', axis: 1, indices: 1 },
+        { name: 'second.weight', axis: 0, indices: 1 },
+      ],
+      importance: { of: 'weights', gone: [32, 64, 96], lost: [0.1, 0.4, 1] },
+    },
+  ],
+  refused: [{ constant: 'first.weight', axis: 0, size: 64, reason: 'it is a dimension of the input "x"' }],
+  blocks: ['/block1/Add'],
+});

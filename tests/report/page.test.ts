@@ -4,13 +4,16 @@ import { describe, expect, it } from 'vitest';
 import { html } from '../../src/report/markup.js';
 import { comparePage } from '../../src/report/pages/compare.js';
 import { compressPage } from '../../src/report/pages/compress.js';
+import { frontFigure } from '../../src/report/pages/front-figure.js';
 import { inspectPage } from '../../src/report/pages/inspect.js';
+import { prunePage } from '../../src/report/pages/prune.js';
 import { scanPage } from '../../src/report/pages/scan.js';
 import { sensitivityPage } from '../../src/report/pages/sensitivity.js';
 import { SCRIPT, SCRIPT_HASH } from '../../src/report/script.js';
 import { methodOf, toneOf } from '../../src/report/tone.js';
 import { examplePareto, exampleReport } from './example.js';
-import { exampleInspection } from './inspection.js';
+import { exampleDimensions, exampleInspection } from './inspection.js';
+import { examplePruning } from './pruning.js';
 import { exampleComparison, exampleScan, exampleSensitivity } from './studies.js';
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror='alert(2)'>\u202e\u0000`;
@@ -51,7 +54,8 @@ describe('pages', () => {
     ['scan', () => scanPage(infect(exampleScan()))],
     ['compare', () => comparePage(infect(exampleComparison()))],
     ['sensitivity', () => sensitivityPage(infect(exampleSensitivity()))],
-    ['inspect', () => inspectPage(infect(exampleInspection()))],
+    ['inspect', () => inspectPage(infect({ ...exampleInspection(), dimensions: exampleDimensions() }))],
+    ['prune', () => prunePage(infect(examplePruning()))],
   ])('%s: hostile names stay text', (_name, make) => {
     const body = bodyOf(make());
     expect(body).toContain('&lt;script&gt;');
@@ -160,6 +164,96 @@ describe('pages', () => {
     expect(page).toContain('weights.bin');
     expect(page).toContain('shared by 2 nodes');
     expect(page).not.toContain('NaN');
+  });
+});
+
+describe('the page of a pruning', () => {
+  it('shows what went together, how much of it, and what channels are worth', () => {
+    const body = bodyOf(prunePage(examplePruning()));
+    expect(body).toContain('1 group of dimensions, 80 of their 480 channels');
+    expect(body).toContain('2 groups kept whole');
+    expect(body).toContain('conv2.weight</span>, axis 1, 9 at a time');
+    expect(body).toContain('1 further constant');
+    expect(body).toContain('a normalization takes statistics over it');
+    expect(body).toContain('90% left; 89.5% are');
+    expect(body).toContain('/block2/Add');
+    // One curve for each group that was studied; only the cut one is shaded.
+    expect(body.match(/What the channels of [^<]* are worth<\/title>/g)).toHaveLength(2);
+    expect(body.match(/class="kept"/g)).toHaveLength(1);
+    expect(body).not.toMatch(/="[^"]*NaN/);
+  });
+
+  it('says where nothing went, and where the share was not reached', () => {
+    const report = examplePruning();
+    const groups = report.groups.map(group => ({ ...group, left: group.channels }));
+    const body = bodyOf(prunePage({ ...report, groups, met: false, blocks: [] }));
+    expect(body).toContain('No channel went.');
+    expect(body).toContain('the share was not reached');
+    expect(body).not.toContain('Blocks that went');
+  });
+
+  it('inspect: shows the groups that can go, why others stay, and the blocks', () => {
+    const report = exampleInspection();
+    const body = bodyOf(inspectPage({ ...report, dimensions: exampleDimensions() }));
+    expect(body).toContain('What can be pruned');
+    expect(body).toContain('96');
+    expect(body).toContain('it is a dimension of the input');
+    expect(body).toContain('1 residual block can be left out: /block1/Add');
+    expect(body).toContain('What channels are worth');
+    expect(bodyOf(inspectPage(report))).not.toContain('What can be pruned');
+  });
+});
+
+describe('the front as a picture', () => {
+  const front = (points: readonly (readonly [number, number, number])[]) =>
+    points.map(([bytes, cosine, exact]) => ({
+      ...examplePareto(1e7).points[0]!,
+      bytes,
+      cosine,
+      scores: [{ name: 'exact', before: 78, after: exact, betterIs: 'higher' as const, unit: '%' }],
+    }));
+
+  it('leaves out what is ruined and what is the same, and draws pruned versions beside the whole model', () => {
+    const whole = front([
+      [500_000, 0.6, 0],
+      [1_000_000, 0.97, 70],
+      [1_500_000, 0.99, 75],
+      [2_000_000, 0.998, 78],
+      [5_000_000, 0.999999, 78],
+    ]);
+    const pruned = front([
+      [1_200_000, 0.98, 76],
+      [1_800_000, 0.985, 77],
+    ]).map(point => ({ ...point, pruned: 0.9 }));
+    const points = [...whole, ...pruned].sort((a, b) => a.bytes - b.bytes);
+    const picture = frontFigure({
+      ...exampleReport(),
+      pareto: {
+        points,
+        methods: [{ method: 'quantize', points: whole }],
+        versions: [
+          { pruned: 1, points: whole },
+          { pruned: 0.9, points: pruned },
+        ],
+      },
+    })!;
+    expect(picture).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"/);
+    expect(picture).toContain('pruned to 90%');
+    expect(picture).toContain('quantize alone');
+    expect(picture).toContain('prefers-color-scheme: dark');
+    expect(picture).toContain('max-width: 520px');
+    expect(picture).not.toContain('NaN');
+    expect(picture).not.toContain('500 kB');
+    expect(picture).not.toContain('5.00 MB,');
+    // Best of all, both versions and quantization, by likeness and by the score.
+    expect(picture.match(/<path class="line( leading)?" d="M[^"]*L/g)).toHaveLength(8);
+  });
+
+  it('shows all of a short front, and nothing without one', () => {
+    expect(frontFigure(exampleReport())).toBeUndefined();
+    const points = front([[500_000, 0.6, 0]]);
+    const picture = frontFigure({ ...exampleReport(), pareto: { points, methods: [] } })!;
+    expect(picture).toContain('500 kB');
   });
 });
 

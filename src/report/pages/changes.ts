@@ -12,8 +12,11 @@ interface Change {
   change: Piece;
 }
 
+/** What a report of any verb may have measured twice. */
+export type Measured = Pick<CompressReport, 'bytes' | 'parameters' | 'flops' | 'load' | 'time' | 'scores'>;
+
 /** Everything that has a value before and after: bytes, parameters, work, memory, times, and the user's scores. */
-export function changes(report: CompressReport): Markup {
+export function changes(report: Measured): Markup {
   return table(
     changesOf(report),
     [
@@ -31,7 +34,7 @@ export function changes(report: CompressReport): Markup {
   );
 }
 
-function changesOf(report: CompressReport): Change[] {
+function changesOf(report: Measured): Change[] {
   const { bytes, parameters, flops, load, time, scores } = report;
   const row = (
     name: string,

@@ -79,7 +79,16 @@ function modelFacts({ model, parameters }: CompressReport): Piece {
   ]);
 }
 
-function repeat({ command, settings, whittle }: CompressReport): Piece {
+/** The command line and the settings behind it. */
+export function repeat({
+  command,
+  settings,
+  whittle,
+}: {
+  readonly command?: string;
+  readonly settings: object;
+  readonly whittle: string;
+}): Piece {
   return [
     command !== undefined &&
       html`<div class="repeat"><button type="button" data-copy hidden>Copy</button><pre><code>${command}</code></pre></div><p></p>`,
@@ -99,10 +108,10 @@ const settingText = (value: unknown): string =>
       ? value.join(', ') || 'none'
       : JSON.stringify(value);
 
-function phases(report: CompressReport): Piece {
+export function phases(report: Pick<CompressReport, 'phases'>): Piece {
   return barChart({
     title: 'Time taken by phase',
-    description: 'How long each phase of the compression took.',
+    description: 'How long each phase took.',
     width: 640,
     bars: report.phases.map(phase => ({ label: phase.name, value: phase.ms })),
     format: formatDuration,

@@ -1,4 +1,4 @@
-import type { InspectReport, WeightReport } from '../../inspect/report.js';
+import type { DimensionReport, InspectReport, WeightReport } from '../../inspect/report.js';
 import {
   BYTES_NOTE,
   formatBytes,
@@ -14,6 +14,7 @@ import { page, section } from '../page.js';
 import { barChart } from '../plot/bars.js';
 import { type Column, nameOf, pairs, table } from '../table.js';
 import { toneOf } from '../tone.js';
+import { groupsTable, importances } from './groups.js';
 import { signature } from './signature.js';
 import { spectra } from './spectra.js';
 
@@ -37,6 +38,7 @@ export function inspectPage(report: InspectReport): string {
     ),
     'Orange: the rank that holds 99% of the energy.',
   );
+  const worth = importances(report.dimensions?.groups ?? []);
   return page({
     title: `${model.name}, inspected`,
     origin: html`<span><b>${shorten(model.path ?? model.name, 120)}</b></span>`,
@@ -53,12 +55,40 @@ export function inspectPage(report: InspectReport): string {
         ]),
       ),
       section('Weights', weightTable(weights)),
+      report.dimensions && section('What can be pruned', dimensions(report.dimensions)),
+      worth !== null && section('What channels are worth', worth),
       curves !== null && section('Spectra', curves),
       section('Operators', operators(report)),
       section('The file', facts(report)),
     ],
     footer: `Written by Whittle ${report.whittle}.`,
   });
+}
+
+/** Which dimensions go together, why others stay, and which blocks can be left out. */
+function dimensions({ groups, refused, blocks }: DimensionReport): Piece {
+  return [
+    groups.length > 0
+      ? html`<p>${plural(groups.length, 'group')} of dimensions can be made smaller. A channel goes with all that belongs to it in every constant of its group.</p>${groupsTable(groups)}`
+      : html`<p>No dimension can be made smaller.</p>`,
+    blocks.length > 0 &&
+      html`<p>${plural(blocks.length, 'residual block')} can be left out: ${shorten(blocks.join(', '), 600)}.</p>`,
+    refused.length > 0 &&
+      html`<details><summary>${refused.length === 1 ? 'One axis' : `${refused.length} axes`} of constants kept, and why</summary>${table(
+        refused,
+        [
+          {
+            heading: 'Constant',
+            head: true,
+            key: r => r.constant,
+            cell: r => nameOf(shorten(r.constant, 80)),
+          },
+          { heading: 'Axis', number: true, cell: r => r.axis },
+          { heading: 'Size', key: r => r.size, cell: r => r.size },
+          { heading: 'Why', cell: r => shorten(r.reason, 200) },
+        ],
+      )}</details>`,
+  ];
 }
 
 function parts({ bytes }: InspectReport): Piece {

@@ -5,7 +5,7 @@ import { html, type Piece } from '../markup.js';
 import { type Column, nameOf, table } from '../table.js';
 
 /** How much each output is like the original's, with confidence intervals. */
-export function quality(report: CompressReport): Piece {
+export function quality(report: Pick<CompressReport, 'verification' | 'perSample'>): Piece {
   const { outputs, samples } = report.verification;
   const hasIntervals = outputs.some(({ intervals }) => intervals && Object.keys(intervals).length > 0);
   return [
@@ -51,7 +51,7 @@ const range = (interval: Interval | undefined, format: (value: number) => string
 const GENERATED_NOTE = html`The inputs were made up from the model’s signature, because none were given. They show that the file runs and how far it departs from the original on noise; they do not show how it does on your data. Give real inputs with <code>--calibration</code>.`;
 
 /** Which inputs the numbers come from, with a plain word where they were made up. */
-export function inputsUsed(report: CompressReport): Piece {
+export function inputsUsed(report: Pick<CompressReport, 'calibration' | 'verification'>): Piece {
   const { calibration, verification } = report;
   const from = (inputs: InputsUsed) => (inputs.generated ? 'made up' : inputs.source);
   return [
