@@ -64,6 +64,8 @@ export interface Candidate {
  */
 export interface Method {
   readonly name: string;
+  /** The version of ONNX's operators that its forms need; older models are raised to it, or refused. */
+  readonly opset?: number;
   /** Candidates from few bytes to many, as far as the method makes sense for the layer. */
   propose(layer: Layer): Iterable<Candidate>;
   /**

@@ -55,6 +55,30 @@ function raiseOpset(model: Model, target: number): void {
 }
 
 /**
+ * Raises the operator set to what the methods write.
+ * @throws WhittleError where a node has no equivalent
+ */
+function raiseFor(model: Model, methods: readonly Method[]): void {
+  for (const { name, opset } of methods) {
+    if (opset === undefined || model.opset >= opset) continue;
+    const from = model.opset;
+    try {
+      upgradeOpset(model, opset);
+    } catch (cause) {
+      if (!(cause instanceof WhittleError)) throw cause;
+      throw new WhittleError(
+        `"${name}" writes operators of set ${opset}, and this model of set ${from} cannot be raised to it`,
+        {
+          ...cause.place,
+          hint: `Export it with operator set ${opset} or newer, or leave the method out`,
+          cause,
+        },
+      );
+    }
+  }
+}
+
+/**
  * Rewrites that change nothing but rounding, and let ONNX Runtime fuse more: fewer bytes and passes before any weight is
  * touched.
  */
@@ -83,6 +107,7 @@ export async function openJob(
     raiseOpset(model, PER_CHANNEL_SCALES);
     raiseOpset(model, INTEGER_PRODUCTS);
   }
+  raiseFor(model, methodsOf(settings, options.onlyMethods));
   rewriteExactly(model);
   inferShapes(model);
   const inputs = await readInputs(model, options, settings);

@@ -1,4 +1,4 @@
-import { lstat, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -10,6 +10,7 @@ import { saveModel } from '../../src/onnx/save.node.js';
 import { createSession } from '../../src/runtime/index.js';
 import { smallModel, whittle } from '../cli/capture.js';
 import { COMMIT, FakeHub, TOKEN } from './fake-hub.js';
+import { PIPELINES, TEXTS } from './model-folder.js';
 
 const bytes = (length: number, seed: number) =>
   Uint8Array.from({ length }, (_, i) => (i * 31 + seed * 7 + (i >> 8)) & 255);
@@ -271,6 +272,99 @@ describe('whittle inspect hf:…', () => {
     expect(questions).toEqual(['Download owner/small: 27.9 kB in 2 files?']);
     expect((await whittle(['inspect', 'hf:owner/small', '--yes'], { confirm })).code).toBe(0);
     expect(questions).toHaveLength(1);
+  });
+});
+
+describe('whittle compress hf:…', () => {
+  const { model, files } = PIPELINES['feature-extraction'];
+  const json = (value: unknown) => text(JSON.stringify(value));
+  const { model: wordPiece } = files['tokenizer.json'];
+  const folder = (tokenizer: unknown) => ({
+    'config.json': json(files['config.json']),
+    'tokenizer.json': json(tokenizer),
+    'tokenizer_config.json': json(files['tokenizer_config.json']),
+    'onnx/model.onnx': encodeToBytes(model()),
+  });
+  const odd = {
+    ...files['tokenizer.json'],
+    model: { ...wordPiece, vocab: { ...wordPiece.vocab, extraordinary: 5000 } },
+  };
+  let ours: FakeHub;
+  let work: string;
+  beforeEach(async () => {
+    work = await mkdtemp(join(tmpdir(), 'whittle-hub-work-'));
+    ours = new FakeHub({
+      'owner/fits': { files: folder(files['tokenizer.json']) },
+      'owner/odd': { files: folder(odd) },
+      'owner/gated': { files: folder(files['tokenizer.json']), gated: true },
+    });
+    vi.stubEnv('HF_ENDPOINT', await ours.start());
+    vi.stubEnv('HF_HUB_CACHE', cache);
+    vi.stubEnv('HF_TOKEN', '');
+    await writeFile(join(work, 'lines.txt'), TEXTS.join('\n'));
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await ours.stop();
+    await rm(work, { recursive: true, force: true });
+  });
+  const compress = (name: string, signal?: AbortSignal) =>
+    whittle(
+      [
+        'compress',
+        name,
+        '-o',
+        join(work, 'small'),
+        '--calibration',
+        join(work, 'lines.txt'),
+        '--threads',
+        '1',
+        '--no-cache',
+      ],
+      signal && { signal },
+    );
+  const incomplete = async () =>
+    (await readdir(cache, { recursive: true })).filter(name => name.endsWith('.incomplete'));
+
+  it.each([
+    ['no such model', 'hf:owner/none', /no such model on the hub.*Check the name/s],
+    ['a gated model without a token', 'hf:owner/gated', /gated and needs a token.*HF_TOKEN/s],
+    ['a tokenizer of another model', 'hf:owner/odd', /tokenizer does not fit the model.*5000/s],
+  ])('%s: one clear message, and nothing is written', async (_name, reference, message) => {
+    const { code, err, out } = await compress(reference);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toMatch(message);
+    expect(err).not.toMatch(/\bat .*\.[jt]s:/);
+    expect(await readdir(work)).toEqual(['lines.txt']);
+    expect(await incomplete()).toEqual([]);
+  });
+
+  it('no network: says so, and what is in the cache still serves', async () => {
+    expect((await whittle(['inspect', 'hf:owner/fits'])).code).toBe(0);
+    await ours.stop();
+    expect(await compress('hf:owner/gated')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/cannot be reached.*Check the network/s),
+    });
+    expect((await whittle(['inspect', 'hf:owner/fits'])).code).toBe(0);
+  });
+
+  it('an interrupt keeps what has come, and the next run goes on', async () => {
+    const stop = new AbortController();
+    ours.cut = {
+      after: 100_000,
+      seen: async () => {
+        while ((await incomplete()).length === 0) await new Promise(done => setTimeout(done, 5));
+        stop.abort();
+      },
+    };
+    const { code, err } = await compress('hf:owner/fits', stop.signal);
+    expect(code).not.toBe(0);
+    expect(err).toMatch(/Stopped|stopped/);
+    expect(await readdir(work)).toEqual(['lines.txt']);
+    ours.requests.length = 0;
+    expect((await whittle(['inspect', 'hf:owner/fits'])).code).toBe(0);
+    expect(await incomplete()).toEqual([]);
   });
 });
 

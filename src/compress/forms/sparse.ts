@@ -1,9 +1,10 @@
+import { WhittleError } from '../../graph/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import type { QuantizedMatrix } from '../quantizer.js';
 import { sharedConstant, sharedScalar, sharedShape } from './constants.js';
-import { castTo, firstAlong, foldIntegers, foldScales, shapeMatrix, type Target, unpack } from './fold.js';
+import { castTo, firstAlong, foldScales, shapeMatrix, type Target, unpack } from './fold.js';
 
 /*
  * The fold form of a sparse matrix: one bit a number says which are kept (or, for N of M, one index a group says which
@@ -26,14 +27,18 @@ export interface Pattern {
 }
 
 /** The version of ONNX's operators that brought NonZero and Scatter. */
-const SCATTER = 9;
+export const SCATTER = 9;
 /** The version that renamed Scatter. */
 const SCATTER_ELEMENTS = 11;
 
-/** Writes a sparse weight; before operator set 9, which cannot, with its zeros. */
+/** Writes a sparse weight. @throws WhittleError before operator set 9, which cannot */
 export function foldSparse(graph: Graph, sparse: SparseMatrix, target: Target): Value {
   const { opset, dtype } = target;
-  if (opset < SCATTER) return foldIntegers(graph, sparse, target);
+  if (opset < SCATTER) {
+    throw new WhittleError(`sparse storage needs operator set ${SCATTER}, not ${opset}`, {
+      hint: 'Raise the model with upgradeOpset first',
+    });
+  }
   const { rows, cols, paddedCols, block, q, kept, scales, format } = sparse;
   const op = (type: string, inputs: Value[], attributes = {}) =>
     graph.op(type, inputs, attributes, { outputs: ['w'] });
