@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { foldFloat16, foldIntegers } from '../../src/compress/forms/fold.js';
 import { fromMatrix, toMatrix } from '../../src/compress/matrix.js';
@@ -59,4 +60,49 @@ describe('the fold form gives exactly the weight that was meant', () => {
   it('for all bits and blocks', () => expectExact(17, 'float32', true));
   it.each([7, 9, 10, 11, 13, 21])('at opset %i', opset => expectExact(opset, 'float32'));
   it('in float16 models', () => expectExact(17, 'float16'));
+});
+
+/** Bytes with `width` bits of each number, from bit `shift` on, as the planes of the fold form lay them out. */
+function plane(codes: readonly number[], shift: number, width: number): Uint8Array {
+  const size = (codes.length * width) / 8;
+  const bytes = new Uint8Array(size);
+  codes.forEach((code, i) => {
+    bytes[i % size]! |= ((code >> shift) % 2 ** width) << (width * Math.floor(i / size));
+  });
+  return bytes;
+}
+
+describe('packed integers', () => {
+  it.each([
+    [3, [2, 1]],
+    [5, [4, 1]],
+    [6, [4, 2]],
+    [7, [4, 2, 1]],
+  ])('of %i bits: the wide plane holds the high bits, so that gzip packs them better', (bits, widths) => {
+    const [rows, cols] = [128, 256];
+    const weight = Tensor.float32([rows, cols], numbers(new Random(4), rows * cols));
+    const layout = { perm: [0, 1], split: 1 };
+    const quantized = quantizeForStorage(toMatrix(weight, layout), { bits, block: 32 });
+    const graph = new Graph();
+    foldIntegers(graph, quantized, { dims: [rows, cols], dtype: 'float32', layout, opset: 17 });
+    const written = [...graph.initializers]
+      .map(({ initializer }) => initializer!)
+      .filter(({ dtype }) => dtype === 'uint8')
+      .map(tensor => tensor.bytes());
+    const codes = Array.from(quantized.q, q => q + 2 ** (bits - 1));
+    const planes = (order: readonly number[], from: (before: number, width: number) => number) => {
+      let before = 0;
+      return order.map(width => {
+        const bytes = plane(codes, from(before, width), width);
+        before += width;
+        return bytes;
+      });
+    };
+    expect(written).toEqual(planes(widths, (before, width) => bits - before - width));
+    const gzipped = (some: readonly Uint8Array[]) =>
+      some.reduce((sum, bytes) => sum + gzipSync(bytes).byteLength, 0);
+    // Laid out the other way, the low bits together, there is less to win.
+    const other = planes(widths, before => before);
+    expect(gzipped(written) / gzipped(other)).toBeLessThan(0.995);
+  });
 });

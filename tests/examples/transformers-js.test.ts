@@ -84,7 +84,9 @@ describe('from PyTorch’s weights to a small folder of transformers.js', () => 
       const config = JSON.parse(await readFile(join(source, 'config.json'), 'utf8'));
       const out = join(folder, 'out');
       await writeFile(join(source, 'config.json'), JSON.stringify({ ...config, num_hidden_layers: 3 }));
-      await expect(fromSafetensors(source, out)).rejects.toThrow(/no weights named encoder\.layer\.2/);
+      await expect(fromSafetensors(source, out)).rejects.toThrow(
+        /lack 16 of the network's.*encoder\.layer\.2/,
+      );
       await writeFile(join(source, 'config.json'), JSON.stringify({ ...config, model_type: 'gpt2' }));
       await expect(fromSafetensors(source, out)).rejects.toThrow(/not gpt2/);
     }));
