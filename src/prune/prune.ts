@@ -182,8 +182,10 @@ export function studied(inputs: CompressInputs): CompressInputs {
 }
 
 /** What the errors of the curves mean. */
-const lostBy = ({ importance, allocation }: PruneSettings): GroupImportance['of'] =>
-  importance === 'magnitude' ? 'weights' : allocation === 'global' ? 'outputs' : 'layers';
+function lostBy({ importance, allocation }: PruneSettings): GroupImportance['of'] {
+  if (importance === 'magnitude') return 'weights';
+  return importance === 'taylor' || allocation === 'global' ? 'outputs' : 'layers';
+}
 
 /** Ranks the channels of a model; the study serves any number of ratios. */
 export async function openPruning(
