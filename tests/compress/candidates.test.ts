@@ -20,7 +20,8 @@ async function proposals(model: Model, samples: readonly Tensors[]) {
   for await (const group of observe(model, findSites(model), samples, { threads: 1 })) {
     for (const [site, observation] of group) {
       const layer = new Layer(site, observation);
-      for (const method of ALL) {
+      // Others see older models raised to what they need.
+      for (const method of ALL.filter(({ opset = 0 }) => opset <= model.opset)) {
         for (const candidate of method.propose(layer)) proposed.push({ site, candidate });
       }
     }
