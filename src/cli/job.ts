@@ -39,10 +39,13 @@ export const withInputOptions = (command: Command): Command =>
       '--image <key=value,…>',
       'how images become inputs, such as channels=bgr,mean=0.5,std=0.5,height=48,fit=pad',
     )
-    .option(
-      '--shape <name=sizes>',
-      'sizes of an input with open dimensions, such as x=1,3,48,320; repeatable',
-      repeated,
+    .addOption(
+      new Option(
+        '--shape <name=sizes>',
+        'sizes of a made-up input with open dimensions, such as x=1,3,48,320; repeatable',
+      )
+        .argParser(repeated)
+        .conflicts('calibration'),
     )
     .option(
       '--samples <count>',

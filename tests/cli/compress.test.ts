@@ -161,6 +161,19 @@ describe('bad input', () => {
       await refused(folder, [model, '-o', out, '--calibration', join(folder, 'none')], /not there/);
       await refused(folder, [model, '-o', out, '--shape', 'x=1,63'], /takes/);
       await refused(folder, [model, '-o', out, '--shape', 'z=1'], /not understood/);
+      // Given inputs have their own shapes.
+      const both = await whittle([
+        'compress',
+        model,
+        '-o',
+        out,
+        '--shape',
+        'x=1,64',
+        '--calibration',
+        folder,
+      ]);
+      expect(both.code).toBe(2);
+      expect(both.err).toMatch(/--shape.*cannot be used with.*--calibration/);
     }));
 
   it('a stop leaves nothing behind', () =>
