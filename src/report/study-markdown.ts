@@ -1,7 +1,9 @@
 import type { ArmSummary, StudyReport } from '../study/summary.js';
 import { plural } from './format.js';
 import {
+  begunArms,
   differenceText,
+  idleText,
   labelIn,
   markedP,
   seedsText,
@@ -30,7 +32,8 @@ export function studyMarkdown(report: StudyReport): string {
   const failures = arms.flatMap(arm =>
     arm.failed.map(({ seed, reason }) => `${arm.label}, seed ${seed}, failed: ${reason}`),
   );
-  const groups = [...new Set(arms.map(({ group }) => group))];
+  const shown = begunArms(report);
+  const groups = [...new Set(shown.map(({ group }) => group))];
   const settings = Object.entries(report.settings).map(([name, value]) => `${name} = ${String(value)}`);
   return `${[
     `# ${report.title}`,
@@ -40,10 +43,11 @@ export function studyMarkdown(report: StudyReport): string {
       head,
       groups.flatMap(group => [
         ...(group === undefined ? [] : [[`**${group}**`, ...head.slice(1).map(() => '')]]),
-        ...arms.filter(arm => arm.group === group).map(row),
+        ...shown.filter(arm => arm.group === group).map(row),
       ]),
     ),
     `Differences are to ${labelIn(report, report.reference)} unless said otherwise. ${testNote(report)}`,
+    idleText(report),
     verdicts.length > 0 && listOf(verdicts),
     failures.length > 0 && `## Failed\n\n${listOf(failures)}`,
     report.notes.length > 0 && `## What it cannot show\n\n${listOf(report.notes)}`,

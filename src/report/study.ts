@@ -104,6 +104,21 @@ function nothingCompared(report: StudyReport): string {
 
 export const seedsText = ({ seeds }: Pick<StudyReport, 'seeds'>): string => plural(seeds.length, 'seed');
 
+/** The arms that tables show: those with a run, or all where none has one. */
+export function begunArms({ arms }: Pick<StudyReport, 'arms'>): readonly ArmSummary[] {
+  const begun = arms.filter(hasBegun);
+  return begun.length > 0 ? begun : arms;
+}
+
+const hasBegun = ({ runs, failed }: ArmSummary): boolean => runs.length + failed.length > 0;
+
+/** The arms that they leave out, in a sentence; `undefined` where there are none. */
+export function idleText(report: Pick<StudyReport, 'arms'>): string | undefined {
+  const begun = begunArms(report);
+  const idle = report.arms.filter(arm => !begun.includes(arm));
+  return idle.length > 0 ? `Not run: ${idle.map(({ label }) => label).join('; ')}.` : undefined;
+}
+
 /** How the p-values were found, for captions. */
 export function testNote({ arms }: StudyReport): string {
   const tests = arms.flatMap(({ comparison }) => comparison ?? []);

@@ -1,8 +1,10 @@
+import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
 import { studyPage } from '../../src/report/pages/study.js';
 import { studyFigure } from '../../src/report/plot/study.js';
 import { studySummary, verdictOf } from '../../src/report/study.js';
 import { studyMarkdown } from '../../src/report/study-markdown.js';
+import { studyText } from '../../src/report/terminal/study.js';
 import { defineStudy, type Study } from '../../src/study/define.js';
 import type { RunRecord } from '../../src/study/record.js';
 import type { StudyReport } from '../../src/study/summary.js';
@@ -72,6 +74,19 @@ describe('what a study says', () => {
     expect(c!.corrected).toBe(Math.max(c!.p, d!.corrected));
     expect(e).toBeUndefined();
     expect(studyMarkdown(report)).toContain('corrected for the comparisons of each group by Holm’s method');
+  });
+
+  it('names arms without a run under the table of the others', () => {
+    const report = exampleReport([...runs('a', [0.9, 0.91]), ...runs('b', [0.95, 0.96])], { study: three });
+    for (const text of [
+      studyMarkdown(report),
+      studyPage(report),
+      studyText(report, { width: 100, colours: pc.createColors(false) }),
+    ]) {
+      expect(text).toContain('Not run: C.');
+    }
+    expect(studyMarkdown(report)).not.toContain('| C |');
+    expect(studyMarkdown(exampleReport([], { study: three }))).toContain('| C |');
   });
 
   it('takes Welch’s test where seeds differ, and none for a single run', () => {

@@ -7,7 +7,9 @@ import { curveKey, curvePlot } from '../plot/curves.js';
 import { studyPlot, toneOf } from '../plot/study.js';
 import { responsive } from '../responsive.js';
 import {
+  begunArms,
   differenceText,
+  idleText,
   labelIn,
   markedP,
   outcomeOf,
@@ -71,7 +73,8 @@ const figure = (report: StudyReport): Markup =>
   html`<figure>${responsive(size => studyPlot(report, size))}<figcaption>Means over seeds; bars are standard errors.</figcaption></figure>`;
 
 function armTable(report: StudyReport): Markup {
-  const { metric, columns, arms } = report;
+  const { metric, columns } = report;
+  const arms = begunArms(report);
   const grouped = arms.some(({ group }) => group !== undefined);
   const better = (arm: ArmSummary) => {
     const outcome = arm.comparison ? outcomeOf(arm.comparison, metric) : 'unclear';
@@ -112,7 +115,7 @@ function armTable(report: StudyReport): Markup {
         cell: (arm: ArmSummary) => spreadText(arm.figures[name], format),
       })),
     ],
-    testNote(report),
+    [testNote(report), idleText(report)].filter(Boolean).join(' '),
     true,
   );
 }

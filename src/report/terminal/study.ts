@@ -1,6 +1,14 @@
 import type { ArmSummary, StudyReport } from '../../study/summary.js';
 import { plural, printable } from '../format.js';
-import { differenceText, markedP, spreadText, studySummary, testNote } from '../study.js';
+import {
+  begunArms,
+  differenceText,
+  idleText,
+  markedP,
+  spreadText,
+  studySummary,
+  testNote,
+} from '../study.js';
 import { type TextOptions, textTable, wrap } from './text.js';
 
 /** Every arm of a study in a table, what failed, and what it comes to. */
@@ -8,7 +16,7 @@ export function studyText(report: StudyReport, options: TextOptions): string {
   const { colours, width } = options;
   const { metric, columns } = report;
   const narrow = Math.min(width, 100);
-  const rows = report.arms.map(arm => [
+  const rows = begunArms(report).map(arm => [
     printable(arm.label),
     runsText(arm),
     spreadText(arm.figures[metric.figure], metric.format),
@@ -32,7 +40,7 @@ export function studyText(report: StudyReport, options: TextOptions): string {
       rows,
       options,
     ),
-    wrap(testNote(report), narrow),
+    wrap([testNote(report), printable(idleText(report) ?? '')].join(' ').trim(), narrow),
     ...failed.map(text => colours.red(wrap(printable(text), narrow))),
     colours.bold(wrap(studySummary(report), narrow)),
   ].join('\n\n');
