@@ -47,8 +47,9 @@ export async function verify(
     ...(options.threads !== undefined && { threads: options.threads }),
     ...(options.provider !== undefined && { provider: options.provider }),
   };
-  const before = await createSession(original, sessionOptions);
+  // First what takes memory while it is unpacked, so that the original does not lie beside it then.
   const after = await createSession(compressed, sessionOptions);
+  const before = await createSession(original, sessionOptions);
   try {
     const onSample = clock.start('verify', inputs.reported.length);
     const outputs = await compareOutputs(before, after, inputs.reported, onSample);

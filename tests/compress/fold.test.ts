@@ -19,7 +19,7 @@ const SHAPES: { dims: number[]; layout: WeightLayout }[] = [
 ];
 
 /** Builds one model with the expressions of many weights and compares what ONNX Runtime makes of each. */
-async function expectExact(opset: number, dtype: DType, all = false): Promise<void> {
+async function expectExact(opset: number, dtype: DType, all = false, shapes = SHAPES): Promise<void> {
   const random = new Random(opset, dtype);
   const graph = new Graph();
   const expected = new Map<string, Float32Array>();
@@ -30,7 +30,7 @@ async function expectExact(opset: number, dtype: DType, all = false): Promise<vo
     graph.addOutput(output, `y${expected.size}`);
     expected.set(output.name, dtype === 'float16' ? data.map(toFloat16) : data);
   };
-  for (const { dims, layout } of SHAPES) {
+  for (const { dims, layout } of shapes) {
     const size = dims.reduce((a, b) => a * b, 1);
     const weight = Tensor.float32(dims, numbers(random, size));
     const matrix = toMatrix(weight, layout);
@@ -60,6 +60,11 @@ describe('the fold form gives exactly the weight that was meant', () => {
   it('for all bits and blocks', () => expectExact(17, 'float32', true));
   it.each([7, 9, 10, 11, 13, 21])('at opset %i', opset => expectExact(opset, 'float32'));
   it('in float16 models', () => expectExact(17, 'float16'));
+  it('for large weights, which are looked up', () =>
+    expectExact(17, 'float32', false, [
+      { dims: [1027, 1021], layout: { perm: [0, 1], split: 1 } },
+      { dims: [1024, 1025], layout: { perm: [1, 0], split: 1 } },
+    ]));
 });
 
 /** Bytes with `width` bits of each number, from bit `shift` on, as the planes of the fold form lay them out. */

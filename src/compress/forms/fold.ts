@@ -102,7 +102,9 @@ function foldBlocks(
 ): Value {
   const { rows, cols, paddedCols, block, scales, format, columns, nested, offsets } = quantized;
   const blocks = paddedCols / block;
-  const flat = unpack(graph, quantized.q, format.bits, opset);
+  const centre = 2 ** (format.bits - 1);
+  const lookedUp = isLookedUp(quantized.q);
+  const flat = unpack(graph, quantized.q, format.bits, opset, lookedUp ? centre : undefined);
   const inBlocks = graph.op(
     'Reshape',
     [flat, sharedShape(graph, [rows, blocks, block])],
@@ -110,9 +112,9 @@ function foldBlocks(
     { outputs: ['w'] },
   );
   const centred =
-    format.bits === 8
+    format.bits === 8 || lookedUp
       ? inBlocks
-      : graph.op('Sub', [inBlocks, sharedScalar(graph, 2 ** (format.bits - 1))], {}, { outputs: ['w'] });
+      : graph.op('Sub', [inBlocks, sharedScalar(graph, centre)], {}, { outputs: ['w'] });
   const scaled = graph.op(
     'Mul',
     [centred, nested ? foldNested(graph, nested) : foldScales(graph, scales, [rows, blocks, 1], exact)],
@@ -179,14 +181,20 @@ export function foldScales(
  * joins them again: a flat float32 tensor of unsigned values, except for 8 bits, which are int8 and signed.
  *
  * The widest plane holds the highest bits. Those are not spread evenly, and gzip packs them; the lowest bits are noise.
+ * @param centre is taken from each number of fewer than 8 bits; the numbers are looked up then, and not always flat
  */
-export function unpack(graph: Graph, q: Int8Array, bits: number, opset: number): Value {
+export function unpack(graph: Graph, q: Int8Array, bits: number, opset: number, centre?: number): Value {
   if (bits === 8) return castTo(graph, graph.constant(Tensor.from('int8', [q.length], q), 'q'), 'float32');
   let sum: Value | undefined;
   let shift = bits;
   for (const width of [4, 2, 1]) {
     if ((bits & width) === 0) continue;
     shift -= width;
+    if (centre !== undefined) {
+      const plane = lookUpPlane(graph, q, { bits, shift, width, opset, centre: sum ? 0 : centre });
+      sum = sum ? graph.op('Add', [sum, plane], {}, { outputs: ['u'] }) : plane;
+      continue;
+    }
     let plane = unpackPlane(graph, q, bits, shift, width, opset);
     if (shift > 0) plane = graph.op('Mul', [plane, sharedScalar(graph, 2 ** shift)], {}, { outputs: ['u'] });
     sum = sum ? graph.op('Add', [sum, plane], {}, { outputs: ['u'] }) : plane;
@@ -223,6 +231,44 @@ function unpackPlane(
     sharedScalar(graph, 2 ** width),
   );
   const values = graph.op('Reshape', [op('Sub', t, above), sharedShape(graph, [-1])], {}, { outputs: ['u'] });
+  return size * perByte === q.length ? values : firstAlong(graph, values, 0, q.length, opset);
+}
+
+/**
+ * From so many integers on, planes are looked up. ONNX Runtime keeps every intermediate result of all that it folds until
+ * the last one is done: 50 bytes for a weight of 4 bits by arithmetic, 18 by looking up. Tables pay in large weights only.
+ */
+const LOOKED_UP = 2 ** 20;
+
+const isLookedUp = (q: Int8Array): boolean => q.length >= LOOKED_UP;
+
+interface Plane {
+  readonly bits: number;
+  readonly shift: number;
+  readonly width: number;
+  readonly opset: number;
+  readonly centre: number;
+}
+
+/** The same plane times 2^shift, less the centre: row i of a table holds what the i-th number in each byte stands for. */
+function lookUpPlane(graph: Graph, q: Int8Array, { bits, shift, width, opset, centre }: Plane): Value {
+  const perByte = 8 / width;
+  const size = Math.ceil(q.length / perByte);
+  const plane = madeWhenRead('uint8', [size], () => packPlane(q, bits, shift, width, size));
+  const numbers = Array.from({ length: perByte * 256 }, (_, at) => {
+    const value = ((at % 256) >> (width * Math.floor(at / 256))) & (2 ** width - 1);
+    return value * 2 ** shift - centre;
+  });
+  const table = castTo(
+    graph,
+    sharedConstant(graph, Tensor.fromNumbers('int8', [perByte, 256], numbers)),
+    'float32',
+  );
+  const bytes = castTo(graph, graph.constant(plane, 'q'), 'int32');
+  const found = graph.op('Gather', [table, bytes], { axis: 1 }, { outputs: ['u'] });
+  // One plane alone is put in shape by whoever asked for it.
+  if (bits === width && size * perByte === q.length) return found;
+  const values = graph.op('Reshape', [found, sharedShape(graph, [-1])], {}, { outputs: ['u'] });
   return size * perByte === q.length ? values : firstAlong(graph, values, 0, q.length, opset);
 }
 
