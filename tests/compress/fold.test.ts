@@ -18,8 +18,10 @@ const SHAPES: { dims: number[]; layout: WeightLayout }[] = [
   { dims: [2, 6, 9], layout: { perm: [0, 1, 2], split: 2 } },
 ];
 
+const LARGE: typeof SHAPES = [{ dims: [1031, 1021], layout: { perm: [1, 0], split: 1 } }];
+
 /** Builds one model with the expressions of many weights and compares what ONNX Runtime makes of each. */
-async function expectExact(opset: number, dtype: DType, all = false, shapes = SHAPES): Promise<void> {
+async function expectExact(opset: number, dtype: DType, all = false, large = false): Promise<void> {
   const random = new Random(opset, dtype);
   const graph = new Graph();
   const expected = new Map<string, Float32Array>();
@@ -30,12 +32,12 @@ async function expectExact(opset: number, dtype: DType, all = false, shapes = SH
     graph.addOutput(output, `y${expected.size}`);
     expected.set(output.name, dtype === 'float16' ? data.map(toFloat16) : data);
   };
-  for (const { dims, layout } of shapes) {
+  for (const { dims, layout } of large ? LARGE : SHAPES) {
     const size = dims.reduce((a, b) => a * b, 1);
     const weight = Tensor.float32(dims, numbers(random, size));
     const matrix = toMatrix(weight, layout);
     const target = { dims, dtype, layout, opset };
-    for (const bits of all ? [2, 3, 4, 5, 6, 7, 8] : [3, 6, 8]) {
+    for (const bits of all ? [2, 3, 4, 5, 6, 7, 8] : large ? [4, 7] : [3, 6, 8]) {
       for (const block of all ? [0, 4, 16, 128] : [0, 16]) {
         const quantized = quantizeForStorage(matrix, { bits, block });
         add(foldIntegers(graph, quantized, target), fromMatrix(dequantizeRows(quantized), dims, layout));
@@ -51,20 +53,18 @@ async function expectExact(opset: number, dtype: DType, all = false, shapes = SH
   const session = await createSession(model, { threads: 1 });
   const results = await session.run({});
   await session.release();
-  // −0 is 0.
-  const unsigned = (values: Float32Array): Float32Array => values.map(v => v + 0);
-  for (const [name, data] of expected) expect(unsigned(results[name]!.toFloat32())).toEqual(unsigned(data));
+  for (const [name, data] of expected) {
+    const actual = results[name]!.toFloat32();
+    expect(actual.length).toBe(data.length);
+    expect(actual.findIndex((value, i) => value !== data[i])).toBe(-1);
+  }
 }
 
 describe('the fold form gives exactly the weight that was meant', () => {
   it('for all bits and blocks', () => expectExact(17, 'float32', true));
   it.each([7, 9, 10, 11, 13, 21])('at opset %i', opset => expectExact(opset, 'float32'));
   it('in float16 models', () => expectExact(17, 'float16'));
-  it('for large weights, which are looked up', () =>
-    expectExact(17, 'float32', false, [
-      { dims: [1027, 1021], layout: { perm: [0, 1], split: 1 } },
-      { dims: [1024, 1025], layout: { perm: [1, 0], split: 1 } },
-    ]));
+  it('for large weights, which are looked up', () => expectExact(17, 'float32', false, true));
 });
 
 /** Bytes with `width` bits of each number, from bit `shift` on, as the planes of the fold form lay them out. */
