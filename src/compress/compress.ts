@@ -13,10 +13,10 @@ import { type CompressOptions, readOptions } from './options.js';
 import { joinFronts, type MeasuredFront, measureFront, type VersionFront } from './pareto.js';
 import type { Plan } from './plan.js';
 import { type Job, openJob, study, withStudies } from './prepare.js';
-import { bestOf, isBetter, prunedVersions } from './pruned.js';
+import { bestOf, prunedVersions } from './pruned.js';
 import { atMost, holdsAll, qualityOutcomes } from './quality.js';
 import { recover } from './recovery.js';
-import type { CompressReport } from './report.js';
+import type { CompressReport, ParetoReport } from './report.js';
 import { search } from './search.js';
 import { addSpectra } from './spectra.js';
 import type { LayerFindings } from './study.js';
@@ -54,9 +54,12 @@ export async function compress(original: Model, options: CompressOptions = {}): 
     const result = await compressVersion(original, whole, options);
     const fastEnough = settings.maxLatency === undefined || holdsAll(result.report.budget);
     if (fastEnough || prune === false) return result;
-    const fast = (await prunedVersions(original, 'auto', options)).find(version => version.fast);
-    const pruned = fast && (await compressVersion(original, fast, options));
-    return pruned && isBetter(pruned.report, result.report, settings) ? pruned : result;
+    const [version] = await prunedVersions(original, 'auto', options);
+    if (version?.fast) {
+      return bestWithAttempts([await compressVersion(original, version, options), result], options);
+    }
+    result.report.warnings.push(...(version?.warnings ?? []));
+    return result;
   }
   const results: CompressResult[] = [];
   const fronts: VersionFront[] = [];
@@ -70,9 +73,34 @@ export async function compress(original: Model, options: CompressOptions = {}): 
     }
   }
   const front = fronts.length > 0 ? joinFronts(fronts) : undefined;
+  return bestWithAttempts(results, options, front);
+}
+
+/** The best of several; where it misses the budget, it says what the others reached. */
+function bestWithAttempts(
+  results: readonly CompressResult[],
+  options: CompressOptions,
+  front?: ParetoReport,
+): CompressResult {
   const best = bestOf(results, options, front);
   if (front) best.report.pareto = front;
+  if (!holdsAll(best.report.budget)) {
+    best.report.warnings.push(...results.filter(result => result !== best).map(attemptOf));
+  }
   return best;
+}
+
+/** What a version that was not taken reached. */
+function attemptOf({ report }: CompressResult): string {
+  const version =
+    report.pruned === undefined
+      ? 'unpruned'
+      : `pruned to ${Math.round(100 * report.pruned)}% of its operations`;
+  const bounds = report.budget.map(
+    ({ bound, measured, held }) =>
+      `${bound} ${held ? 'holds' : 'does not hold'} (${Number(measured.toPrecision(3))})`,
+  );
+  return `Tried too, ${version}: ${bounds.join(', ')}.`;
 }
 
 /** Compresses a version of the original; everything is measured against the original itself. */

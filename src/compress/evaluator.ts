@@ -8,6 +8,7 @@ import {
   type SessionOptions,
   type Tensors,
 } from '../runtime/index.js';
+import { tellsProcessorTime } from '../runtime/timing.js';
 import { Agreement } from './agreement.js';
 import type { CompressOptions } from './options.js';
 import type { OutputAgreement } from './report.js';
@@ -44,6 +45,11 @@ export class Evaluator {
     return new Evaluator(await createSession(original, sessionOptions(options)), samples, options);
   }
 
+  /** What times are read from. */
+  get clock(): 'wall' | 'processor' {
+    return clockFor(this.original, this.options);
+  }
+
   get evaluates(): boolean {
     return this.options.evaluate !== undefined;
   }
@@ -62,7 +68,10 @@ export class Evaluator {
   /** Time of one run of a model for one unit of the original's, both run in turns. */
   async timeRatio(model: Model): Promise<number> {
     return this.withSession(model, async session => {
-      const { ratio } = await compareSessions(this.original, session, this.samples[0]!, TIMING);
+      const { ratio } = await compareSessions(this.original, session, this.samples[0]!, {
+        ...TIMING,
+        clock: this.clock,
+      });
       return ratio;
     });
   }
@@ -115,6 +124,13 @@ export class Evaluator {
     return this.original.release();
   }
 }
+
+/** Other programs must not decide which model is fast: on one thread the processor's time is read. */
+export const clockFor = (
+  { provider }: Pick<Session, 'provider'>,
+  { threads }: Pick<CompressOptions, 'threads'>,
+): 'wall' | 'processor' =>
+  threads === 1 && provider === 'cpu' && tellsProcessorTime() ? 'processor' : 'wall';
 
 const sessionOptions = ({ threads, provider }: EvaluatorOptions): SessionOptions => ({
   ...(threads !== undefined && { threads }),

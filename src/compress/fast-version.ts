@@ -13,15 +13,14 @@ import type { CompressInputs } from './inputs.js';
 import type { CompressOptions, Settings } from './options.js';
 import type { PhaseClock } from './phases.js';
 import { rewriteExactly } from './prepare.js';
-import { MARGIN, timeOf } from './search.js';
+import { longestFor, timeOf } from './time.js';
 import { type PrunedVersion, recoverVersion } from './version.js';
 
 /** Shares of the operations that are tried; how much time each takes is measured. */
 const SHARES = Array.from({ length: 18 }, (_, i) => 0.95 - 0.05 * i);
 
 /**
- * The model pruned until it runs in a share of its time, its weights being what they were: without whole residual blocks or
- * without channels, whichever leaves its outputs nearer to the original's. Operations do not tell time: channels come in
+ * The model pruned until it runs in a share of its time, its weights refit: without whole residual blocks or without channels. Operations do not tell time: channels come in
  * blocks of 8 or 16 in memory, and early layers of few channels take longer than they count. So each version is timed.
  * @returns `undefined` where neither is fast enough
  */
@@ -32,8 +31,8 @@ export async function fastVersion(
   settings: Settings,
   clock: PhaseClock,
 ): Promise<PrunedVersion | undefined> {
-  const longest = MARGIN * settings.maxLatency!;
   const evaluator = await Evaluator.create(original, inputs.confirmed, options);
+  const longest = longestFor(settings.maxLatency!, evaluator);
   let nearest: Model | undefined;
   try {
     const timed = (model: Model) => timeOf(model, evaluator, longest);
@@ -48,7 +47,8 @@ export async function fastVersion(
 }
 
 /**
- * The model without blocks or without channels such that its time is at most `longest`.
+ * The model without blocks or without channels such that its time is at most `longest`: the one whose outputs are nearer to
+ * the original's; where it will be retrained, the one without blocks if there is one.
  * @param timed gives a model's time, as a share of the original's
  */
 export async function pruneToTime(
@@ -63,6 +63,8 @@ export async function pruneToTime(
   rewriteExactly(whole);
   inferShapes(whole);
   const shallow = await withoutSlowBlocks(whole, longest, timed, inputs, options, clock);
+  // Retraining wins back what blocks took: a study of the channels, much the longest part, would not pay.
+  if (shallow && options.recover === 'distill') return shallow;
   const narrow = await withoutChannels(original, longest, timed, inputs, options, clock);
   const candidates = [shallow, narrow].filter(model => model !== undefined);
   return nearestOf(candidates, whole, inputs, options);

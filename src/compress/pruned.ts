@@ -3,7 +3,7 @@ import { WhittleError } from '../graph/errors.js';
 import { inferShapes } from '../graph/infer/index.js';
 import type { Model } from '../graph/model.js';
 import { openPruning, pruneTo, studied } from '../prune/prune.js';
-import { hasBudget } from './budget.js';
+import { type BudgetOutcome, hasBudget } from './budget.js';
 import { fastVersion } from './fast-version.js';
 import { type CompressInputs, readInputs } from './inputs.js';
 import { type CompressOptions, readOptions, type Settings } from './options.js';
@@ -35,7 +35,9 @@ export async function prunedVersions(
   if (prune === 'auto' && settings.maxLatency !== undefined) {
     const fast = await fastVersion(original, inputs, options, settings, clock);
     // Ready for use, it goes before the whole model, whose layers have to be studied.
-    return fast ? [fast, ...whole] : whole;
+    if (fast) return [fast, ...whole];
+    const warning = `Pruning does not reach ${settings.maxLatency}× the time, neither without blocks nor without channels.`;
+    return [{ model: original, share: 1, warnings: [warning] }];
   }
   const study = await openPruning(original, studied(inputs), options, clock);
   const versions: PrunedVersion[] = [];
@@ -97,15 +99,42 @@ export function bestOf<T extends { readonly report: CompressReport }>(
   return results.reduce((best, one) => (isBetter(one.report, best.report, settings) ? one : best));
 }
 
-/** Whether a holds the budget and b does not; else whether it is smaller (where quality alone is bound) or more alike. */
+/**
+ * Whether a holds the budget and b does not. Where neither does, whether it misses it by less: the time first, which is
+ * the harder to reach. Else whether it is smaller (where quality alone is bound) or more alike.
+ */
 export function isBetter(
   a: CompressReport,
   b: CompressReport,
   { quality, maxLatency }: Pick<Settings, 'quality' | 'maxLatency'>,
 ): boolean {
   if (holdsAll(a.budget) !== holdsAll(b.budget)) return holdsAll(a.budget);
+  if (!holdsAll(a.budget)) {
+    const nearer = compareMissed(a, b);
+    if (nearer !== 0) return nearer < 0;
+  }
   const bySize = quality.length > 0 && maxLatency === undefined;
   return bySize ? a.bytes.after < b.bytes.after : likeness(a) > likeness(b);
+}
+
+/** Negative where a misses the first bound that tells the two apart by less. */
+function compareMissed(a: CompressReport, b: CompressReport): number {
+  const timeFirst = [...a.budget.keys()].sort(
+    (i, j) => Number(isTime(a.budget[j]!)) - Number(isTime(a.budget[i]!)),
+  );
+  for (const i of timeFirst) {
+    const [ofA, ofB] = [missed(a.budget[i]!), missed(b.budget[i]!)];
+    if (ofA !== ofB) return ofA < ofB ? -1 : 1;
+  }
+  return 0;
+}
+
+const isTime = ({ bound }: BudgetOutcome): boolean => bound.startsWith('time');
+
+/** By how much a bound is missed, in its own unit; what could not be measured is infinitely far off. */
+function missed({ held, measured, limit }: BudgetOutcome): number {
+  if (held) return 0;
+  return Number.isNaN(measured) ? Number.POSITIVE_INFINITY : Math.abs(measured - limit);
 }
 
 const likeness = ({ verification }: CompressReport): number =>

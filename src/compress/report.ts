@@ -37,8 +37,11 @@ export interface CompressReport {
   flops?: { before: number; after: number };
   /** What loading the file takes in a process of its own: time, and the memory that stays taken after one run. */
   load?: { beforeMs: number; afterMs: number; beforeBytes: number; afterBytes: number; runs: number };
-  /** Median time of one run, both models interleaved on the same inputs, one machine. */
-  time?: { beforeMs: number; afterMs: number; runs: number; provider: string };
+  /**
+   * Median time of one run, both models interleaved on the same inputs, one machine; on one thread processor time, which
+   * is what a run takes where nothing else runs.
+   */
+  time?: { beforeMs: number; afterMs: number; runs: number; provider: string; clock?: 'processor' };
   calibration: InputsUsed;
   verification: InputsUsed & {
     outputs: OutputAgreement[];

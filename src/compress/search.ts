@@ -1,4 +1,3 @@
-import type { Model } from '../graph/model.js';
 import { modelByteLength } from '../onnx/index.js';
 import { parseQuality, type QualityBound } from './budget.js';
 import type { EndToEnd } from './end-to-end.js';
@@ -7,6 +6,7 @@ import { DEFAULT_QUALITY } from './options.js';
 import { type LayerStudy, type Plan, type Planner, plannersOf, smallestPassing, thinFront } from './plan.js';
 import type { Job } from './prepare.js';
 import { holds, holdsSurely } from './quality.js';
+import { longestFor, timeOf } from './time.js';
 import { writeChoices } from './write.js';
 
 export interface SearchInput {
@@ -107,36 +107,19 @@ function withBytes(study: LayerStudy, rate: number): LayerStudy {
   return { ...study, times: { before: times.before + rate * bytesBefore, of } };
 }
 
-/** Timing is noisy: a plan is taken where it is faster than asked for by this much. */
-export const MARGIN = 0.97;
-
-/** So near to the bound, as a share of it, one measurement is not enough. */
-const NEAR = 0.08;
-
-/** A model's time against the original's: the median of three measurements where one could be on either side. */
-export async function timeOf(
-  model: Model,
-  evaluator: Pick<Evaluator, 'timeRatio'>,
-  bound: number,
-): Promise<number> {
-  const ratios = [await evaluator.timeRatio(model)];
-  if (Math.abs(ratios[0]! / bound - 1) > NEAR) return ratios[0]!;
-  while (ratios.length < 3) ratios.push(await evaluator.timeRatio(model));
-  return ratios.sort((a, b) => a - b)[1]!;
-}
-
 /** The best plan that runs fast enough, by timing written models. */
 async function withinLatency(planner: Planner, input: SearchInput): Promise<SearchResult> {
   const { job, evaluator, limit } = input;
   const { maxLatency, quality } = job.settings;
   const slowestFirst = thinned(planner).reverse();
   const timed = job.clock.start('search', bisections([slowestFirst]));
+  const longest = longestFor(maxLatency!, evaluator);
   let runs = 0;
   let ratio = 1;
   const found = await smallestPassing(slowestFirst, async plan => {
     timed(runs++);
-    ratio = await timeOf(writeChoices(job.model, plan.choice), evaluator, MARGIN * maxLatency!);
-    return ratio <= MARGIN * maxLatency!;
+    ratio = await timeOf(writeChoices(job.model, plan.choice), evaluator, longest);
+    return ratio <= longest;
   });
   if (!found) {
     const holding = quality.length > 0 ? await smallestHolding([planner], input) : undefined;

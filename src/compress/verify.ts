@@ -7,6 +7,7 @@ import {
   type Tensors,
 } from '../runtime/index.js';
 import { Agreement } from './agreement.js';
+import { clockFor } from './evaluator.js';
 import type { CompressInputs } from './inputs.js';
 import type { CompressOptions } from './options.js';
 import type { PhaseClock } from './phases.js';
@@ -67,8 +68,15 @@ export async function verify(
     const verification = { ...inputs.about.heldOut, outputs };
     if (options.timing === false) return { verification, ...scored };
     clock.start('time', 1);
-    const { a, b } = await compareSessions(before, after, inputs.reported[0]!);
-    const time = { beforeMs: a.medianMs, afterMs: b.medianMs, runs: a.runs, provider: before.provider };
+    const timeClock = clockFor(before, options);
+    const { a, b } = await compareSessions(before, after, inputs.reported[0]!, { clock: timeClock });
+    const time = {
+      beforeMs: a.medianMs,
+      afterMs: b.medianMs,
+      runs: a.runs,
+      provider: before.provider,
+      ...(timeClock === 'processor' && { clock: timeClock }),
+    };
     return { verification, ...scored, time };
   } finally {
     await before.release();

@@ -93,6 +93,20 @@ describe('pruning to a time', () => {
     expect(await toTime(residual(), 0.75, { x: [1, 3, 6, 6] })).toBeLessThanOrEqual(0.75);
   });
 
+  it('looks no further than blocks where the model will be retrained', async () => {
+    const model = residual();
+    const options = { inputs: images, threads: 1, recover: 'distill' } as const;
+    const inputs = await readInputs(model, options, { calibration: 12, verification: 4, seed: 0 });
+    const clock = new PhaseClock({});
+    const all = convolutions(model);
+    const timed = async (pruned: Model) => convolutions(pruned) / all;
+    const pruned = await pruneToTime(model, 0.75, timed, inputs, options, clock);
+    expect(convolutions(pruned!)).toBe(all - 2);
+    const ran = clock.phases.map(({ name }) => name);
+    expect(ran).toContain('blocks');
+    expect(ran).not.toContain('search');
+  });
+
   it('gives up where nothing is fast enough', async () => {
     expect(await toTime(residual(), 0.001, { x: [1, 3, 6, 6] })).toBeUndefined();
   });

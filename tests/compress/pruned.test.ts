@@ -66,6 +66,26 @@ describe('pruning before compression', () => {
     expect(isBetter(result(20, 0.99, true), result(10, 0.98, true), fast)).toBe(true);
   });
 
+  it('where none holds, takes the one that misses by less, the time first', () => {
+    const result = (time: number, accuracy: number, cosine: number) =>
+      ({
+        bytes: { before: 100, after: 50 },
+        budget: [
+          { bound: 'score.accuracy>=-1', limit: 92, measured: accuracy, held: accuracy >= 92 },
+          { bound: 'time ≤ 0.7x', limit: 0.7, measured: time, held: time <= 0.7 },
+        ],
+        verification: { outputs: [{ cosine }] },
+      }) as CompressReport;
+    const fast = { maxLatency: 0.7, quality: [parseQuality('cosine=0.9')] };
+    expect(isBetter(result(0.69, 91.9, 0.9), result(1.05, 92.5, 0.99), fast)).toBe(true);
+    expect(isBetter(result(1.05, 92.5, 0.99), result(0.69, 91.9, 0.9), fast)).toBe(false);
+    expect(isBetter(result(0.8, 91, 0.9), result(0.9, 92.5, 0.99), fast)).toBe(true);
+    expect(isBetter(result(0.6, 91.5, 0.9), result(0.5, 91, 0.99), fast)).toBe(true);
+    expect(isBetter(result(Number.NaN, 92.5, 0.99), result(3, 91, 0.9), fast)).toBe(false);
+    // As far off: the outputs decide.
+    expect(isBetter(result(0.8, 92.5, 0.99), result(0.8, 92.1, 0.9), fast)).toBe(true);
+  });
+
   it('joins fronts: points that a smaller file equals are left out, and each says what was pruned', () => {
     const whole = { points: [point(20, 0.9), point(40, 0.99)], methods: [] };
     const pruned = { points: [point(15, 0.8), point(35, 0.85)], methods: [] };

@@ -31,6 +31,20 @@ describe('timing', () => {
     expect(calls.join('')).toBe('ab' + 'ab' + 'ba' + 'ab');
   });
 
+  it('by the processor’s clock counts no time at rest', async () => {
+    const rest = () => new Promise(resolve => setTimeout(resolve, 20));
+    const [wall] = await timeInterleaved([rest], { warmup: 0, runs: 5 });
+    const [processor] = await timeInterleaved([rest], { warmup: 0, runs: 5, clock: 'processor' });
+    const work = () => {
+      const start = performance.now();
+      while (performance.now() - start < 5);
+      return Promise.resolve();
+    };
+    const [busy] = await timeInterleaved([work], { warmup: 0, runs: 5, clock: 'processor' });
+    expect(percentile(processor!, 0.5)).toBeLessThan(percentile(wall!, 0.5) / 2);
+    expect(percentile(busy!, 1)).toBeGreaterThan(0);
+  });
+
   it('times at least five runs where the time is over at once', async () => {
     const [times] = await timeInterleaved([async () => {}], { seconds: 0 });
     expect(times).toHaveLength(5);

@@ -89,7 +89,7 @@ function changesOf(report: Measured): Change[] {
       ? [
           row(
             'Time of one run',
-            `median of ${time.runs}, in turns, ${time.provider}`,
+            `median of ${time.runs}, in turns, ${time.provider}${time.clock === 'processor' ? ', processor time' : ''}`,
             [time.beforeMs, time.afterMs],
             formatDuration,
             times,

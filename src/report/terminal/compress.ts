@@ -136,7 +136,7 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
       ? [
           [
             'Time',
-            `${formatDuration(time.beforeMs)} → ${formatDuration(time.afterMs)} (×${formatNumber(Number((time.afterMs / time.beforeMs).toPrecision(3)))}, median of ${time.runs} runs, ${time.provider})`,
+            `${formatDuration(time.beforeMs)} → ${formatDuration(time.afterMs)} (×${formatNumber(Number((time.afterMs / time.beforeMs).toPrecision(3)))}, median of ${time.runs} runs, ${time.provider}${time.clock === 'processor' ? ', processor time' : ''})`,
           ] as [string, string],
         ]
       : []),
