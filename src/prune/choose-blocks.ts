@@ -43,7 +43,7 @@ const LEAST_SAVED = 0.02;
 
 /**
  * Blocks without which a model is fast enough: one after the other, each time the one whose removal changes the outputs
- * least for the time it saves.
+ * least for the time it saves; then those come back that the time does not need gone.
  * @param timeOf a model's time, as a share of the original's
  * @returns `undefined` where all blocks together do not save enough
  */
@@ -55,7 +55,7 @@ export async function chooseBlocksForTime(
 ): Promise<ResidualBlock[] | undefined> {
   const blocks = findBlocks(model);
   const distanceWithout = await removals(model, samples, threads);
-  const chosen: ResidualBlock[] = [];
+  let chosen: ResidualBlock[] = [];
   let [time, distance] = [1, 0];
   while (time > longest) {
     let best: { block: ResidualBlock; price: number; time: number; distance: number } | undefined;
@@ -73,7 +73,19 @@ export async function chooseBlocksForTime(
     chosen.push(best.block);
     ({ time, distance } = best);
   }
-  return chosen;
+  // The last one may save so much that an earlier one need not go: that which is missed most comes back first.
+  for (;;) {
+    let best: { rest: ResidualBlock[]; distance: number } | undefined;
+    for (const block of chosen) {
+      const rest = chosen.filter(other => other !== block);
+      if (rest.length === 0 || (await timeOf(withoutBlocks(model, rest).model)) > longest) continue;
+      const left = await distanceWithout(rest);
+      if (left < distance && (!best || left < best.distance)) best = { rest, distance: left };
+    }
+    if (!best) return chosen;
+    chosen = best.rest;
+    distance = best.distance;
+  }
 }
 
 export interface BlocksForTime {

@@ -10,7 +10,7 @@ import type { Model } from '../../src/graph/model.js';
 import { Tensor } from '../../src/graph/tensor.js';
 import { initLinalg } from '../../src/linalg/index.js';
 import { findBlocks } from '../../src/prune/blocks.js';
-import { chooseBlocksForTime } from '../../src/prune/choose-blocks.js';
+import { chooseBlocks, chooseBlocksForTime } from '../../src/prune/choose-blocks.js';
 import { Random } from '../../src/random/random.js';
 import { convolutional } from '../prune/networks.js';
 import { smallInputs, smallModel } from './small-model.js';
@@ -61,6 +61,29 @@ describe('blocks for a time', () => {
       [...pruned.graph.nodes].some(({ label }) => label === first!.sum.label) ? 1 : 0.5;
     const chosen = await chooseBlocksForTime(model, 0.6, { samples, threads: 1, timeOf }, () => {});
     expect(chosen!.map(({ name }) => name)).toEqual([first!.name]);
+  });
+});
+
+describe('blocks that went for nothing', () => {
+  it('come back', async () => {
+    const model = residual();
+    const blocks = findBlocks(model);
+    const [small] = await chooseBlocks(model, 1, samples, 1, () => {});
+    const big = blocks.find(block => block.name !== small!.name)!;
+    const labels = (pruned: Model) => new Set([...pruned.graph.nodes].map(({ label }) => label));
+    // The one that is missed least does not quite suffice; the next alone does.
+    const timeOf = async (pruned: Model) => {
+      const left = labels(pruned);
+      return 1 - (left.has(small!.sum.label) ? 0 : 0.19) - (left.has(big.sum.label) ? 0 : 0.4);
+    };
+    const tried: number[] = [];
+    const timed = async (pruned: Model) => {
+      tried.push(await timeOf(pruned));
+      return tried.at(-1)!;
+    };
+    const chosen = await chooseBlocksForTime(model, 0.8, { samples, threads: 1, timeOf: timed }, () => {});
+    expect(Math.min(...tried)).toBeCloseTo(0.41);
+    expect(chosen!.map(({ name }) => name)).toEqual([big.name]);
   });
 });
 
