@@ -14,8 +14,13 @@ import { isWeight, trainable, type WeightSelector, withWeights } from '../train/
 export interface DistillOptions {
   /** Passes over the samples at most; default 8. */
   readonly epochs?: number;
-  /** Largest change of a parameter in a step, as a share of its root mean square; default 0.0003. */
+  /** Largest change of a number in a step, as a share of its size; default 0.0001. */
   readonly rate?: number;
+  /**
+   * Its size: its own, at least a fiftieth of its tensor's root mean square (`number`, the default: scales of one
+   * tensor differ by orders of magnitude), or that root mean square (`tensor`: weights that may change sign).
+   */
+  readonly relativeTo?: 'number' | 'tensor';
   /** Samples whose gradients are added up to one step; default 4. */
   readonly batch?: number;
   /** Passes without improvement on the samples held out of training that are borne; default 2. */
@@ -43,7 +48,7 @@ export interface Distilled {
  * Trains what a compressed model has in floats (factors, scales, biases, norms) to give the outputs of the original on
  * the same inputs; the integers stay. Samples that are not trained on measure progress.
  * (Hinton, Vinyals, Dean, "Distilling the knowledge in a neural network", 2015; optimizer: Kingma & Ba, "Adam", 2015,
- * its steps relative to the size of each parameter.)
+ * its steps relative to the size of what they change.)
  * @throws WhittleError for an operator without a gradient (forms that multiply integers have none) and fewer than four
  *   samples
  */
@@ -53,7 +58,7 @@ export async function distill(
   samples: readonly Tensors[],
   options: DistillOptions = {},
 ): Promise<Distilled> {
-  const { epochs = 8, batch = 4, patience = 2, rate = 0.0003, signal } = options;
+  const { epochs = 8, batch = 4, patience = 2, rate = 0.0001, relativeTo = 'number', signal } = options;
   if (samples.length < 4) {
     throw new WhittleError(`distillation needs at least 4 samples, not ${samples.length}`, {
       hint: 'Give more calibration inputs',
@@ -81,7 +86,7 @@ export async function distill(
         const part = trained.slice(start, start + batch);
         for (const sample of part) await step.accumulate(sample, targets.get(sample)!);
         // Half a cosine, from the full rate to none.
-        step.update(part.length, (rate * (1 + Math.cos((Math.PI * done++) / steps))) / 2);
+        step.update(part.length, (rate * (1 + Math.cos((Math.PI * done++) / steps))) / 2, relativeTo);
       }
       epoch++;
       const loss = await lossOn(held);
@@ -110,6 +115,9 @@ async function outputsOf(
     await session.release();
   }
 }
+
+/** Numbers near zero are as large as this share of their tensor’s root mean square. */
+const LEAST_SIZE = 0.02;
 
 /** One parameter with its moments. */
 interface Slot {
@@ -207,7 +215,7 @@ class DistillationStep {
   }
 
   /** An Adam step on the mean gradient of `count` samples. */
-  update(count: number, rate: number): void {
+  update(count: number, rate: number, relativeTo: 'number' | 'tensor'): void {
     const [beta1, beta2] = [0.9, 0.99];
     this.updates++;
     const [fix1, fix2] = [1 - beta1 ** this.updates, 1 - beta2 ** this.updates];
@@ -217,7 +225,9 @@ class DistillationStep {
         first[i] = beta1 * first[i]! + (1 - beta1) * g;
         second[i] = beta2 * second[i]! + (1 - beta2) * g * g;
         const root = Math.sqrt(second[i]! / fix2);
-        if (root > 0) value[i]! -= (rate * size * first[i]!) / fix1 / root;
+        if (root === 0) continue;
+        const own = Math.min(size, Math.max(Math.abs(value[i]!), LEAST_SIZE * size));
+        value[i]! -= (rate * (relativeTo === 'tensor' ? size : own) * first[i]!) / fix1 / root;
       }
       sum.fill(0);
     }

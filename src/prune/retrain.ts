@@ -48,6 +48,7 @@ export async function retrain(
     // Without the loss, which is the second argument.
     onEpoch: epoch => options.onEpoch?.(epoch),
     rate: RATE,
+    relativeTo: 'tensor',
     batch: Math.ceil(Math.min(EXAMPLES / examplesOf(calibration[0]!), calibration.length / UPDATES)),
     patience: 3,
     ...(separate && { heldOut: probes }),
