@@ -54,6 +54,8 @@ export function training(network: Network, values: Values, seed: number): Config
     objective: classification(),
     optimizer: sgd({ momentum: 0.9 }),
     learningRate: cosine({ base: learningRate }),
+    // Without it products of wide factors overflow with some seeds.
+    clip: { norm: 1 },
     evaluation: { every: epochs, batchSize: 1000 },
     logEvery: 10,
     batchSize,

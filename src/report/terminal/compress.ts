@@ -162,7 +162,7 @@ function recoveryText({ layers, epochs, before, afterLayers, after, samples }: R
     layers > 0 ? `${plural(layers, 'layer')} fitted anew: ${change(before, afterLayers)}` : 'no layer gained',
     epochs > 0 &&
       (after < afterLayers
-        ? `${plural(epochs, 'pass')} of distillation: ${change(afterLayers, after)}`
+        ? `${plural(epochs, 'epoch')} of distillation: ${change(afterLayers, after)}`
         : 'distillation did not help and was left out'),
   ];
   return `distortion ${formatNumber(Number(before.toPrecision(3)))} → ${formatNumber(Number(after.toPrecision(3)))} on ${plural(samples, 'other input')} (${steps.filter(Boolean).join(', ')})`;
