@@ -19,9 +19,21 @@ import { type PrunedVersion, recoverVersion } from './version.js';
 /** Shares of the operations that are tried; how much time each takes is measured. */
 const SHARES = Array.from({ length: 18 }, (_, i) => 0.95 - 0.05 * i);
 
+/** What the two ways of pruning to a time work with. */
+export interface TimeSearch {
+  /** The longest time that will do, as a share of the original's. */
+  readonly longest: number;
+  /** A model's time, as a share of the original's. */
+  timeOf(model: Model): Promise<number>;
+  readonly inputs: CompressInputs;
+  readonly options: CompressOptions;
+  readonly clock: PhaseClock;
+}
+
 /**
- * The model pruned until it runs in a share of its time, its weights refit: without whole residual blocks or without channels. Operations do not tell time: channels come in
- * blocks of 8 or 16 in memory, and early layers of few channels take longer than they count. So each version is timed.
+ * The model pruned until it runs in a share of its time, its weights refit: without whole residual blocks or without
+ * channels. Operations do not tell time: channels come in blocks of 8 or 16 in memory, and early layers of few channels
+ * take longer than they count. So each version is timed.
  * @returns `undefined` where neither is fast enough
  */
 export async function fastVersion(
@@ -35,8 +47,13 @@ export async function fastVersion(
   const longest = longestFor(settings.maxLatency!, evaluator);
   let nearest: Model | undefined;
   try {
-    const timed = (model: Model) => timeOf(model, evaluator, longest);
-    nearest = await pruneToTime(original, longest, timed, studied(inputs), options, clock);
+    nearest = await pruneToTime(original, {
+      longest,
+      timeOf: model => timeOf(model, evaluator, longest),
+      inputs: studied(inputs),
+      options,
+      clock,
+    });
   } finally {
     await evaluator.release();
   }
@@ -49,41 +66,29 @@ export async function fastVersion(
 /**
  * The model without blocks or without channels such that its time is at most `longest`: the one whose outputs are nearer to
  * the original's; where it will be retrained, the one without blocks if there is one.
- * @param timed gives a model's time, as a share of the original's
  */
-export async function pruneToTime(
-  original: Model,
-  longest: number,
-  timed: (model: Model) => Promise<number>,
-  inputs: CompressInputs,
-  options: CompressOptions,
-  clock: PhaseClock,
-): Promise<Model | undefined> {
+export async function pruneToTime(original: Model, search: TimeSearch): Promise<Model | undefined> {
   const whole = cloneModel(original);
   rewriteExactly(whole);
   inferShapes(whole);
-  const shallow = await withoutSlowBlocks(whole, longest, timed, inputs, options, clock);
+  const shallow = await withoutSlowBlocks(whole, search);
   // Retraining wins back what blocks took: a study of the channels, much the longest part, would not pay.
-  if (shallow && options.recover === 'distill') return shallow;
-  const narrow = await withoutChannels(original, longest, timed, inputs, options, clock);
+  if (shallow && search.options.recover === 'distill') return shallow;
+  const narrow = await withoutChannels(original, search);
   const candidates = [shallow, narrow].filter(model => model !== undefined);
-  return nearestOf(candidates, whole, inputs, options);
+  return nearestOf(candidates, whole, search);
 }
 
 async function withoutSlowBlocks(
   whole: Model,
-  longest: number,
-  timed: (model: Model) => Promise<number>,
-  inputs: CompressInputs,
-  options: CompressOptions,
-  clock: PhaseClock,
+  { longest, timeOf, inputs, options, clock }: TimeSearch,
 ): Promise<Model | undefined> {
   const most = findBlocks(whole).length;
   if (most === 0) return undefined;
   const blocks = await chooseBlocksForTime(
     whole,
     longest,
-    { samples: inputs.probes, threads: options.threads, timeOf: timed },
+    { samples: inputs.probes, threads: options.threads, timeOf },
     clock.start('blocks', most),
   );
   return blocks && pruneBlocks(whole, blocks, inputs, options, clock);
@@ -92,11 +97,7 @@ async function withoutSlowBlocks(
 /** The largest share of the operations that is fast enough, by bisection. */
 async function withoutChannels(
   original: Model,
-  longest: number,
-  timed: (model: Model) => Promise<number>,
-  inputs: CompressInputs,
-  options: CompressOptions,
-  clock: PhaseClock,
+  { longest, timeOf, inputs, options, clock }: TimeSearch,
 ): Promise<Model | undefined> {
   let study: Awaited<ReturnType<typeof openPruning>>;
   try {
@@ -113,7 +114,7 @@ async function withoutChannels(
     searched(tries);
     const middle = (fast + slow) >> 1;
     const { model } = await pruneTo(unfitted, { flops: SHARES[middle]! }, options, clock);
-    if ((await timed(model)) <= longest) fast = middle;
+    if ((await timeOf(model)) <= longest) fast = middle;
     else slow = middle;
   }
   if (fast === SHARES.length) return undefined;
@@ -123,8 +124,7 @@ async function withoutChannels(
 async function nearestOf(
   models: readonly Model[],
   whole: Model,
-  { probes }: CompressInputs,
-  { threads }: CompressOptions,
+  { inputs: { probes }, options: { threads } }: TimeSearch,
 ): Promise<Model | undefined> {
   if (models.length < 2) return models[0];
   const distortion = new Distortion(await runSamples(whole, probes, threads));

@@ -100,7 +100,7 @@ describe('pruning to a time', () => {
     const settings = { calibration: 12, verification: 4, seed: 0 };
     const options = { inputs: source, threads: 1 };
     const inputs = await readInputs(model, options, settings);
-    const pruned = await pruneToTime(model, longest, timed, inputs, options, clock);
+    const pruned = await pruneToTime(model, { longest, timeOf: timed, inputs, options, clock });
     return pruned && operations(pruned, shape) / whole;
   };
 
@@ -123,7 +123,7 @@ describe('pruning to a time', () => {
     const clock = new PhaseClock({});
     const all = convolutions(model);
     const timed = async (pruned: Model) => convolutions(pruned) / all;
-    const pruned = await pruneToTime(model, 0.75, timed, inputs, options, clock);
+    const pruned = await pruneToTime(model, { longest: 0.75, timeOf: timed, inputs, options, clock });
     expect(convolutions(pruned!)).toBe(all - 2);
     const ran = clock.phases.map(({ name }) => name);
     expect(ran).toContain('blocks');

@@ -93,7 +93,7 @@ export function blockColumns(
   const levels = Math.log2(blocks);
   if (pattern === 'butterfly' && !(Number.isInteger(levels) && kept <= levels + 1)) {
     throw new WhittleError(`a butterfly of ${blocks} blocks a side does not have ${kept} blocks a row`, {
-      hint: `It has up to 1 + log₂ of a power of two; the pattern "cyclic" has any number`,
+      hint: 'It has up to 1 + log₂ of a power of two; the pattern "cyclic" has any number',
     });
   }
   const random = new Random(seed, 'block-sparse');
