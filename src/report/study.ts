@@ -1,5 +1,6 @@
+import type { ArmComparison } from '../study/compare-arms.js';
 import type { FigureFormat } from '../study/define.js';
-import type { ArmComparison, ArmSummary, Column, Spread, StudyReport } from '../study/summary.js';
+import type { ArmSummary, Column, Spread, StudyReport } from '../study/summary.js';
 import { brief, formatBytes, formatCount, formatDuration, formatNumber, plural } from './format.js';
 
 /** Differences that chance makes more rarely than this count as told apart. */
@@ -119,14 +120,18 @@ export function idleText(report: Pick<StudyReport, 'arms'>): string | undefined 
   return idle.length > 0 ? `Not run: ${idle.map(({ label }) => label).join('; ')}.` : undefined;
 }
 
+const TESTS: Readonly<Record<ArmComparison['test'], string>> = {
+  blocked: 't-test on the differences within each seed, with the spread of all arms of the group',
+  paired: 't-test on the differences within each seed',
+  welch: 'Welch’s t-test',
+};
+
 /** How the p-values were found, for captions. */
 export function testNote({ arms }: StudyReport): string {
   const tests = arms.flatMap(({ comparison }) => comparison ?? []);
   const groups = new Set(arms.flatMap(({ comparison, group = '' }) => (comparison ? group : [])));
   if (tests.length === 0) return 'No test: it takes two seeds.';
-  const names = [...new Set(tests.map(({ test }) => test))].map(test =>
-    test === 'paired' ? 't-test on the differences within each seed' : 'Welch’s t-test',
-  );
+  const names = [...new Set(tests.map(({ test }) => test))].map(test => TESTS[test]);
   const within = groups.size > 1 ? 'the comparisons of each group' : `${tests.length} comparisons`;
   const many = tests.length > groups.size ? `, corrected for ${within} by Holm’s method` : '';
   return `± is the standard error of the mean over seeds. p: two-sided ${names.join(' or ')}${many}; below ${LEVEL} (*) counts as a difference.`;

@@ -108,10 +108,11 @@ export interface Study<S extends Settings = Settings> {
   /** The arm that others are compared with. */
   readonly reference: string;
   /**
-   * How arms are compared: by the differences within each seed, or as independent samples (Welch). Default `paired`
-   * where both arms have the same seeds.
+   * How arms are compared: by the differences within each seed, with the spread of these two alone (`paired`) or of all
+   * arms of the group (`blocked`), or as independent samples (`welch`). Default `blocked` where both arms have the same
+   * seeds: few seeds tell little of the spread, many arms more. Take `paired` where the spread differs between arms.
    */
-  readonly test?: 'paired' | 'welch';
+  readonly test?: 'blocked' | 'paired' | 'welch';
   /** Horizontal axis of the plot: a figure; default the arms' `x`, and bars where they have none. */
   readonly plot?: { readonly x?: FigureColumn; readonly log?: boolean };
   /** Figures over training to keep of each run, beside evaluations and the loss; `*` stands for anything. */

@@ -1,6 +1,7 @@
+import { type ArmComparison, compareArms } from './compare-arms.js';
 import { type FigureColumn, type FigureFormat, labelOf, type Study } from './define.js';
 import type { Curve, FailedRecord, FinishedRecord, Provenance, RunRecord } from './record.js';
-import { type Comparison, holm, mean, pairedTest, standardError, welchTest } from './statistics/compare.js';
+import { mean, standardError } from './statistics/compare.js';
 
 /** A figure of an arm over its seeds. */
 export interface Spread {
@@ -14,14 +15,6 @@ export interface Column {
   readonly figure: string;
   readonly label: string;
   readonly format: FigureFormat;
-}
-
-/** An arm against the one that it is compared with. */
-export interface ArmComparison extends Comparison {
-  readonly against: string;
-  /** p-value by Holm's correction over the comparisons of the group. */
-  readonly corrected: number;
-  readonly seeds: number;
 }
 
 export interface ArmSummary {
@@ -178,46 +171,15 @@ function meanCurve(curves: readonly Curve[]): Curve {
 
 function withComparisons(study: Study, arms: readonly ArmSummary[]): ArmSummary[] {
   const { figure } = study.metric;
-  const compared = arms.map(arm => {
-    const other = arms.find(({ name }) => name === arm.against);
-    return other && compareArms(arm, other, figure, study.test);
-  });
-  const corrected = new Map<ArmSummary, number>();
-  for (const group of new Set(arms.map(arm => arm.group))) {
-    const family = arms.filter((arm, i) => arm.group === group && compared[i]);
-    const p = holm(family.map(arm => compared[arms.indexOf(arm)]!.p));
-    family.forEach((arm, i) => {
-      corrected.set(arm, p[i]!);
-    });
-  }
-  return arms.map((arm, i) => {
-    const comparison = compared[i];
-    if (!comparison) return arm;
-    return { ...arm, comparison: { ...comparison, against: arm.against!, corrected: corrected.get(arm)! } };
-  });
-}
-
-function compareArms(
-  arm: ArmSummary,
-  other: ArmSummary,
-  figure: string,
-  test: Study['test'],
-): (Comparison & { seeds: number }) | undefined {
-  const of = (runs: readonly FinishedRecord[]) =>
+  const valuesOf = ({ runs }: ArmSummary) =>
     new Map(
       runs.flatMap(run => (run.figures[figure] === undefined ? [] : [[run.seed, run.figures[figure]]])),
     );
-  const [mine, theirs] = [of(arm.runs), of(other.runs)];
-  const common = [...mine.keys()].filter(seed => theirs.has(seed));
-  const same = common.length === mine.size && common.length === theirs.size;
-  const paired = (test ?? (same ? 'paired' : 'welch')) === 'paired';
-  const comparison = paired
-    ? pairedTest(
-        common.map(seed => mine.get(seed)!),
-        common.map(seed => theirs.get(seed)!),
-      )
-    : welchTest([...mine.values()], [...theirs.values()]);
-  return comparison && { ...comparison, seeds: paired ? common.length : Math.min(mine.size, theirs.size) };
+  const comparisons = compareArms(
+    arms.map(arm => ({ ...arm, values: valuesOf(arm) })),
+    study.test,
+  );
+  return arms.map((arm, i) => ({ ...arm, ...(comparisons[i] && { comparison: comparisons[i] }) }));
 }
 
 export function columnOf({ figure, label, format }: FigureColumn): Column {

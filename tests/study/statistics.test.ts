@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { holm, mean, pairedTest, standardError, welchTest } from '../../src/study/statistics/compare.js';
+import {
+  blockedTest,
+  holm,
+  mean,
+  pairedTest,
+  standardError,
+  welchTest,
+} from '../../src/study/statistics/compare.js';
 import { incompleteBeta, logGamma, twoSidedP } from '../../src/study/statistics/student-t.js';
 
 interface Test {
@@ -15,6 +22,7 @@ const golden = JSON.parse(readFileSync(new URL('golden/statistics.json', import.
   beta: { x: number; a: number; b: number; value: number }[];
   gamma: { x: number; value: number }[];
   tests: { a: number[]; b: number[]; standardError: number; welch: Test; paired?: Test }[];
+  blocks: (Test & { table: number[][] })[];
 };
 
 const near = (value: number, expected: number, tolerance = 1e-10) =>
@@ -60,6 +68,33 @@ describe('comparisons', () => {
     expect(within.degreesOfFreedom).toBe(paired.df);
     near(within.p, paired.p, 1e-9);
     near(within.difference, mean(a) - mean(b), 1e-9);
+  });
+
+  it.each(golden.blocks)('in blocks are those of least squares: $table', ({ table, t, df, p }) => {
+    const [a, b, ...rest] = table;
+    const found = blockedTest(a!, b!, rest)!;
+    near(found.t, t, 1e-8);
+    expect(found.degreesOfFreedom).toBe(df);
+    near(found.p, p, 1e-8);
+  });
+
+  it('in blocks of two arms are paired, and do not see what all arms share in a seed', () => {
+    const row = fc.array(fc.integer({ min: -99, max: 99 }), { minLength: 4, maxLength: 4 });
+    fc.assert(
+      fc.property(row, row, row, row, (a, b, c, shared) => {
+        const two = blockedTest(a, b, [])!;
+        const paired = pairedTest(a, b)!;
+        expect(two.standardError).toBeCloseTo(paired.standardError, 8);
+        expect(two.degreesOfFreedom).toBe(paired.degreesOfFreedom);
+        const [plain, moved] = [[a, b, c], [a, b, c].map(values => values.map((v, i) => v + shared[i]!))].map(
+          ([first, second, third]) => blockedTest(first!, second!, [third!])!,
+        );
+        expect(moved!.standardError).toBeCloseTo(plain!.standardError, 8);
+        expect(moved!.difference).toBeCloseTo(plain!.difference, 8);
+      }),
+    );
+    expect(blockedTest([1], [2], [])).toBeUndefined();
+    expect(blockedTest([1, 2], [2, 3], [[1]])).toBeUndefined();
   });
 
   it('need two values, and know what no spread means', () => {

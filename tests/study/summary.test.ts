@@ -38,7 +38,8 @@ describe('what a study says', () => {
       ...runs('b', [0.95, 0.962, 0.97]),
       ...runs('c', [0.9, 0.92, 0.91]),
     ];
-    const report = exampleReport(records, { study: three });
+    const paired = defineStudy({ ...three, test: 'paired' });
+    const report = exampleReport(records, { study: paired });
     // Differences of B: 5, 5.2, 5 points: mean 5.067, standard error 0.0667, t = 76 with 2 degrees of freedom.
     expect(report.arms[1]!.comparison).toMatchObject({ test: 'paired', degreesOfFreedom: 2, seeds: 3 });
     expect(report.arms[1]!.comparison!.p).toBeCloseTo(0.000173, 6);
@@ -48,8 +49,23 @@ describe('what a study says', () => {
       'No difference between C and A can be told (0.00 ± 0.58 points, p = 1.00, 3 seeds).',
     ]);
     expect(studySummary(report)).toBe(verdicts(report).join(' '));
-    const lower = { ...three, metric: { figure: 'accuracy', betterIs: 'lower' } } as const;
+    const lower = { ...paired, metric: { figure: 'accuracy', betterIs: 'lower' } } as const;
     expect(verdicts(exampleReport(records, { study: lower }))[0]).toMatch(/^B loses to A by 5\.07/);
+  });
+
+  it('reads what chance does off all arms with the same seeds', () => {
+    const records = [
+      ...runs('a', [0.9, 0.91, 0.92]),
+      ...runs('b', [0.95, 0.962, 0.97]),
+      ...runs('c', [0.9, 0.92, 0.91]),
+    ];
+    const [, b, c] = exampleReport(records, { study: three }).arms;
+    expect(b!.comparison).toMatchObject({ test: 'blocked', degreesOfFreedom: 4, seeds: 3 });
+    expect(c!.comparison!.standardError).toBeCloseTo(b!.comparison!.standardError, 12);
+    // C has a seed less: it neither joins the others nor is tested as they are.
+    const fewer = exampleReport(records.slice(0, -1), { study: three });
+    expect(fewer.arms.map(({ comparison }) => comparison?.test)).toEqual([undefined, 'paired', 'welch']);
+    expect(studyMarkdown(fewer)).toContain('differences within each seed or Welch’s t-test');
   });
 
   it('corrects for the comparisons of a group, and compares nothing with null', () => {
@@ -67,7 +83,7 @@ describe('what a study says', () => {
       d: [0.93, 0.93, 0.95],
     };
     const records = Object.entries({ ...values, e: [0.1, 0.1, 0.1] }).flatMap(([arm, own]) => runs(arm, own));
-    const report = exampleReport(records, { study: defineStudy({ ...three, arms }) });
+    const report = exampleReport(records, { study: defineStudy({ ...three, arms, test: 'paired' }) });
     const [, b, c, d, e] = report.arms.map(({ comparison }) => comparison);
     expect(b!.corrected).toBe(b!.p);
     expect(d!.corrected).toBeCloseTo(2 * d!.p, 12);
@@ -113,7 +129,7 @@ describe('what a study says', () => {
     const report = exampleReport();
     expect(report.arms.find(({ name }) => name === 'SI-10')!.comparison!.against).toBe('narrow-10');
     expect(studySummary(report)).toMatch(
-      /Low-rank, SI\+FD, 10% beats Dense, narrower, 10%; .*Dense, narrower, 10% loses to Dense; 4 cannot be told apart \(Accuracy, 3 seeds\)\.$/,
+      /^6 arms beat what they are compared with; .*Dense, narrower, 10% loses to Dense; 2 cannot be told apart \(Accuracy, 3 seeds\)\.$/,
     );
   });
 });
@@ -162,5 +178,19 @@ describe('a report', () => {
     expect(rows).toHaveLength(2 + 11 + 2);
     expect(new Set(rows.map(row => row.split('|').length)).size).toBe(1);
     expect(markdown).toContain('whittle study example');
+  });
+
+  it('draws arms of one size side by side, and in rows where most have that size', () => {
+    const marks = (report: StudyReport) =>
+      [
+        ...studyFigure(report).matchAll(/class="dot" d="[^"]*" transform="translate\((\S+) \S+\)" style/g),
+      ].map(([, x]) => Number(x));
+    const placed = marks(exampleReport()).slice(-exampleReport().arms.length);
+    expect(placed).toHaveLength(11);
+    expect(new Set(placed).size).toBe(11);
+    const same = exampleRecords().filter(({ arm }) => arm === 'dense' || arm.endsWith('-10'));
+    const figure = studyFigure(exampleReport(same));
+    expect(figure).toContain('>Low-rank, SI+FD, 10%</text>');
+    expect(figure).not.toContain('Parameters');
   });
 });

@@ -1,9 +1,10 @@
 import { line, symbol, symbolsFill } from 'd3-shape';
+import { mean } from '../../study/statistics/compare.js';
 import type { ArmSummary, StudyReport } from '../../study/summary.js';
 import { brief, shorten } from '../format.js';
 import { html, type Markup, type Piece } from '../markup.js';
 import { spreadText, studySummary, valueText } from '../study.js';
-import { type Axis, chart, extent, px, svg } from './chart.js';
+import { type Axis, chart, extent, px, type Scale, svg } from './chart.js';
 import { standalone } from './standalone.js';
 
 interface Size {
@@ -21,14 +22,13 @@ interface Mark {
 
 /**
  * The deciding figure of each arm, with standard errors: against the study's horizontal axis, or one arm a row where
- * there is none.
+ * there is none or most arms have the same place on it.
  */
 export function studyPlot(report: StudyReport, size: Size): Markup {
   const marks = marksOf(report);
   const placed = marks.filter(({ x }) => Number.isFinite(x) && (!report.plot.log || x > 0));
-  return placed.length > 1 && placed.length === marks.length
-    ? against(report, placed, size)
-    : rows(report, marks, size);
+  const plain = placed.length < Math.max(2, marks.length) || crowded(report, placed);
+  return plain ? rows(report, marks, size) : against(report, placed, size);
 }
 
 /** The plot as a file of its own, readable on light and dark pages. */
@@ -42,6 +42,37 @@ function marksOf({ arms, metric, plot }: StudyReport): Mark[] {
     const x = (plot.x ? arm.figures[plot.x.figure]?.mean : arm.x) ?? Number.NaN;
     return [{ arm, x, mean: spread.mean, error: spread.standardError ?? 0 }];
   });
+}
+
+const crowded = (report: StudyReport, marks: readonly Mark[]): boolean =>
+  clusters(report, marks).some(({ length }) => length > Math.max(3, marks.length / 2));
+
+/** Marks that would lie upon each other: none is farther from the next than a fiftieth of the axis. */
+function clusters({ plot }: StudyReport, marks: readonly Mark[]): Mark[][] {
+  const at = ({ x }: Mark) => (plot.log ? Math.log(x) : x);
+  const sorted = [...marks].sort((a, b) => a.x - b.x);
+  const near = 0.02 * (at(sorted.at(-1)!) - at(sorted[0]!));
+  const found: Mark[][] = [];
+  for (const mark of sorted) {
+    const last = found.at(-1);
+    if (last && at(mark) - at(last.at(-1)!) <= near) last.push(mark);
+    else found.push([mark]);
+  }
+  return found;
+}
+
+/** Where marks stand, in pixels: those of one place side by side, in the order of the series. */
+function dodge(report: StudyReport, marks: readonly Mark[], x: Scale): Map<Mark, number> {
+  const groups = clusters(report, marks);
+  const middles = groups.map(group => mean(group.map(mark => x(mark.x))));
+  const gap = Math.min(...middles.slice(1).map((middle, i) => middle - middles[i]!));
+  return new Map(
+    groups.flatMap((group, at) => {
+      const step = Math.min(9, (0.8 * gap) / group.length);
+      const ordered = marks.filter(mark => group.includes(mark));
+      return ordered.map((mark, i) => [mark, middles[at]! + step * (i - (ordered.length - 1) / 2)] as const);
+    }),
+  );
 }
 
 function against(report: StudyReport, marks: readonly Mark[], size: Size): Markup {
@@ -69,8 +100,13 @@ function against(report: StudyReport, marks: readonly Mark[], size: Size): Marku
   return chart(
     { ...titleOf(report), ...size, margin: [34 + key.height, 18, 44, 62], x, y: metricAxis(report, marks) },
     (sx, sy) => {
+      const at = dodge(
+        report,
+        series.flatMap(({ points }) => points),
+        sx,
+      );
       const path = line<Mark>(
-        p => px(sx(p.x)),
+        p => px(at.get(p)!),
         p => px(sy(p.mean)),
       );
       return [
@@ -81,8 +117,9 @@ function against(report: StudyReport, marks: readonly Mark[], size: Size): Marku
             html`<path class="line" d="${path([...points])!}" style="stroke:${colour}" stroke-dasharray="${dash}"/>`,
         ),
         series.map(({ points, colour, shape }) =>
-          points.map(({ arm, x: at, mean, error }) => {
-            const [cx, low, high] = [px(sx(at)), px(sy(mean - error)), px(sy(mean + error))];
+          points.map(mark => {
+            const { arm, mean, error } = mark;
+            const [cx, low, high] = [px(at.get(mark)!), px(sy(mean - error)), px(sy(mean + error))];
             return html`<g><title>${titleFor(report, arm)}</title>${error > 0 && html`<path d="M${cx},${low}V${high}M${px(cx - 4)},${low}h8M${px(cx - 4)},${high}h8" style="fill:none;stroke:${colour};stroke-width:1.25"/>`}<path class="dot" d="${shape}" transform="translate(${cx} ${px(sy(mean))})" style="fill:${colour}"/></g>`;
           }),
         ),

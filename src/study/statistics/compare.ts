@@ -16,7 +16,7 @@ export const standardError = (values: readonly number[]): number =>
 
 /** The difference of two means and what chance would make of it. */
 export interface Comparison {
-  readonly test: 'paired' | 'welch';
+  readonly test: 'blocked' | 'paired' | 'welch';
   readonly difference: number;
   /** Of the difference. */
   readonly standardError: number;
@@ -31,6 +31,34 @@ export function pairedTest(a: readonly number[], b: readonly number[]): Comparis
   if (a.length !== b.length || a.length < 2) return undefined;
   const differences = a.map((value, i) => value - b[i]!);
   return tested('paired', mean(differences), standardError(differences), a.length - 1);
+}
+
+/**
+ * Student's t-test on two arms of an experiment in which every arm ran with every seed (randomized blocks): what chance
+ * does is estimated from all arms, as what neither an arm nor a seed explains, with (arms − 1)(seeds − 1) degrees of
+ * freedom. It takes the spread to be the same in all arms. Without `rest` it is the paired test. `undefined` for fewer
+ * than two seeds, or rows of unequal length.
+ * Fisher, "The Design of Experiments", 1935; Montgomery, "Design and Analysis of Experiments", chapter 4.
+ */
+export function blockedTest(
+  a: readonly number[],
+  b: readonly number[],
+  rest: readonly (readonly number[])[],
+): Comparison | undefined {
+  const rows = [a, b, ...rest];
+  const seeds = a.length;
+  if (seeds < 2 || rows.some(row => row.length !== seeds)) return undefined;
+  const ofArm = rows.map(mean);
+  const ofSeed = a.map((_, seed) => mean(rows.map(row => row[seed]!)));
+  const whole = mean(ofArm);
+  let squares = 0;
+  rows.forEach((row, i) => {
+    row.forEach((value, seed) => {
+      squares += (value - ofArm[i]! - ofSeed[seed]! + whole) ** 2;
+    });
+  });
+  const df = (rows.length - 1) * (seeds - 1);
+  return tested('blocked', ofArm[0]! - ofArm[1]!, Math.sqrt((2 * squares) / (df * seeds)), df);
 }
 
 /**

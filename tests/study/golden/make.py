@@ -41,4 +41,20 @@ for a, b in samples():
         entry["paired"] = {"t": float(paired.statistic), "df": float(paired.df), "p": float(paired.pvalue)}
     tests.append(entry)
 
-print(json.dumps({"p": p, "beta": beta, "gamma": gamma, "tests": tests}, indent=1))
+blocks = []
+for arms, seeds in ((2, 3), (4, 3), (7, 5)):
+    table = np.round(0.9 + 0.01 * rng.normal(size=(arms, seeds)) + 0.01 * rng.normal(size=(1, seeds)), 4)
+    # Least squares on indicators of arms and, but for the first, of seeds.
+    arm, seed = [index.ravel() for index in np.indices(table.shape)]
+    x = np.hstack([np.eye(arms)[arm], np.eye(seeds)[seed][:, 1:]])
+    fitted, residual, rank, _ = np.linalg.lstsq(x, table.ravel(), rcond=None)
+    df = table.size - rank
+    contrast = np.zeros(x.shape[1])
+    contrast[:2] = 1, -1
+    error = np.sqrt(residual[0] / df * contrast @ np.linalg.inv(x.T @ x) @ contrast)
+    t = contrast @ fitted / error
+    blocks.append(
+        {"table": table.tolist(), "t": float(t), "df": int(df), "p": float(2 * stats.t.sf(abs(t), df))}
+    )
+
+print(json.dumps({"p": p, "beta": beta, "gamma": gamma, "tests": tests, "blocks": blocks}, indent=1))
