@@ -141,7 +141,7 @@ const shrink = async (file: Parameters<typeof compress>[0], values: Values, maxS
     timing: false,
   });
 
-/** All arms are compressed to the same bytes: half of what the small ones have as floats. */
+/** Trained arms are compressed to the same bytes: half of what the small ones have as floats. */
 const measure: Arm<Values>['measure'] = async ({ model: file, network, settings: values, evaluate }) => {
   const { report, model } = await shrink(file, values, 2 * sizeOf(values));
   const { perplexity } = await evaluate(model);
@@ -170,6 +170,31 @@ const withMethod = (label: string, method: (values: Values) => string): Arm<Valu
   measure,
 });
 
+const LABELS = {
+  dense: 'Dense',
+  'narrow-ffn': 'Feed-forward narrower',
+  narrow: 'All narrower',
+  'low-rank': 'Low rank, SI + FD',
+  dyad: 'DYAD feed-forward',
+  skl: 'SKL feed-forward',
+  shared: 'Feed-forward shared by all blocks',
+  rigl: 'RigL',
+} as const;
+
+/** What is left of each trained arm at so many bytes for each parameter of the small ones. */
+const compressed = (name: keyof typeof LABELS, bytes: number): Arm<Values> => ({
+  label: `${LABELS[name]}, compressed`,
+  group: `${bytes === 1 ? 'A byte' : `${bytes} bytes`} for each parameter of the small ones`,
+  needs: name,
+  ...(name === 'narrow-ffn' ? { against: null } : { against: `narrow-ffn-${bytes}` }),
+  async derive(values, _seed, needed) {
+    const trained = await (await needed(name)).model();
+    return { model: (await shrink(trained, values, bytes * sizeOf(values))).model };
+  },
+});
+
+const NAMES = Object.keys(LABELS) as (keyof typeof LABELS)[];
+
 export default defineStudy({
   title: 'Small language models',
   question:
@@ -178,7 +203,7 @@ export default defineStudy({
     'A byte-level model of 0.2 million parameters that sees one novel once: it learns spelling and common words. What a method costs a model that has learnt more than that cannot be seen here.',
     'Perplexity is per byte.',
     'Except for the dense models, a quarter of the feed-forward parameters is left, or as many parameters in all. The masks of RigL leave a file as large as the dense one.',
-    'Compressed, all have the same bytes; the dense model is compressed twice as hard as the others.',
+    'Compressed, all have the same bytes; the dense model is compressed twice as hard as the others. By one `whittle compress` without recovery.',
   ],
   settings,
   seeds: 3,
@@ -193,7 +218,7 @@ export default defineStudy({
   reference: 'dense',
   plot: { x: { figure: 'parameters' } },
   arms: {
-    dense: built('Dense', (values, seed) => model(values, seed)),
+    dense: built(LABELS.dense, (values, seed) => model(values, seed)),
     'dense-compressed': {
       ...small,
       label: 'Dense, compressed to their bytes',
@@ -204,24 +229,24 @@ export default defineStudy({
         return { model: (await shrink(dense, values, 4 * sizeOf(values))).model };
       },
     },
-    'narrow-ffn': { ...built('Feed-forward narrower', narrowFeedForward), group: small.group },
-    narrow: { ...built('All narrower', narrow), ...small },
+    'narrow-ffn': { ...built(LABELS['narrow-ffn'], narrowFeedForward), group: small.group },
+    narrow: { ...built(LABELS.narrow, narrow), ...small },
     'low-rank': withMethod(
-      'Low rank, SI + FD',
+      LABELS['low-rank'],
       values => `low-rank:rule=parameters,amount=${shareOf(values)}`,
     ),
     dyad: withMethod(
-      'DYAD feed-forward',
+      LABELS.dyad,
       ({ fraction }) => `dyad:layers=ffn,cat=true,blocks=${Math.round(2 / fraction)}`,
     ),
-    skl: withMethod(
-      'SKL feed-forward',
-      ({ fraction }) => `stacked-kronecker:layers=ffn,fraction=${fraction}`,
-    ),
-    shared: withMethod('Feed-forward shared by all blocks', () => 'cross-layer:share=ffn'),
+    skl: withMethod(LABELS.skl, ({ fraction }) => `stacked-kronecker:layers=ffn,fraction=${fraction}`),
+    shared: withMethod(LABELS.shared, () => 'cross-layer:share=ffn'),
     rigl: withMethod(
-      'RigL',
+      LABELS.rigl,
       values => `rigl:interval=50,counted=network,dense=none,density=${shareOf(values)}`,
+    ),
+    ...Object.fromEntries(
+      [1, 0.5].flatMap(bytes => NAMES.map(name => [`${name}-${bytes}`, compressed(name, bytes)])),
     ),
   },
 });

@@ -1,9 +1,9 @@
 /**
- * What sparse training costs besides the step: steps with masks that move, against steps of the dense network, in
- * turns. A change of the masks is counted at its share of one step, with `--interval` steps between changes.
+ * What methods cost that leave the network as it is: masks that move, and penalties. Their steps against steps without
+ * them, in turns. A change of masks is counted at its share of one step, with `--interval` steps between changes.
  *
- *   npx jiti bench/sparse.ts --threads 1 --cpu             all, processor time
- *   npx jiti bench/sparse.ts --only rigl-resnet20-b32      one
+ *   npx jiti bench/bookkeeping.ts --threads 1 --cpu             all, processor time
+ *   npx jiti bench/bookkeeping.ts --only rigl-resnet20-b32      one
  */
 import { availableParallelism } from 'node:os';
 import { combine, readMethod } from '../src/methods/registry.js';
@@ -53,19 +53,23 @@ async function prepare(entry: TrainingModel, methods: readonly TrainingMethod[])
 }
 
 async function measure(entry: TrainingModel, method: string): Promise<Measurement> {
-  const sparse = await prepare(entry, await combine([readMethod(method)]));
-  const dense = await prepare(entry, []);
-  const { ms, peerMs } = await inTurns(sparse.round, dense.round, 4);
-  await sparse.release();
-  await dense.release();
-  return { ms, peer: 'dense step', peerMs };
+  const ours = await prepare(entry, await combine([readMethod(method)]));
+  const plain = await prepare(entry, []);
+  const { ms, peerMs } = await inTurns(ours.round, plain.round, 4);
+  await ours.release();
+  await plain.release();
+  return { ms, peer: 'plain step', peerMs };
 }
 
-const METHODS = ['rigl', 'set', 'dsr', 'sparse-momentum'];
-const cases: Case[] = METHODS.flatMap(method =>
-  MODELS.map(model => ({
-    name: `${method}-${model.name}`,
-    run: () => measure(model, `${method}:interval=${STEPS},dense=none`),
-  })),
+const moving = ['rigl', 'set', 'dsr', 'sparse-momentum'].map(name => [
+  name,
+  `${name}:interval=${STEPS},dense=none`,
+]);
+const penalties = ['l1', 'group-lasso', 'nuclear', 'orthogonality', 'quantization-noise'].map(name => [
+  name,
+  name,
+]);
+const cases: Case[] = [...moving, ...penalties].flatMap(([name, method]) =>
+  MODELS.map(model => ({ name: `${name}-${model.name}`, run: () => measure(model, method!) })),
 );
 await runBenchmark(cases, argv);
