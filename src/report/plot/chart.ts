@@ -106,21 +106,21 @@ function apart(
 /** A coordinate with a tenth of a pixel, which is as fine as anybody sees. */
 export const px = (value: number): number => Math.round(value * 10) / 10;
 
-/** Leading digits that lie about evenly within a decade. */
-const ROUND = new Set([1, 2, 3, 4, 6, 8]);
+/** Leading digits that lie about evenly within a decade, from many to few. */
+const DIGITS = [[1, 2, 3, 4, 6, 8], [1, 2, 5], [1]];
 
 function ticksOf(scale: Scale, axis: Axis): number[] {
-  const ticks = scale.ticks(axis.ticks ?? 5);
+  const wanted = axis.ticks ?? 5;
+  const ticks = scale.ticks(wanted);
   if (!axis.log) return ticks;
-  // d3 gives every 1–9 of each decade: keep the powers of ten where there are at least two.
-  const powers = ticks.filter(tick => Math.abs(Math.log10(tick) - Math.round(Math.log10(tick))) < 1e-9);
-  if (powers.length < 2) {
-    const round = ticks.filter(tick => ROUND.has(Number(tick.toExponential(0)[0])));
-    return round.length > 1 ? round : ticks;
+  // d3 gives every 1–9 of each decade.
+  for (const digits of DIGITS) {
+    const round = ticks.filter(tick => digits.includes(Number(tick.toExponential(0)[0])));
+    if (round.length > 1 && round.length <= wanted + 2) return round;
   }
-  return powers.filter(
-    (_, i) => (powers.length - 1 - i) % Math.ceil(powers.length / (axis.ticks ?? 5)) === 0,
-  );
+  const powers = ticks.filter(tick => tick.toExponential(0)[0] === '1');
+  if (powers.length < 2) return ticks;
+  return powers.filter((_, i) => (powers.length - 1 - i) % Math.ceil(powers.length / wanted) === 0);
 }
 
 const label = (tick: number, axis: Axis): string => (axis.format ?? String)(tick);
