@@ -16,19 +16,25 @@ export interface ImagePlan {
   readonly height: number;
 }
 
+/** The plan that is the same for images of every size; `undefined` where it depends on them. */
+export function fixedPlan({ width, height, fit }: ImageSpec): ImagePlan | undefined {
+  if (width === undefined || height === undefined || fit === 'pad') return undefined;
+  return { resize: { width, height }, width, height };
+}
+
 /** Plans the sizes for an image of the given size; see {@link ImageSpec} for the rules. */
 export function planImage(spec: ImageSpec, width: number, height: number): ImagePlan {
+  const fixed = fixedPlan(spec);
+  if (fixed) return fixed;
   const side = (length: number) => Math.max(1, Math.round(length));
   const padded = (length: number) => Math.ceil(length / spec.multipleOf) * spec.multipleOf;
   if (spec.width !== undefined && spec.height !== undefined) {
-    const whole = { width: spec.width, height: spec.height };
-    if (spec.fit !== 'pad') return { resize: whole, ...whole };
     const factor = Math.min(spec.width / width, spec.height / height);
     const resize = {
       width: Math.min(spec.width, side(width * factor)),
       height: Math.min(spec.height, side(height * factor)),
     };
-    return { resize, ...whole };
+    return { resize, width: spec.width, height: spec.height };
   }
   const factor =
     spec.height !== undefined

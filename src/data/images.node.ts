@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { WhittleError } from '../graph/errors.js';
 import type { Tensor } from '../graph/tensor.js';
 import { type ImageOptions, type ImageSpec, inferImageSpec } from './image-spec.js';
-import { imageToTensor, type Pixels, planImage } from './image-tensor.js';
+import { fixedPlan, type ImagePlan, imageToTensor, type Pixels, planImage } from './image-tensor.js';
 import { type InputSource, indexedSource, type Signature } from './sample.js';
 
 export const IMAGE_EXTENSIONS: readonly string[] = [
@@ -28,8 +28,8 @@ const MAX_PIXELS = 100_000_000;
 export async function readImage(path: string, spec: ImageSpec): Promise<Tensor> {
   try {
     const image = sharp(path, { limitInputPixels: MAX_PIXELS, failOn: 'error' });
-    const { autoOrient } = await image.metadata();
-    const plan = planImage(spec, autoOrient.width, autoOrient.height);
+    // Between two calls JavaScript has to run, which waits as long as a training step holds its thread.
+    const plan = fixedPlan(spec) ?? (await planFor(image, spec));
     const { data, info } = await image
       .autoOrient()
       .flatten({ background: '#fff' })
@@ -48,6 +48,11 @@ export async function readImage(path: string, spec: ImageSpec): Promise<Tensor> 
       hint: 'Remove the file from the folder, or convert it to PNG',
     });
   }
+}
+
+async function planFor(image: Sharp, spec: ImageSpec): Promise<ImagePlan> {
+  const { width, height } = (await image.metadata()).autoOrient;
+  return planImage(spec, width, height);
 }
 
 /** Image files as inputs of a model with one image input, one sample each; see {@link inferImageSpec}. */

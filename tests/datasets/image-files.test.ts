@@ -39,6 +39,16 @@ describe('image folders', () => {
     expect(pixel_values!.toFloat32()[0]).toBeCloseTo((128 / 255 - 0.5) / 0.5, 5);
   });
 
+  it('are decoded without JavaScript once they are asked for, as long as a step may hold its thread', async () => {
+    const folder = temporary();
+    await image(join(folder, 'a', '1.png'), [0, 0, 0]);
+    await image(join(folder, 'a', '2.png'), [0, 0, 0]);
+    const asked = loadImageFolder(folder, { size: 4 }).batch([0, 1, 1]);
+    const { queue, process } = sharp.counters();
+    expect(queue + process).toBe(3);
+    await asked;
+  });
+
   it('name what is missing or broken', async () => {
     const folder = temporary();
     expect(() => loadImageFolder(folder, { size: 4 })).toThrow(/no folders of images/);
