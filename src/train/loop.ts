@@ -1,25 +1,18 @@
-import { WhittleError } from '../graph/errors.js';
-import type { Model } from '../graph/model.js';
-import { expandBatchNorm } from '../graph/rewrite/index.js';
 import type { Tensor } from '../graph/tensor.js';
-import { layoutPass } from '../runtime/layout/index.js';
-import { Loader } from './data/loader.js';
+import { checkSameTraining } from './checkpoint/same-training.js';
+import type { Loader } from './data/loader.js';
 import { BestSoFar, type Goal } from './early-stopping.js';
-import { EVALUATION_BATCH, type Evaluated, Evaluator, evenBatch } from './evaluate.js';
+import type { Evaluated, Evaluator } from './evaluate.js';
 import type { TrainingMethod } from './method.js';
 import { checkMetrics, checkStates } from './non-finite.js';
 import type { TrainOptions, TrainResult } from './options.js';
+import { openParts, type Parts } from './parts.js';
 import { Run } from './run.js';
 import { SavedParts } from './saved-parts.js';
 import { type Moment, type Schedule, toSchedule } from './schedules/schedule.js';
-import { StepRunner } from './step/runner.js';
-import { batchSizes } from './step/sizes.js';
-import { trainingStep } from './step/step.js';
+import type { StepRunner } from './step/runner.js';
 
 const LOWEST_LOSS: Goal = { metric: 'loss', betterIs: 'lower' };
-
-/** A shader of WebGPU binds ten buffers: one whole and its parts have to fit. */
-const WEBGPU_TOGETHER = 8;
 
 /** One training from its first or next update to its end. Opened once, run once. */
 export class Loop {
@@ -44,13 +37,7 @@ export class Loop {
   private bestWeights: ReadonlyMap<string, Tensor> | undefined;
   private place: string | undefined;
 
-  private constructor(
-    options: TrainOptions,
-    loader: Loader,
-    runner: StepRunner,
-    evaluator: Evaluator | undefined,
-    evaluationBatch: number,
-  ) {
+  private constructor(options: TrainOptions, { loader, runner, evaluator, evaluationBatch }: Parts) {
     const { epochs, updates, evaluation = {}, accumulation = 1 } = options;
     this.options = options;
     this.loader = loader;
@@ -74,34 +61,10 @@ export class Loop {
   }
 
   static async open(options: TrainOptions): Promise<Loop> {
-    const { data, batchSize, session = {}, seed = 0, sizes = {}, checkpoints } = options;
-    const loader = new Loader(data.train, { batchSize, seed, ...pick(options) });
-    const { provider = 'cpu' } = session;
-    const pass = options.blockedLayout === false || provider !== 'cpu' ? undefined : await layoutPass();
-    const arrange = (model: Model): void => {
-      pass?.({ model });
-      if (provider === 'webgpu') expandBatchNorm(model.graph);
-    };
-    const step = trainingStep(options.network, {
-      ...options,
-      ...(provider === 'webgpu' && { flattenTogether: WEBGPU_TOGETHER }),
-      passes: [...(options.passes ?? []), ({ model }) => void arrange(model)],
-      weightDecay: options.weightDecay !== undefined && options.weightDecay !== 0,
-      sizes: { ...batchSizes(options.network, data.train, batchSize), ...sizes },
-    });
-    const runner = await StepRunner.create(step, { ...session, seed });
-    const most = options.evaluation?.batchSize ?? EVALUATION_BATCH;
-    const even = data.test && evenBatch(data.test.length, most);
-    const evaluator =
-      data.test &&
-      (await Evaluator.create(step, session, {
-        ...(even !== undefined && { sizes: batchSizes(step.network, data.test, even) }),
-        rewrite: arrange,
-      }));
-    const loop = new Loop(options, loader, runner, evaluator, even ?? most);
+    const loop = new Loop(options, await openParts(options));
     try {
-      if (checkpoints?.resume) await loop.restore();
-      for (const log of options.logs ?? []) await log.open(runner.update);
+      if (options.checkpoints?.resume) await loop.restore();
+      for (const log of options.logs ?? []) await log.open(loop.runner.update);
     } catch (error) {
       await loop.close();
       throw error;
@@ -223,10 +186,7 @@ export class Loop {
     if (!found) return;
     const { checkpoint, place } = found;
     const { progress } = checkpoint;
-    if (settings) checkSettings(settings, progress.settings ?? {}, place);
-    if (progress.seed !== (this.options.seed ?? 0)) {
-      throw new WhittleError(`the training began with seed ${progress.seed}`, { file: place });
-    }
+    checkSameTraining(progress, { seed: this.options.seed ?? 0, settings }, place);
     this.runState.restore(checkpoint.model, checkpoint.states, place);
     this.runner.restore(progress.runner);
     this.loader.restore(progress.loader);
@@ -279,28 +239,6 @@ export class Loop {
 
   private get seconds(): number {
     return this.secondsBefore + (performance.now() - this.startedAt) / 1000;
-  }
-}
-
-/** Options of the loader that were given. */
-const pick = ({ transforms, shuffle, prefetch }: TrainOptions) => ({
-  ...(transforms && { transforms }),
-  ...(shuffle !== undefined && { shuffle }),
-  ...(prefetch !== undefined && { prefetch }),
-});
-
-function checkSettings(
-  now: Readonly<Record<string, unknown>>,
-  then: Readonly<Record<string, unknown>>,
-  place: string,
-): void {
-  for (const name of new Set([...Object.keys(now), ...Object.keys(then)])) {
-    const [a, b] = [JSON.stringify(now[name]), JSON.stringify(then[name])];
-    if (a === b) continue;
-    throw new WhittleError(`the training began with ${name} = ${b}, and now it is ${a}`, {
-      file: place,
-      hint: 'Resume with the same settings, or start anew in another folder',
-    });
   }
 }
 
