@@ -56,14 +56,27 @@ function readAlphabet(): string[] {
   ];
 }
 
-let alphabet: string[] | undefined;
+let known: readonly string[] | undefined;
+const alphabet = (): readonly string[] => {
+  known ??= readAlphabet();
+  return known;
+};
+
+/** The classes of a text's signs. */
+export function encodeLine(text: string): number[] {
+  return Array.from(text, sign => {
+    const found = alphabet().indexOf(sign);
+    if (found < 1) throw new Error(`the model does not know the sign "${sign}"`);
+    return found;
+  });
+}
 
 /** Greedy CTC: the best class of each step, repeats merged, blanks dropped. `probabilities` is [1, steps, classes]. */
 export function decodeLine(probabilities: Tensor): string {
-  alphabet ??= readAlphabet();
   const [, steps = 0, classes = 0] = probabilities.dims;
-  if (classes !== alphabet.length) {
-    throw new Error(`the model has ${classes} classes, the alphabet ${alphabet.length} signs`);
+  const signs = alphabet();
+  if (classes !== signs.length) {
+    throw new Error(`the model has ${classes} classes, the alphabet ${signs.length} signs`);
   }
   const values = probabilities.toFloat32();
   let text = '';
@@ -73,7 +86,7 @@ export function decodeLine(probabilities: Tensor): string {
     for (let c = 1; c < classes; c++) {
       if (values[step * classes + c]! > values[step * classes + best]!) best = c;
     }
-    if (best !== previous) text += alphabet[best];
+    if (best !== previous) text += signs[best];
     previous = best;
   }
   return text;

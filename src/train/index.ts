@@ -1,6 +1,7 @@
 export * from './checkpoint/checkpoint.js';
 export * from './config/config.js';
 export * from './config/settings.js';
+export * from './ctc.js';
 export * from './data/index.js';
 export type { EarlyStoppingOptions, Goal } from './early-stopping.js';
 export { type Evaluated, type EvaluateOptions, Evaluator } from './evaluate.js';
@@ -26,3 +27,4 @@ export { type TrainingStep, trainingStep } from './step/step.js';
 export type { Unit } from './step/units.js';
 export { train } from './train.js';
 export * from './trainable.js';
+export * from './transcription.js';
