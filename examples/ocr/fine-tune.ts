@@ -1,5 +1,5 @@
 /**
- * Fine-tunes PP-OCRv4's recognition model, all of its weights, on the calibration lines:
+ * Fine-tunes PP-OCRv4's recognition model, all of its weights, on a handful of the calibration lines:
  *
  *     whittle train examples/ocr/fine-tune.ts --out runs/lines
  *     npx jiti examples/ocr/score.ts runs/lines/model.onnx
@@ -22,8 +22,8 @@ import { recognitionModel } from './models.js';
 
 export default defineTraining({
   settings: {
-    lines: integer(64, { min: 1, max: 64 }),
-    batchSize: integer(8, { min: 1 }),
+    lines: integer(16, { min: 1, max: 64 }),
+    batchSize: integer(4, { min: 1 }),
     epochs: number(4, { min: 0.01 }),
     learningRate: number(1e-4, { min: 0 }),
   },
