@@ -19,15 +19,15 @@ async function readRight(model: string | Uint8Array, lines: number): Promise<num
   return right;
 }
 
-it('a handful of lines lowers the loss of the recognition model, which then reads them', async () => {
-  const lines = 4;
-  const training = await fineTune.build({ lines, batchSize: lines, epochs: 6, learningRate: 2e-4 });
+it('a few lines lower the loss of the recognition model, which then reads them', async () => {
+  const lines = 2;
+  const training = await fineTune.build({ lines, batchSize: lines, epochs: 5, learningRate: 2e-4 });
   const log = new MemoryLog();
   const { network } = await train({ ...training, session: { threads: 1, spinning: false }, logs: [log] });
   const losses = log.records.map(({ values }) => values.loss!);
-  expect(losses).toHaveLength(6);
+  expect(losses).toHaveLength(5);
   expect(losses.at(-1)).toBeLessThan(losses[0]! / 4);
-  // Mostly it is spaces that the model leaves out as it comes.
+  // The model as it comes leaves out a space.
   expect(await readRight(recognitionModel, lines)).toBe(1);
   expect(await readRight(encodeToBytes(exportTrained(network)), lines)).toBe(lines);
 });
