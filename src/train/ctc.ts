@@ -35,37 +35,51 @@ export function ctcLoss(
       hint: 'Give the sizes of the inputs that it follows from: sizes: { width: 320 }',
     });
   }
-  const number = (x: number): Value => b.scalar(x, logits.dtype);
-  const possible = (condition: Value): Value => b.where(condition, number(0), number(IMPOSSIBLE));
+  const impossible = b.scalar(IMPOSSIBLE, logits.dtype);
+  const possible = (condition: Value): Value =>
+    b.unsqueeze(b.where(condition, b.scalar(0, logits.dtype), impossible), [1]); // (batch, 1, states)
+  const { states, starts, skips, ends } = statesOf(b, labels, blank);
 
-  // A state is a label or a blank before, between or behind labels: (batch, states), states = 2·length + 1.
-  const pairs = padded(b, b.unsqueeze(labels, [2]), [0, 0, 1, 0, 0, 0], b.scalar(blank, 'int64'));
-  const states = padded(b, b.op('Reshape', [pairs, b.ints([0, -1])]), [0, 0, 0, 1], b.scalar(blank, 'int64'));
-  const places = b.op('CumSum', [b.expandLike(b.scalar(1, 'int64'), states), b.scalar(1, 'int64')], {
-    exclusive: 1,
-  });
-  const notBlank = (x: Value): Value => b.op('Not', [b.binary('Equal', x, blank)]);
-  const twoBefore = padded(b, states, [0, 2, 0, -2], b.scalar(blank, 'int64'));
-  const skips = b.binary('And', notBlank(states), b.op('Not', [b.binary('Equal', states, twoBefore)]));
-  const rows = (x: Value): Value => b.unsqueeze(x, [1]); // (batch, 1, states)
-  const skip = rows(possible(skips));
-
-  const emitted = emissions(b, logits, rows(states), steps);
-  let reached = b.add(emitted[0]!, rows(possible(b.binary('Less', places, 2))));
-  for (const emission of emitted.slice(1)) {
-    const moved = (by: number): Value => padded(b, reached, [0, 0, by, 0, 0, -by], number(IMPOSSIBLE));
+  const skip = possible(skips);
+  const [first, ...others] = emissions(b, logits, b.unsqueeze(states, [1]), steps);
+  let reached = b.add(first!, possible(starts));
+  for (const emission of others) {
+    const moved = (by: number): Value => padded(b, reached, [0, 0, by, 0, 0, -by], impossible);
     const ways = b.concat([reached, moved(1), b.add(moved(2), skip)], 1); // stay, next, over a blank
-    reached = b.add(logSumExp(b, ways), emission);
+    reached = b.add(logSumExp(b, ways, 1), emission);
   }
-
-  const count = b.sum(b.cast(notBlank(labels), 'int64'), [1], true);
-  // The last label, and the blank behind it.
-  const ends = b.binary('Equal', b.add(places, 1), b.mul(count, 2));
-  const last = b.binary('Or', ends, b.binary('Equal', places, b.mul(count, 2)));
-  const total = logSumExp(b, b.add(b.squeeze(reached, [1]), possible(last)));
-  const losses = b.neg(b.squeeze(total, [1]));
+  const losses = b.neg(b.squeeze(logSumExp(b, b.add(reached, possible(ends)), 2), [1, 2]));
   if (reduction === 'none') return losses;
   return b.op(reduction === 'mean' ? 'ReduceMean' : 'ReduceSum', [losses], { keepdims: 0 });
+}
+
+/** What can stand at a step: a label, or a blank before, between or behind labels. All (batch, 2·length + 1). */
+interface States {
+  /** The class of each. */
+  readonly states: Value;
+  /** Whether a line may begin with it. */
+  readonly starts: Value;
+  /** Whether it may follow the state two before: a label that differs from the one before. */
+  readonly skips: Value;
+  /** Whether a line may end with it: the last label, or the blank behind it. */
+  readonly ends: Value;
+}
+
+function statesOf(b: Builder, labels: Value, blank: number): States {
+  const fill = b.scalar(blank, 'int64');
+  const one = b.scalar(1, 'int64');
+  const isLabel = (x: Value): Value => b.op('Not', [b.binary('Equal', x, fill)]);
+  const pairs = padded(b, b.unsqueeze(labels, [2]), [0, 0, 1, 0, 0, 0], fill); // a blank before each
+  const states = padded(b, b.op('Reshape', [pairs, b.ints([0, -1])]), [0, 0, 0, 1], fill);
+  const places = b.op('CumSum', [b.expandLike(one, states), one], { exclusive: 1 }); // 0, 1, …
+  const twoBefore = padded(b, states, [0, 2, 0, -2], fill);
+  const end = b.mul(b.sum(b.cast(isLabel(labels), 'int64'), [1], true), 2); // (batch, 1)
+  return {
+    states,
+    starts: b.binary('Less', places, 2),
+    skips: b.binary('And', isLabel(states), b.op('Not', [b.binary('Equal', states, twoBefore)])),
+    ends: b.binary('Or', b.binary('Equal', places, end), b.binary('Equal', b.add(places, 1), end)),
+  };
 }
 
 /** ln of each state's probability, step by step: (batch, 1, states) each. */
@@ -77,10 +91,10 @@ function emissions(b: Builder, logits: Value, states: Value, steps: number): Val
   return b.node('Split', [picked, sizes], { axis: 1 }, steps).outputs as Value[];
 }
 
-/** Over axis 1, which stays with size 1. */
-function logSumExp(b: Builder, x: Value): Value {
-  if (b.opset >= 18) return b.op('ReduceLogSumExp', [x, b.ints([1])]);
-  return b.op('ReduceLogSumExp', [x], { axes: [1] });
+/** Over one axis, which stays with size 1. */
+function logSumExp(b: Builder, x: Value, axis: number): Value {
+  if (b.opset >= 18) return b.op('ReduceLogSumExp', [x, b.ints([axis])]);
+  return b.op('ReduceLogSumExp', [x], { axes: [axis] });
 }
 
 /** Pads with a value; negative pads crop. */

@@ -33,8 +33,8 @@ export interface TrainOptions extends Omit<StepOptions, 'weightDecay' | 'sizes'>
   readonly shuffle?: boolean;
   readonly prefetch?: number;
   /**
-   * Sizes of further symbolic dimensions; the batch has its size always, which lets passes plan. A batch that is
-   * smaller, at the end of an epoch, is left out.
+   * Sizes of further symbolic dimensions, in evaluation too; the batch has its size always, which lets passes plan. A
+   * batch that is smaller, at the end of an epoch, is left out.
    */
   readonly sizes?: Readonly<Record<string, number>>;
 

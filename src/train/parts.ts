@@ -1,5 +1,6 @@
 import type { Model } from '../graph/model.js';
 import { expandBatchNorm } from '../graph/rewrite/index.js';
+import type { Network } from '../nn/network.js';
 import { layoutPass } from '../runtime/layout/index.js';
 import { Loader } from './data/loader.js';
 import { EVALUATION_BATCH, Evaluator, evenBatch } from './evaluate.js';
@@ -43,10 +44,19 @@ export async function openParts(options: TrainOptions): Promise<Parts> {
   const evaluator =
     data.test &&
     (await Evaluator.create(step, session, {
-      ...(even !== undefined && { sizes: batchSizes(step.network, data.test, even) }),
+      sizes: {
+        ...withoutBatch(options.network, sizes),
+        ...(even !== undefined && batchSizes(step.network, data.test, even)),
+      },
       rewrite: arrange,
     }));
   return { loader, runner, evaluator, evaluationBatch: even ?? most };
+}
+
+/** Sizes of dimensions that do not count examples: evaluation has batches of its own. */
+function withoutBatch(network: Network, sizes: Readonly<Record<string, number>>): Record<string, number> {
+  const counts = new Set(network.inputs.map(input => input.shape?.[0]));
+  return Object.fromEntries(Object.entries(sizes).filter(([name]) => !counts.has(name)));
 }
 
 /** Options of the loader that were given. */

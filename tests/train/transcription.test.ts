@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { arrayDataset } from '../../src/datasets/index.js';
 import { Tensor } from '../../src/graph/index.js';
 import { linear, Network, Scope } from '../../src/nn/index.js';
-import { adamW, StepRunner, trainingStep, transcription } from '../../src/train/index.js';
+import { adamW, StepRunner, train, trainingStep, transcription } from '../../src/train/index.js';
 
 const [lines, steps, classes] = [2, 5, 4];
 
@@ -48,6 +49,27 @@ describe('transcription', () => {
     const found = await losses('logits', 40);
     expect(found.at(-1)).toBeLessThan(found[0]! / 5);
     expect(await losses('probabilities', 3)).toEqual(found.slice(0, 3));
+  });
+
+  it('is evaluated too where the number of steps follows from sizes that are given', async () => {
+    const network = new Network({ training: true, seed: 1 });
+    const scope = new Scope(network, '');
+    const input = network.input('x', 'float32', ['line.0', 'line.1', 3]);
+    network.output('logits', linear(scope.at('head'), input, { inFeatures: 3, outFeatures: classes }));
+    const data = arrayDataset({ x, labels });
+    const { evaluation } = await train({
+      network,
+      data: { train: data, test: data },
+      objective: transcription(),
+      optimizer: adamW(),
+      learningRate: 0.5,
+      batchSize: 1,
+      epochs: 20,
+      sizes: { 'line.0': 1, 'line.1': steps },
+      session: { threads: 1 },
+    });
+    const [before] = await losses('logits', 1);
+    expect(evaluation!.loss).toBeLessThan(before! / 4);
   });
 
   it('refuses labels that are no classes, and lines that need more steps than there are', () => {
