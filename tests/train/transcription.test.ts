@@ -12,10 +12,7 @@ function build(output: 'logits' | 'probabilities'): Network {
   const scope = new Scope(network, '');
   const x = network.input('x', 'float32', ['batch', steps, 3]);
   const logits = linear(scope.at('head'), x, { inFeatures: 3, outFeatures: classes });
-  network.output(
-    output,
-    output === 'logits' ? logits : scope.op('Softmax', [scope.op('Mul', [logits, scope.scalar(1)])]),
-  );
+  network.output(output, output === 'logits' ? logits : scope.op('Softmax', [logits]));
   return network;
 }
 
