@@ -9,6 +9,7 @@ import { runSamples } from '../runtime/index.js';
 import { costOfRun } from './cost.js';
 import { Distortion } from './distortion.js';
 import { Evaluator } from './evaluator.js';
+import { fastForm } from './fast-form.js';
 import type { CompressInputs } from './inputs.js';
 import type { CompressOptions, Settings } from './options.js';
 import type { PhaseClock } from './phases.js';
@@ -34,7 +35,7 @@ export interface TimeSearch {
  * The model pruned until it runs in a share of its time, its weights refit: without whole residual blocks or without
  * channels. Operations do not tell time: channels come in blocks of 8 or 16 in memory, and early layers of few channels
  * take longer than they count. So each version is timed.
- * @returns `undefined` where neither is fast enough
+ * @returns the original where another form of it suffices; `undefined` where nothing is fast enough
  */
 export async function fastVersion(
   original: Model,
@@ -47,13 +48,18 @@ export async function fastVersion(
   const longest = longestFor(settings.maxLatency!, evaluator);
   let nearest: Model | undefined;
   try {
-    nearest = await pruneToTime(original, {
+    const whole = exactly(original);
+    const form = await fastForm(whole, inputs.confirmed[0]!, options);
+    const search: TimeSearch = {
       longest,
-      timeOf: model => timeOf(model, evaluator, longest),
+      // What is left is written in that form too.
+      timeOf: model => timeOf(form(model), evaluator, longest),
       inputs: studied(inputs),
       options,
       clock,
-    });
+    };
+    if ((await search.timeOf(whole)) <= longest) return { model: original, share: 1, fast: true };
+    nearest = await pruneToTime(original, search);
   } finally {
     await evaluator.release();
   }
@@ -68,15 +74,20 @@ export async function fastVersion(
  * the original's; where it will be retrained, the one without blocks if there is one.
  */
 export async function pruneToTime(original: Model, search: TimeSearch): Promise<Model | undefined> {
-  const whole = cloneModel(original);
-  rewriteExactly(whole);
-  inferShapes(whole);
+  const whole = exactly(original);
   const shallow = await withoutSlowBlocks(whole, search);
   // Retraining wins back what blocks took: a study of the channels, much the longest part, would not pay.
   if (shallow && search.options.recover === 'distill') return shallow;
   const narrow = await withoutChannels(original, search);
   const candidates = [shallow, narrow].filter(model => model !== undefined);
   return nearestOf(candidates, whole, search);
+}
+
+function exactly(original: Model): Model {
+  const copy = cloneModel(original);
+  rewriteExactly(copy);
+  inferShapes(copy);
+  return copy;
 }
 
 async function withoutSlowBlocks(

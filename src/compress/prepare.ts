@@ -8,6 +8,7 @@ import { modelByteLength } from '../onnx/index.js';
 import { upgradeOpset } from '../onnx/opset/upgrade.js';
 import { Cache } from './cache.js';
 import { EndToEnd } from './end-to-end.js';
+import { fastForm } from './fast-form.js';
 import { type CompressInputs, readInputs } from './inputs.js';
 import { measureForms } from './measure-forms.js';
 import type { Method } from './method.js';
@@ -102,17 +103,19 @@ export async function openJob(
   const clock = new PhaseClock(options);
   await initLinalg();
   clock.start('inputs', 1);
-  const model = cloneModel(base);
+  const exact = cloneModel(base);
   if (settings.goal === 'speed') {
-    raiseOpset(model, PER_CHANNEL_SCALES);
-    raiseOpset(model, INTEGER_PRODUCTS);
+    raiseOpset(exact, PER_CHANNEL_SCALES);
+    raiseOpset(exact, INTEGER_PRODUCTS);
   }
-  raiseFor(model, methodsOf(settings, options.onlyMethods));
-  rewriteExactly(model);
-  inferShapes(model);
-  const inputs = await readInputs(model, options, settings);
+  raiseFor(exact, methodsOf(settings, options.onlyMethods));
+  rewriteExactly(exact);
+  inferShapes(exact);
+  if (base === original) refuseIdlePatterns(exact, findSites(exact), options);
+  const inputs = await readInputs(exact, options, settings);
+  const form = settings.goal === 'speed' ? await fastForm(exact, inputs.heldOut[0]!, options) : undefined;
+  const model = form?.(exact) ?? exact;
   const sites = findSites(model);
-  if (base === original) refuseIdlePatterns(model, sites, options);
   const selected = sites.filter(site => selects(namesOf(site), options));
   refuseNonFinite(model, selected);
   const ranges =

@@ -35,7 +35,7 @@ export async function prunedVersions(
   if (prune === 'auto' && settings.maxLatency !== undefined) {
     const fast = await fastVersion(original, inputs, options, settings, clock);
     // Ready for use, it goes before the whole model, whose layers have to be studied.
-    if (fast) return [fast, ...whole];
+    if (fast) return fast.share === 1 ? [fast] : [fast, ...whole];
     const warning = `Pruning does not reach ${settings.maxLatency}× the time, neither without blocks nor without channels.`;
     return [{ model: original, share: 1, warnings: [warning] }];
   }

@@ -56,7 +56,8 @@ export async function chooseBlocksForTime(
   const blocks = findBlocks(model);
   const distanceWithout = await removals(model, samples, threads);
   let chosen: ResidualBlock[] = [];
-  let [time, distance] = [1, 0];
+  let time = await timeOf(model);
+  let distance = 0;
   while (time > longest) {
     let best: { block: ResidualBlock; price: number; time: number; distance: number } | undefined;
     for (const block of blocks) {
