@@ -4,8 +4,9 @@
  *
  *   npx jiti bench/prune-time.ts [--only NAME] [--json] [--list] [--cpu]
  *
- * `halved-8` halves the groups of 8 channels. `extra.operations` is the share of the operations that is left.
+ * `halved-8` halves the groups of 8 channels; `pairs` is the whole with columns in pairs, where nothing is lost. `extra.operations` is the share of the operations that is left.
  */
+import { inPairs } from '../src/compress/fast-form.js';
 import { graphCost } from '../src/graph/cost.js';
 import { inferShapes } from '../src/graph/infer/index.js';
 import type { Model } from '../src/graph/model.js';
@@ -74,6 +75,8 @@ const versions: Readonly<Record<string, () => Model>> = {
   'halved-16': () => narrowed(whole, { 16: 0.5 }),
   'halved-32': () => narrowed(whole, { 32: 0.5 }),
   halved: () => narrowed(whole, { 8: 0.5, 16: 0.5, 32: 0.5 }),
+  pairs: () => inPairs(whole),
+  'one-block-pairs': () => inPairs(removeBlocks(whole, findBlocks(whole).slice(0, 1))),
   'one-block': () => removeBlocks(whole, findBlocks(whole).slice(0, 1)),
   'two-blocks': () => removeBlocks(whole, findBlocks(whole).slice(0, 2)),
 };

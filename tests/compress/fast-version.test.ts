@@ -53,6 +53,13 @@ describe('blocks for a time', () => {
     expect(await choose(0.1)).toBeUndefined();
   });
 
+  it('stay where the model is fast enough in another form', async () => {
+    const timeOf = async () => 0.6;
+    expect(await chooseBlocksForTime(residual(), 0.65, { samples, threads: 1, timeOf }, () => {})).toEqual(
+      [],
+    );
+  });
+
   it('are those that move the outputs least for what they save', async () => {
     const model = residual();
     const [first] = findBlocks(model);
