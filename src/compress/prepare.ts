@@ -127,7 +127,9 @@ export async function openJob(
   if (options.cache === undefined) return job;
   const limit = options.cacheLimit === undefined ? {} : { limit: options.cacheLimit };
   const store = typeof options.cache === 'string' ? openStore(options.cache, limit) : options.cache;
-  return { ...job, cache: await Cache.open(store, base, inputs.calibration) };
+  // In another form layers of the same names read other vectors.
+  const studied = model === exact ? base : model;
+  return { ...job, cache: await Cache.open(store, studied, inputs.calibration) };
 }
 
 /** Scores what the methods make of each selected layer. */
