@@ -38,23 +38,16 @@ export function findRegion(graph: Graph, channels: number): Region {
       .map(({ output }) => output)
       .filter(value => isNarrow(value, channels) && !graph.isOutput(value)),
   );
-  const fits = (node: Node, value: Value): boolean => {
+  const evenly = (value: Value): Pairing => (values.has(value) ? 0 : undefined);
+  const fits = (node: Node): boolean => {
     if (node.graph !== graph) return false;
     const conv = convolutions.get(node);
-    if (conv) {
-      const evenly = (of: Value) => (values.has(of) ? 0 : undefined);
-      const readsOnce = value !== conv.x || node.inputs.indexOf(value) === node.inputs.lastIndexOf(value);
-      return readsOnce && pairAlong(conv.along, evenly(conv.x), evenly(node.output)) !== undefined;
-    }
-    return (
-      isPointwise(node) && operandsOf(node).every(operand => values.has(operand)) && values.has(node.output)
-    );
+    if (conv) return pairAlong(conv.along, evenly(conv.x), evenly(node.output)) !== undefined;
+    return isPointwise(node) && [...operandsOf(node), node.output].every(value => values.has(value));
   };
   for (let before = -1; before !== values.size; ) {
     before = values.size;
-    for (const value of values) {
-      if (![value.producer!, ...value.consumers].every(node => fits(node, value))) values.delete(value);
-    }
+    for (const value of values) if (![value.producer!, ...value.consumers].every(fits)) values.delete(value);
   }
   const pairings = layOut(values, convolutions);
   const inner = [...convolutions.values()].filter(({ x, node }) => values.has(x) && values.has(node.output));
