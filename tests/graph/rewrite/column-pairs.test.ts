@@ -163,7 +163,7 @@ describe('pairColumns', () => {
       sameSize: fc.constantFrom(true, true, false),
       bias: fc.boolean(),
       channels: fc.integer({ min: 1, max: 9 }),
-      then: fc.constantFrom('Relu', 'Relu', 'Sigmoid', undefined),
+      activation: fc.constantFrom('Relu', 'Relu', 'Sigmoid', undefined),
     });
     let [paired, masked] = [0, 0];
     await fc.assert(
@@ -171,9 +171,9 @@ describe('pairColumns', () => {
         const model = modelOf(
           (g, x) => {
             let [y, channels] = [x, 3];
-            for (const { then, channels: outputs, sameSize, ...rest } of forms) {
+            for (const { activation, channels: outputs, sameSize, ...rest } of forms) {
               y = conv(g, y, [channels, outputs], sameSize ? keepsSize(rest) : rest);
-              if (then) y = g.op(then, [y]);
+              if (activation) y = g.op(activation, [y]);
               channels = outputs;
             }
             return halved(g, y, channels);
