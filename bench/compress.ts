@@ -5,6 +5,7 @@
  * `resnet20-fast` compresses the network that `npx whittle train examples/train/fashion-mnist.ts` leaves in runs/ to 0.7 of
  * its time, and times both in turns on one thread.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +15,7 @@ import calibration from '../examples/ocr/calibration.js';
 import { observe } from '../src/calibrate/observe.js';
 import { Figures } from '../src/compress/cache.js';
 import { captureInputs } from '../src/compress/capture.js';
-import { type CompressOptions, compress } from '../src/compress/index.js';
+import { type CompressOptions, type CompressResult, compress } from '../src/compress/index.js';
 import { signatureOf } from '../src/compress/inputs.js';
 import { Layer } from '../src/compress/layer.js';
 import type { Candidate } from '../src/compress/method.js';
@@ -31,7 +32,7 @@ import type { Model } from '../src/graph/model.js';
 import { Tensor } from '../src/graph/tensor.js';
 import { initLinalg } from '../src/linalg/index.js';
 import { exportForInference } from '../src/nn/export.js';
-import { bert } from '../src/nn/models/bert.js';
+import { type BertOptions, bert } from '../src/nn/models/bert.js';
 import { save } from '../src/onnx/files.node.js';
 import { loadModel } from '../src/onnx/load.node.js';
 import { Random } from '../src/random/random.js';
@@ -44,36 +45,45 @@ const RESNET = 'runs/fashion-mnist/model.onnx';
 
 const threads = 2;
 
-/** Time of the whole, peak of memory, processor time, and the share of it that each phase took. */
-async function budgetRun(model: Model, options: CompressOptions): Promise<Measurement> {
+/** Time of the whole, peak of memory, processor time, and the share of it and the peak that each phase took. */
+async function budgetRun(
+  model: Model,
+  options: CompressOptions,
+  examine?: (result: CompressResult) => Promise<Record<string, number | null>>,
+): Promise<Measurement> {
   resetPeakMemory();
   const start = performance.now();
   const before = processorSeconds();
   const phases = new Map<string, number>();
+  let peak = 0;
   let phase = 'inputs';
   let since = before;
   const enter = (next: string): void => {
     const now = processorSeconds();
     phases.set(phase, (phases.get(phase) ?? 0) + now - since);
+    // A large model takes minutes: what goes on is told beside the figures.
+    const at = `${Math.round((performance.now() - start) / 1000)} s, processor ${Math.round(now - before)} s`;
+    console.error(`${at}: ${phase} ends, its peak ${peakMemory()} MiB, now ${residentMemory()} MiB`);
+    peak = Math.max(peak, peakMemory() ?? 0);
+    resetPeakMemory();
     since = now;
     phase = next;
   };
   const onProgress = (progress: Progress): void => {
     if (progress.phase === phase) return;
     enter(progress.phase);
-    // A large model takes minutes: what goes on is told beside the figures.
-    console.error(
-      `${Math.round((performance.now() - start) / 1000)} s, processor ${Math.round(since - before)} s, ${peakMemory()} MiB: ${phase}`,
-    );
   };
-  await compress(model, { threads, timing: false, ...options, onProgress });
+  const result = await compress(model, { threads, timing: false, ...options, onProgress });
   const ms = performance.now() - start;
   enter('');
   const total = since - before;
-  const extra: Record<string, number | null> = { 'peak MiB': peakMemory(), 'cpu s': Math.round(total) };
+  const extra: Record<string, number | null> = { 'peak MiB': peak, 'cpu s': Math.round(total) };
   for (const [name, seconds] of phases) extra[`${name} %`] = Math.round((100 * seconds) / total);
+  Object.assign(extra, await examine?.(result));
   return { ms, peer: null, peerMs: null, extra };
 }
+
+const residentMemory = (): number => Math.round(process.memoryUsage.rss() / 2 ** 20);
 
 function processorSeconds(): number {
   const { user, system } = process.cpuUsage();
@@ -119,21 +129,36 @@ async function wideLayer(): Promise<Measurement> {
   throw new Error('the model has no such layer');
 }
 
-/** 110 M random parameters, in a file and with a cache, as `whittle compress` has them. */
-async function bertBase(): Promise<Measurement> {
+/** Random parameters, 110 M for a BERT-base, in a file and with a cache, as `whittle compress` has them. */
+async function madeUpBert(options: BertOptions = {}): Promise<Measurement> {
   const folder = mkdtempSync(join(tmpdir(), 'whittle-bench-'));
   const file = join(folder, 'bert.onnx');
   try {
-    await save(exportForInference(bert()), file);
-    return await compressBert(await loadModel(file), join(folder, 'cache'));
+    await save(exportForInference(bert(options)), file);
+    return await compressBert(await loadModel(file), folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-async function compressBert(model: Model, cache: string): Promise<Measurement> {
+async function compressBert(model: Model, folder: string): Promise<Measurement> {
   const samples = { calibration: 64, verification: 16 };
-  return budgetRun(model, { inputs: tokenInputs(80), maxSize: '20%', samples, cache });
+  const cache = join(folder, 'cache');
+  const options = { inputs: tokenInputs(80), maxSize: '20%', samples, cache };
+  return budgetRun(model, options, async result => {
+    const file = join(folder, 'small.onnx');
+    await result.save(file);
+    return { bytes: result.report.bytes.after, 'load peak MiB': loadPeak(file) };
+  });
+}
+
+/** Peak memory of a process that does nothing but load a file into ONNX Runtime. */
+function loadPeak(file: string): number | null {
+  const script = `require('onnxruntime-node').InferenceSession.create(process.argv[1], { intraOpNumThreads: 1 }).then(
+    () => console.log(require('node:fs').readFileSync('/proc/self/status', 'utf8')))`;
+  const { stdout } = spawnSync(process.execPath, ['-e', script, file], { encoding: 'utf8' });
+  const kibibytes = /VmHWM:\s*(\d+)/.exec(stdout)?.[1];
+  return kibibytes === undefined ? null : Math.round(Number(kibibytes) / 1024);
 }
 
 /** Chooses the rank of each larger layer of the recognition model, both ways, from factors that are there. */
@@ -224,7 +249,8 @@ const cases: Case[] = [
   { name: 'rank-choice', run: rankChoice },
   { name: 'recognition', run: recognition },
   { name: 'wide-layer', run: wideLayer },
-  { name: 'bert-base', run: bertBase },
+  { name: 'bert-base', run: () => madeUpBert() },
+  { name: 'two-layers', run: () => madeUpBert({ depth: 2 }) },
   { name: 'resnet20-fast', run: fastResNet },
 ];
 

@@ -1,6 +1,7 @@
 import type { EvaluationReport } from '../data/evaluation.js';
 import { evaluate } from '../data/evaluation.js';
 import type { Model } from '../graph/model.js';
+import { modelByteLength } from '../onnx/index.js';
 import {
   compareSessions,
   createSession,
@@ -17,6 +18,9 @@ import { asRunner, compareEvaluations, type ScoreComparison } from './scores.js'
 /** Outputs of the original beyond this are computed again for each model instead of kept. */
 const MAX_KEPT_BYTES = 256e6;
 
+/** An original of so many bytes makes room for what is compared with it, where its outputs are kept. */
+const LARGE_BYTES = 200e6;
+
 /** Long enough to tell two plans apart, short enough for a search. */
 const TIMING = { seconds: 0.6 };
 
@@ -24,15 +28,26 @@ type EvaluatorOptions = Pick<CompressOptions, 'threads' | 'provider' | 'evaluate
 
 /** Measures any number of versions of one model against it in ONNX Runtime, on the same inputs. */
 export class Evaluator {
-  private readonly original: Session;
+  private readonly original: Model;
+  /** Of the original; opened again where it is needed after it made room. */
+  private session: Session | undefined;
+  /** What times are read from. */
+  readonly clock: 'wall' | 'processor';
   private readonly samples: readonly Tensors[];
   private readonly options: EvaluatorOptions;
   private readonly kept: Tensors[] = [];
   private keptBytes = 0;
   private ofOriginal: EvaluationReport | undefined;
 
-  private constructor(original: Session, samples: readonly Tensors[], options: EvaluatorOptions) {
+  private constructor(
+    original: Model,
+    session: Session,
+    samples: readonly Tensors[],
+    options: EvaluatorOptions,
+  ) {
     this.original = original;
+    this.session = session;
+    this.clock = clockFor(session, options);
     this.samples = samples;
     this.options = options;
   }
@@ -42,12 +57,8 @@ export class Evaluator {
     samples: readonly Tensors[],
     options: EvaluatorOptions = {},
   ): Promise<Evaluator> {
-    return new Evaluator(await createSession(original, sessionOptions(options)), samples, options);
-  }
-
-  /** What times are read from. */
-  get clock(): 'wall' | 'processor' {
-    return clockFor(this.original, this.options);
+    const session = await createSession(original, sessionOptions(options));
+    return new Evaluator(original, session, samples, options);
   }
 
   get evaluates(): boolean {
@@ -56,6 +67,8 @@ export class Evaluator {
 
   /** Likeness of a model's outputs to the original's. */
   async outputs(model: Model): Promise<OutputAgreement[]> {
+    for (const i of this.samples.keys()) await this.expected(i);
+    await this.makeRoom();
     return this.withSession(model, session => this.compare(session));
   }
 
@@ -68,7 +81,7 @@ export class Evaluator {
   /** Time of one run of a model for one unit of the original's, both run in turns. */
   async timeRatio(model: Model): Promise<number> {
     return this.withSession(model, async session => {
-      const { ratio } = await compareSessions(this.original, session, this.samples[0]!, {
+      const { ratio } = await compareSessions(await this.reference(), session, this.samples[0]!, {
         ...TIMING,
         clock: this.clock,
       });
@@ -91,10 +104,20 @@ export class Evaluator {
     return [...agreements.values()].map(agreement => agreement.result);
   }
 
+  private async reference(): Promise<Session> {
+    this.session ??= await createSession(this.original, sessionOptions(this.options));
+    return this.session;
+  }
+
+  private async makeRoom(): Promise<void> {
+    const known = this.samples.every((_, i) => this.kept[i]);
+    if (known && modelByteLength(this.original) >= LARGE_BYTES) await this.release();
+  }
+
   private async expected(index: number): Promise<Tensors> {
     const known = this.kept[index];
     if (known) return known;
-    const outputs = await this.original.run(this.samples[index]!);
+    const outputs = await (await this.reference()).run(this.samples[index]!);
     const bytes = Object.values(outputs).reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (this.keptBytes + bytes <= MAX_KEPT_BYTES) {
       this.kept[index] = outputs;
@@ -105,7 +128,7 @@ export class Evaluator {
 
   private async score(session: Session): Promise<ScoreComparison> {
     const { evaluate: evalFunction, signal } = this.options;
-    const reference = asRunner(this.original);
+    const reference = asRunner(await this.reference());
     const context = { reference, ...(signal && { signal }) };
     this.ofOriginal ??= await evaluate(evalFunction!, reference, context);
     return compareEvaluations(this.ofOriginal, await evaluate(evalFunction!, asRunner(session), context));
@@ -120,8 +143,9 @@ export class Evaluator {
     }
   }
 
-  release(): Promise<void> {
-    return this.original.release();
+  async release(): Promise<void> {
+    await this.session?.release();
+    this.session = undefined;
   }
 }
 

@@ -154,7 +154,7 @@ export function findSites(model: Model): Site[] {
 }
 
 /** In models of so many numbers, what takes no time elsewhere is shared among threads or done on less. */
-const LARGE_MODEL = 2e7;
+export const LARGE_MODEL = 2e7;
 
 /** Whether sites together are those of a large model. */
 export const isLarge = (sites: readonly Site[]): boolean =>

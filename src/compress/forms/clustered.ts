@@ -4,7 +4,9 @@ import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import type { QuantizedMatrix } from '../quantizer.js';
 import { sharedConstant, sharedShape } from './constants.js';
-import { castTo, firstAlong, foldScales, shapeMatrix, type Target, unpack } from './fold.js';
+import { foldScales, shapeMatrix, type Target } from './fold.js';
+import { castTo, firstAlong } from './operators.js';
+import { unpackUnsigned } from './planes.js';
 
 /*
  * The fold form with a codebook: packed indices are unpacked as integers are, then looked up (Gather) instead of being
@@ -67,7 +69,7 @@ function indices(graph: Graph, clustered: ClusteredMatrix, opset: number): Value
   if (format.bits === 8) {
     const bytes = Uint8Array.from(q, value => value + 128);
     index = graph.constant(Tensor.from('uint8', [bytes.length], bytes), 'q');
-  } else index = unpack(graph, q, format.bits, opset);
+  } else index = unpackUnsigned(graph, q, format.bits, opset);
   if (groups > 1) {
     // Sums of float32 are exact as far as indices go.
     index = castTo(graph, index, 'float32');

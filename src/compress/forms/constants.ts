@@ -1,5 +1,6 @@
+import { byteLengthOf, type DType } from '../../graph/dtype.js';
 import type { Graph } from '../../graph/graph.js';
-import { Tensor } from '../../graph/tensor.js';
+import { sizeOf, Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 
 /**
@@ -25,3 +26,8 @@ export const sharedScalar = (graph: Graph, value: number): Value =>
 
 export const sharedShape = (graph: Graph, dims: readonly number[]): Value =>
   sharedConstant(graph, Tensor.int64(dims));
+
+/** A tensor whose bytes are made when they are asked for: to know how long a file will be, nobody asks. */
+export function madeWhenRead(dtype: DType, dims: readonly number[], make: () => Uint8Array): Tensor {
+  return new Tensor(dtype, dims, { byteLength: byteLengthOf(dtype, sizeOf(dims)), read: make });
+}

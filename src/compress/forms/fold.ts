@@ -1,12 +1,13 @@
 import type { DType } from '../../graph/dtype.js';
-import { byteLengthOf, dtypeCode } from '../../graph/dtype.js';
 import type { Graph } from '../../graph/graph.js';
-import { sizeOf, Tensor } from '../../graph/tensor.js';
+import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import { fromMatrix, inversePermutation, isIdentity, permutedDims } from '../matrix.js';
 import { COLUMN_UNIT, type QuantizedMatrix, storedExponent } from '../quantizer.js';
 import type { WeightLayout } from '../sites.js';
-import { sharedConstant, sharedScalar, sharedShape } from './constants.js';
+import { madeWhenRead, sharedScalar, sharedShape } from './constants.js';
+import { castTo, firstAlong } from './operators.js';
+import { unpackSigned } from './planes.js';
 
 /*
  * The fold form: a compressed weight is written as a small expression of ordinary operators over constants (Cast,
@@ -102,37 +103,24 @@ function foldBlocks(
 ): Value {
   const { rows, cols, paddedCols, block, scales, format, columns, nested, offsets } = quantized;
   const blocks = paddedCols / block;
-  const centre = 2 ** (format.bits - 1);
-  const lookedUp = isLookedUp(quantized.q);
-  const flat = unpack(graph, quantized.q, format.bits, opset, lookedUp ? centre : undefined);
-  const inBlocks = graph.op(
-    'Reshape',
-    [flat, sharedShape(graph, [rows, blocks, block])],
-    {},
-    { outputs: ['w'] },
-  );
-  const centred =
-    format.bits === 8 || lookedUp
-      ? inBlocks
-      : graph.op('Sub', [inBlocks, sharedScalar(graph, centre)], {}, { outputs: ['w'] });
-  const scaled = graph.op(
-    'Mul',
-    [centred, nested ? foldNested(graph, nested) : foldScales(graph, scales, [rows, blocks, 1], exact)],
-    {},
-    { outputs: ['w'] },
-  );
-  let weight = scaled;
+  const op = (type: string, inputs: Value[]) => graph.op(type, inputs, {}, { outputs: ['w'] });
+  const inBlocks = unpackSigned(graph, quantized.q, format.bits, [rows, blocks, block], opset);
+  const factors = nested ? foldNested(graph, nested) : foldScales(graph, scales, [rows, blocks, 1], exact);
+  let weight = op('Mul', [inBlocks, factors]);
+  let [columnDims, rowDims] = [
+    [1, blocks, block],
+    [rows, 1, 1],
+  ];
   if (paddedCols > cols) {
-    weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, paddedCols])], {}, { outputs: ['w'] });
+    weight = op('Reshape', [weight, sharedShape(graph, [rows, paddedCols])]);
     weight = firstAlong(graph, weight, 1, cols, opset);
+    [columnDims, rowDims] = [
+      [1, cols],
+      [rows, 1],
+    ];
   }
-  if ((columns || offsets) && paddedCols === cols)
-    weight = graph.op('Reshape', [weight, sharedShape(graph, [rows, cols])], {}, { outputs: ['w'] });
-  if (columns) {
-    const factors = foldColumns(graph, columns.codes, [1, cols]);
-    weight = graph.op('Mul', [weight, factors], {}, { outputs: ['w'] });
-  }
-  if (offsets) weight = addOffsets(graph, weight, offsets, [rows, 1]);
+  if (columns) weight = op('Mul', [weight, foldColumns(graph, columns.codes, columnDims)]);
+  if (offsets) weight = addOffsets(graph, weight, offsets, rowDims);
   weight = shapeMatrix(graph, weight, { dims, layout });
   return castTo(graph, weight, dtype);
 }
@@ -174,134 +162,4 @@ export function foldScales(
   const half = castTo(graph, graph.constant(rounded, 's'), 'float32');
   if (exponent === 0) return half;
   return graph.op('Mul', [half, sharedScalar(graph, 2 ** -exponent)], {}, { outputs: ['s'] });
-}
-
-/**
- * Integers of `bits` bits as planes of 8, 4, 2 or 1 bits in uint8 (6 = 4 + 2, 5 = 4 + 1, …), and the expression that
- * joins them again: a flat float32 tensor of unsigned values, except for 8 bits, which are int8 and signed.
- *
- * The widest plane holds the highest bits. Those are not spread evenly, and gzip packs them; the lowest bits are noise.
- * @param centre is taken from each number of fewer than 8 bits; the numbers are looked up then, and not always flat
- */
-export function unpack(graph: Graph, q: Int8Array, bits: number, opset: number, centre?: number): Value {
-  if (bits === 8) return castTo(graph, graph.constant(Tensor.from('int8', [q.length], q), 'q'), 'float32');
-  let sum: Value | undefined;
-  let shift = bits;
-  for (const width of [4, 2, 1]) {
-    if ((bits & width) === 0) continue;
-    shift -= width;
-    if (centre !== undefined) {
-      const plane = lookUpPlane(graph, q, { bits, shift, width, opset, centre: sum ? 0 : centre });
-      sum = sum ? graph.op('Add', [sum, plane], {}, { outputs: ['u'] }) : plane;
-      continue;
-    }
-    let plane = unpackPlane(graph, q, bits, shift, width, opset);
-    if (shift > 0) plane = graph.op('Mul', [plane, sharedScalar(graph, 2 ** shift)], {}, { outputs: ['u'] });
-    sum = sum ? graph.op('Add', [sum, plane], {}, { outputs: ['u'] }) : plane;
-  }
-  return sum!;
-}
-
-/**
- * One plane: byte j holds the values j, j + m, j + 2m, … (m bytes in all), lowest bits first, so that dividing by a
- * column of powers of two and taking the remainder gives them in order: t = ⌊bytes / 2^(wi)⌋, value = t − 2^w ⌊t / 2^w⌋.
- */
-function unpackPlane(
-  graph: Graph,
-  q: Int8Array,
-  bits: number,
-  shift: number,
-  width: number,
-  opset: number,
-): Value {
-  const perByte = 8 / width;
-  const size = Math.ceil(q.length / perByte);
-  const plane = madeWhenRead('uint8', [1, size], () => packPlane(q, bits, shift, width, size));
-  const packed = castTo(graph, graph.constant(plane, 'q'), 'float32');
-  const column = Tensor.float32(
-    [perByte, 1],
-    Array.from({ length: perByte }, (_, i) => 2 ** (-width * i)),
-  );
-  const op = (type: string, a: Value, b: Value) => graph.op(type, [a, b], {}, { outputs: ['u'] });
-  const floor = (a: Value) => graph.op('Floor', [a], {}, { outputs: ['u'] });
-  const t = floor(op('Mul', packed, sharedConstant(graph, column)));
-  const above = op(
-    'Mul',
-    floor(op('Mul', t, sharedScalar(graph, 1 / 2 ** width))),
-    sharedScalar(graph, 2 ** width),
-  );
-  const values = graph.op('Reshape', [op('Sub', t, above), sharedShape(graph, [-1])], {}, { outputs: ['u'] });
-  return size * perByte === q.length ? values : firstAlong(graph, values, 0, q.length, opset);
-}
-
-/**
- * From so many integers on, planes are looked up. ONNX Runtime keeps every intermediate result of all that it folds until
- * the last one is done: 50 bytes for a weight of 4 bits by arithmetic, 18 by looking up. Tables pay in large weights only.
- */
-const LOOKED_UP = 2 ** 20;
-
-const isLookedUp = (q: Int8Array): boolean => q.length >= LOOKED_UP;
-
-interface Plane {
-  readonly bits: number;
-  readonly shift: number;
-  readonly width: number;
-  readonly opset: number;
-  readonly centre: number;
-}
-
-/** The same plane times 2^shift, less the centre: row i of a table holds what the i-th number in each byte stands for. */
-function lookUpPlane(graph: Graph, q: Int8Array, { bits, shift, width, opset, centre }: Plane): Value {
-  const perByte = 8 / width;
-  const size = Math.ceil(q.length / perByte);
-  const plane = madeWhenRead('uint8', [size], () => packPlane(q, bits, shift, width, size));
-  const numbers = Array.from({ length: perByte * 256 }, (_, at) => {
-    const value = ((at % 256) >> (width * Math.floor(at / 256))) & (2 ** width - 1);
-    return value * 2 ** shift - centre;
-  });
-  const table = castTo(
-    graph,
-    sharedConstant(graph, Tensor.fromNumbers('int8', [perByte, 256], numbers)),
-    'float32',
-  );
-  const bytes = castTo(graph, graph.constant(plane, 'q'), 'int32');
-  const found = graph.op('Gather', [table, bytes], { axis: 1 }, { outputs: ['u'] });
-  // One plane alone is put in shape by whoever asked for it.
-  if (bits === width && size * perByte === q.length) return found;
-  const values = graph.op('Reshape', [found, sharedShape(graph, [-1])], {}, { outputs: ['u'] });
-  return size * perByte === q.length ? values : firstAlong(graph, values, 0, q.length, opset);
-}
-
-/** Bits [shift, shift + width) of each integer, made unsigned, `size` bytes. */
-function packPlane(q: Int8Array, bits: number, shift: number, width: number, size: number): Uint8Array {
-  const mask = 2 ** width - 1;
-  const offset = 2 ** (bits - 1);
-  const bytes = new Uint8Array(size);
-  for (let i = 0, at = 0, left = 0; i < q.length; i++) {
-    bytes[at]! |= (((q[i]! + offset) >> shift) & mask) << left;
-    if (++at < size) continue;
-    at = 0;
-    left += width;
-  }
-  return bytes;
-}
-
-/** A tensor whose bytes are made when they are asked for: to know how long a file will be, nobody asks. */
-export function madeWhenRead(dtype: DType, dims: readonly number[], make: () => Uint8Array): Tensor {
-  return new Tensor(dtype, dims, { byteLength: byteLengthOf(dtype, sizeOf(dims)), read: make });
-}
-
-/** The first `length` entries along an axis. */
-export function firstAlong(graph: Graph, value: Value, axis: number, length: number, opset: number): Value {
-  // Slice took its bounds as attributes before opset 10.
-  if (opset < 10)
-    return graph.op('Slice', [value], { axes: [axis], starts: [0], ends: [length] }, { outputs: ['w'] });
-  const bound = (n: number) => sharedShape(graph, [n]);
-  return graph.op('Slice', [value, bound(0), bound(length), bound(axis)], {}, { outputs: ['w'] });
-}
-
-export function castTo(graph: Graph, value: Value, dtype: DType): Value {
-  const from = value.dtype ?? 'float32';
-  if (from === dtype) return value;
-  return graph.op('Cast', [value], { to: dtypeCode(dtype) }, { outputs: ['c'] });
 }

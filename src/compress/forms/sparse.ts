@@ -4,7 +4,9 @@ import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import type { QuantizedMatrix } from '../quantizer.js';
 import { sharedConstant, sharedScalar, sharedShape } from './constants.js';
-import { castTo, firstAlong, foldScales, shapeMatrix, type Target, unpack } from './fold.js';
+import { foldScales, shapeMatrix, type Target } from './fold.js';
+import { castTo, firstAlong } from './operators.js';
+import { unpackSigned, unpackUnsigned } from './planes.js';
 
 /*
  * The fold form of a sparse matrix: one bit a number says which are kept (or, for N of M, one index a group says which
@@ -44,15 +46,14 @@ export function foldSparse(graph: Graph, sparse: SparseMatrix, target: Target): 
     graph.op(type, inputs, attributes, { outputs: ['w'] });
   const mask = sparse.pattern ? patterns(graph, sparse, sparse.pattern, opset) : bits(graph, kept, opset);
   const places = op('Reshape', [op('NonZero', [mask]), sharedShape(graph, [-1])]);
-  const packed = unpack(
-    graph,
-    q.filter((_, i) => kept[i] === 1),
-    format.bits,
-    opset,
-  );
-  const stored = castTo(graph, packed, 'float32');
+  const values = q.filter((_, i) => kept[i] === 1);
   const numbers =
-    format.bits === 8 ? stored : op('Sub', [stored, sharedScalar(graph, 2 ** (format.bits - 1))]);
+    format.bits === 8
+      ? unpackSigned(graph, values, 8, [values.length], opset)
+      : op('Sub', [
+          unpackUnsigned(graph, values, format.bits, opset),
+          sharedScalar(graph, 2 ** (format.bits - 1)),
+        ]);
   const scatter = opset < SCATTER_ELEMENTS ? 'Scatter' : 'ScatterElements';
   const zeros = op('Mul', [mask, sharedScalar(graph, 0)]);
   const flat = op(scatter, [zeros, places, numbers], { axis: 0 });
@@ -68,7 +69,7 @@ export function foldSparse(graph: Graph, sparse: SparseMatrix, target: Target): 
 
 /** Zeros and ones, flat, from one bit each. */
 const bits = (graph: Graph, kept: Uint8Array, opset: number): Value =>
-  unpack(
+  unpackUnsigned(
     graph,
     Int8Array.from(kept, bit => bit - 1),
     1,
@@ -84,7 +85,7 @@ function patterns(graph: Graph, { kept }: SparseMatrix, { n, m }: Pattern, opset
   for (let i = 0; i < q.length; i++) {
     q[i] = indexOf.get(kept.subarray(i * m, (i + 1) * m).join(''))! - 2 ** (width - 1);
   }
-  const index = castTo(graph, castTo(graph, unpack(graph, q, width, opset), 'float32'), 'int32');
+  const index = castTo(graph, unpackUnsigned(graph, q, width, opset), 'int32');
   const table = sharedConstant(graph, Tensor.float32([all.length, m], all.flat()));
   const mask = graph.op('Gather', [table, index], {}, { outputs: ['w'] });
   return graph.op('Reshape', [mask, sharedShape(graph, [-1])], {}, { outputs: ['w'] });
