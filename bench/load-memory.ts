@@ -41,7 +41,10 @@ function floats(kind: Kind): Model {
     'x',
     kind === 'table' ? tensorType('int64', [1]) : tensorType('float32', [1, dims[0]]),
   );
-  const data = repeated(Float32Array.from({ length: 2 ** 16 }, () => random.uniform(-0.5, 0.5)), dims);
+  const data = repeated(
+    Float32Array.from({ length: 2 ** 16 }, () => random.uniform(-0.5, 0.5)),
+    dims,
+  );
   const parts = Array.from({ length: count }, () => {
     const weight = graph.constant(Tensor.float32(dims, data), 'w');
     return kind === 'table' ? graph.op('Gather', [weight, x]) : graph.op('MatMul', [x, weight]);

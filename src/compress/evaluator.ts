@@ -67,7 +67,6 @@ export class Evaluator {
 
   /** Likeness of a model's outputs to the original's. */
   async outputs(model: Model): Promise<OutputAgreement[]> {
-    for (const i of this.samples.keys()) await this.expected(i);
     await this.makeRoom();
     return this.withSession(model, session => this.compare(session));
   }
@@ -110,8 +109,12 @@ export class Evaluator {
   }
 
   private async makeRoom(): Promise<void> {
-    const known = this.samples.every((_, i) => this.kept[i]);
-    if (known && modelByteLength(this.original) >= LARGE_BYTES) await this.release();
+    if (modelByteLength(this.original) < LARGE_BYTES) return;
+    for (const i of this.samples.keys()) {
+      await this.expected(i);
+      if (!this.kept[i]) return;
+    }
+    await this.release();
   }
 
   private async expected(index: number): Promise<Tensors> {

@@ -86,7 +86,7 @@ function computePlane(graph: Graph, q: Int8Array, bits: number, plane: Plane, op
 
 /**
  * From so many integers on, planes are looked up. ONNX Runtime keeps every intermediate result of what it folds in a
- * pass: 50 bytes for a weight of 4 bits by arithmetic, 6 by looking up. Tables pay in large weights only.
+ * pass: 34 bytes for an integer of 4 bits by arithmetic, 6 by looking up. Tables pay in large weights only.
  */
 const LOOKED_UP = 2 ** 20;
 

@@ -6,7 +6,7 @@ import { sharedConstant } from './constants.js';
 
 /*
  * ONNX Runtime folds constants in passes over the graph, and lets go of intermediate results when a pass is over. What a
- * large model unpacks in one pass lies in memory all at once: 20 to 50 bytes for each weight of 4. So weights are dealt to
+ * large model unpacks in one pass lies in memory all at once: 20 to 35 bytes for each weight of 4. So weights are dealt to
  * stages, and each stage is unpacked in a pass of its own.
  *
  * The packed integers of a stage come out of an If. Its condition is made from the shape of an output of the If before,

@@ -8,6 +8,7 @@ import { type PackedWeight, unpackInStages } from '../../../src/compress/forms/s
 import { Layer } from '../../../src/compress/layer.js';
 import { quantizeCandidate } from '../../../src/compress/methods/quantize.js';
 import { type QuantizedMatrix, quantizeForStorage } from '../../../src/compress/quantizer.js';
+import { distill } from '../../../src/compress/recover-distill.js';
 import { findSites, type Site } from '../../../src/compress/sites.js';
 import { Graph, Model, Tensor, tensorType } from '../../../src/graph/index.js';
 import { analyzeShapes } from '../../../src/graph/infer/index.js';
@@ -104,6 +105,16 @@ describe('unpacking in stages', () => {
       // The planes of 4 bits and the marker; those of 2 bits are too small to be held back.
       expect(node.outputs).toHaveLength(3 + 1);
     }
+  });
+
+  it('lets gradients through to the scales', async () => {
+    const random = new Random(3);
+    const samples = Array.from({ length: 8 }, () => ({
+      x: Tensor.float32([2, SHAPE.cols], numbers(random, 2 * SHAPE.cols)),
+    }));
+    const [original, staged] = [packedModel(9, 17, false, 8), packedModel(9, 17, true, 4)];
+    const { before, after } = await distill(original, staged, samples, { epochs: 2, threads: 1 });
+    expect(after).toBeLessThan(before);
   });
 
   it('leaves shapes known', () => {
