@@ -16,9 +16,8 @@ export class Layer {
   private readonly observe: () => Observation;
   private held: Observation | undefined;
   private weight: WeightMatrix | undefined;
-  /** At rest, what is read again is kept only as long as others hold it. */
+  /** At rest, what is read again is kept for a moment only: see `recent`. */
   private resting = false;
-  private lately: { observation?: WeakRef<Observation>; weight?: WeakRef<WeightMatrix> } = {};
   private spread: number | undefined;
   private total: number | undefined;
   private readonly wholes = new Map<number, DenseMatrix>();
@@ -38,20 +37,20 @@ export class Layer {
 
   /** What calibration saw of it. */
   get observation(): Observation {
-    const known = this.held ?? this.lately.observation?.deref();
-    if (known) return known;
-    const observation = this.observe();
-    if (this.resting) this.lately.observation = new WeakRef(observation);
+    if (this.held) return this.held;
+    const known = this.resting ? recent(this) : undefined;
+    const observation = known?.observation ?? this.observe();
+    if (known) known.observation = observation;
     else this.held = observation;
     return observation;
   }
 
   /** The weight, (rows, cols). */
   get matrix(): WeightMatrix {
-    const known = this.weight ?? this.lately.weight?.deref();
-    if (known) return known;
-    const weight = toMatrix(this.site.tensor, this.site.layout);
-    if (this.resting) this.lately.weight = new WeakRef(weight);
+    if (this.weight) return this.weight;
+    const known = this.resting ? recent(this) : undefined;
+    const weight = known?.weight ?? toMatrix(this.site.tensor, this.site.layout);
+    if (known) known.weight = weight;
     else this.weight = weight;
     return weight;
   }
@@ -246,6 +245,27 @@ export class Layer {
     FACTORS.set(moment, factors);
     return factors;
   }
+}
+
+interface Recent {
+  readonly layer: Layer;
+  observation?: Observation;
+  weight?: WeightMatrix;
+}
+
+let lately: Recent | undefined;
+
+/**
+ * What the layer at rest that was asked last has read again, until another is asked or the event loop turns. References
+ * that are weak would keep it longer: all that they led to in a loop over layers lives until that loop ends.
+ */
+function recent(layer: Layer): Recent {
+  if (lately?.layer === layer) return lately;
+  lately = { layer };
+  setTimeout(() => {
+    if (lately?.layer === layer) lately = undefined;
+  });
+  return lately;
 }
 
 /** Rows that stand for all: more where some count far more than others. */

@@ -118,3 +118,42 @@ describe('Layer', () => {
     expect(layer.feedback()).toBeUndefined();
   });
 });
+
+describe('layers at rest', () => {
+  it('read again what they need, and keep it until another is asked', () => {
+    const reads = [0, 0];
+    const [site] = findSites(smallModel());
+    const layers = reads.map((_, i) => {
+      const layer = new Layer(site!, () => {
+        reads[i]!++;
+        return {};
+      });
+      layer.rest();
+      return layer;
+    });
+    const [a, b] = layers as [Layer, Layer];
+    const once = a.observation;
+    expect(a.observation).toBe(once);
+    expect(a.matrix).toBe(a.matrix);
+    expect(reads).toEqual([1, 0]);
+    const weight = a.matrix;
+    b.observation;
+    // In the same turn of the event loop: what is only weakly held would still be there.
+    expect(a.observation).not.toBe(once);
+    expect(a.matrix).not.toBe(weight);
+    expect(reads).toEqual([2, 1]);
+  });
+
+  it('let go when the event loop turns', async () => {
+    let reads = 0;
+    const layer = new Layer(findSites(smallModel())[0]!, () => {
+      reads++;
+      return {};
+    });
+    layer.rest();
+    layer.observation;
+    await new Promise(resolve => setTimeout(resolve, 5));
+    layer.observation;
+    expect(reads).toBe(2);
+  });
+});
