@@ -13,7 +13,8 @@ import { VERBS } from './verbs.js';
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   const verbose = args.includes('--verbose');
   try {
-    await program(terminal).parseAsync(args, { from: 'user' });
+    const whittle = program(terminal);
+    await whittle.parseAsync(withoutVainHelp(whittle, args), { from: 'user' });
     return EXIT.ok;
   } catch (error) {
     // Commander has printed its message, or the help that was asked for.
@@ -26,6 +27,13 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     terminal.err(explainError(error, { verbose, colours: terminal.errorColours }));
     return EXIT.error;
   }
+}
+
+/** `help TYPO` as `TYPO`, which ends with the nearest verb; commander would print the whole help. */
+function withoutVainHelp(whittle: Command, args: readonly string[]): readonly string[] {
+  const [first, verb] = args;
+  const known = verb === undefined || whittle.commands.some(command => command.name() === verb);
+  return first === 'help' && !known ? args.slice(1) : args;
 }
 
 function program(terminal: Terminal): Command {

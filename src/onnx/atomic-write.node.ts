@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { describeFileError } from './file-errors.node.js';
+import { removeAbandoned, temporaryPath } from './temporary-file.node.js';
 
 /** Pieces of this size let an abort through in the middle of a large weight. */
 const STEP = 16 * 1024 * 1024;
@@ -15,7 +15,8 @@ export interface PendingFile {
 /**
  * Writes files so that each appears whole or not at all: to temporary files in the same folders, flushed to disk,
  * then renamed in the order given. On failure or abort the temporary files are removed and nothing has changed
- * (unless a later rename fails, which leaves the earlier files in place).
+ * (unless a later rename fails, which leaves the earlier files in place). What a killed writer of the same files left
+ * behind goes first.
  * @returns bytes of each file
  * @throws WhittleError where the system refuses; the signal's reason on abort
  */
@@ -26,11 +27,9 @@ export async function writeAtomically(
   const temporary: string[] = [];
   const sizes: number[] = [];
   try {
+    for (const { path } of files) await removeAbandoned(path);
     for (const { path, chunks } of files) {
-      const name = join(
-        dirname(path),
-        `.${basename(path).slice(0, 100)}.${randomBytes(6).toString('hex')}.tmp`,
-      );
+      const name = temporaryPath(path);
       sizes.push(
         await naming(path, async () => {
           const handle = await open(name, 'wx');

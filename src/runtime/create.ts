@@ -3,7 +3,7 @@ import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import type { Engine } from './backend.js';
 import { backend } from './backend.node.js';
-import { ortFailure } from './failure.js';
+import { ortFailure, rejection } from './failure.js';
 import type { Provider, SessionOptions } from './options.js';
 import { Session } from './session.js';
 import { type Source, sourceOf } from './source.js';
@@ -40,7 +40,7 @@ export async function openSession(
     return new Session(engine, native, { file, exposed, profiling: options.profile !== undefined });
   } catch (error) {
     await requireProvider(engine, provider);
-    throw ortFailure('ONNX Runtime rejects the model', error, file === undefined ? {} : { file });
+    throw rejection(error, file);
   }
 }
 

@@ -25,11 +25,45 @@ export function ortFailure(
   return new WhittleError(`${what}: ${sentence(message)}`, { ...place, ...(node && { node }), cause: error });
 }
 
+/** ONNX Runtime does not load a model: why, and the way out. */
+export function rejection(error: unknown, file: string | undefined): WhittleError {
+  const message = error instanceof Error ? error.message : String(error);
+  const hint = HINTS.find(([pattern]) => pattern.test(message))?.[1];
+  return ortFailure('ONNX Runtime rejects the model', error, {
+    ...(file !== undefined && { file }),
+    ...(hint !== undefined && { hint }),
+  });
+}
+
 /** The `TensorProto.DataType` of an input or output that ONNX Runtime cannot hand to JavaScript, from its message. */
 export function unsupportedType(error: unknown): number | undefined {
   const code = error instanceof Error ? /^Unsupported data type: (\d+)/.exec(error.message)?.[1] : undefined;
   return code === undefined ? undefined : Number(code);
 }
+
+/** Ways out, by what the message of a model that does not load says. The first that fits counts. */
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /No Op registered for|No opset import for domain/,
+    'This build of ONNX Runtime does not know the operator: export the model with standard ones',
+  ],
+  [
+    /Could not find an implementation for/,
+    'ONNX Runtime has no code for the operator with these types: export the model in float32, or cast there',
+  ],
+  [
+    /Unsupported model IR version|guarantees\*? support for/,
+    'The model is newer than this ONNX Runtime: export it for an older operator set, or install a newer ONNX Runtime',
+  ],
+  [
+    /protobuf parsing failed|data pointer is null/,
+    'The file is cut off or no ONNX file: download or export it again',
+  ],
+  [
+    /ShapeInferenceError|Type Error|invalid model/,
+    'The graph contradicts itself: export it again, with another operator set or a newer exporter',
+  ],
+];
 
 /** How messages name the node that they are about. */
 const NODE = [

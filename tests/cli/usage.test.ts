@@ -21,12 +21,19 @@ describe('usage', () => {
     expect(out).toContain(`$ whittle ${verb} model.onnx`);
   });
 
+  it('help VERB is VERB --help', async () => {
+    const help = await whittle(['help', 'inspect']);
+    expect(help).toEqual(await whittle(['inspect', '--help']));
+    expect(help).toMatchObject({ code: 0, err: '' });
+  });
+
   it('--version prints the version alone', async () => {
     expect(await whittle(['--version'])).toEqual({ code: 0, out: `${VERSION}\n`, err: '' });
   });
 
   it.each([
     [['compres', 'model.onnx'], /unknown command 'compres'[\s\S]*Did you mean compress/],
+    [['help', 'compres'], /unknown command 'compres'[\s\S]*Did you mean compress/],
     [
       ['compress', 'm.onnx', '-o', 'o.onnx', '--metod', 'svd'],
       /unknown option '--metod'[\s\S]*Did you mean --method/,
