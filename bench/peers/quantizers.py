@@ -51,6 +51,19 @@ def prepare() -> str:
     return MODEL
 
 
+def raised(source: str) -> str:
+    """The same model at operator set 13, the first that scales per channel."""
+    import onnx
+    from onnx import version_converter
+
+    model = onnx.load(source)
+    if next(o.version for o in model.opset_import if o.domain == "") >= 13:
+        return source
+    path = str(OUT / "raised.onnx")
+    onnx.save(version_converter.convert_version(model, 13), path)
+    return path
+
+
 def simplified(source: str) -> str:
     """The same model after onnxsim, where that is installed."""
     import onnx
@@ -96,7 +109,7 @@ def main() -> None:
         "dynamic int8": lambda path: dynamic(path, source, QuantType.QInt8),
         "dynamic uint8": lambda path: dynamic(path, source, QuantType.QUInt8),
         "onnxsim, dynamic uint8": lambda path: dynamic(path, simplified(source), QuantType.QUInt8),
-        "static QDQ int8": lambda path: static(path, source),
+        "static QDQ int8": lambda path: static(path, raised(source)),
         "MatMulNBits int4": lambda path: nbits(path, source, 4),
     }
     for way, make in ways.items():

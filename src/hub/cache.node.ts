@@ -1,6 +1,7 @@
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { writeAtomically } from '../onnx/atomic-write.node.js';
 
 /** Where the hub's libraries keep downloads, by the variables that they all obey. */
 export function hubCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -44,9 +45,7 @@ export class RepoCache {
     if (isCommit(revision)) return;
     const path = this.ref(revision);
     await mkdir(dirname(path), { recursive: true });
-    const temporary = `${path}.${process.pid}.tmp`;
-    await writeFile(temporary, commit);
-    await rename(temporary, path);
+    await writeAtomically([{ path, chunks: () => [new TextEncoder().encode(commit)] }]);
   }
 
   /** Gives content its name in a commit. */

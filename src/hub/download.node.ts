@@ -1,9 +1,10 @@
-import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WhittleError } from '../graph/errors.js';
 import { describeFileError } from '../onnx/file-errors.node.js';
+import { exists } from './cache.node.js';
 
 /** One file of a repository, as the hub lists it. */
 export interface RemoteFile {
@@ -29,8 +30,9 @@ export interface DownloadOptions {
 }
 
 /**
- * Downloads one file, going on where an earlier try was cut off. The content is checked against its hash before it gets
- * its name, so that the cache never holds a wrong or half a file.
+ * Downloads one file, going on where an earlier try was cut off. What lies on disk is checked against its hash before it
+ * gets its name, so that the cache never holds a wrong or half a file. Two processes may download the same file at once:
+ * both write the same bytes at the same places, and whoever is done first names it.
  * @throws WhittleError where the transfer is cut (what has come stays), or the content is not what the hub promised
  */
 export async function downloadBlob(
@@ -39,29 +41,25 @@ export async function downloadBlob(
 ): Promise<void> {
   const incomplete = `${target}.incomplete`;
   await mkdir(dirname(target), { recursive: true });
-  let done = await stat(incomplete).then(
-    ({ size }) => size,
-    () => 0,
-  );
-  if (done > file.size) {
-    await rm(incomplete);
-    done = 0;
-  }
-  const hash = startHash(file);
-  if (done > 0) for await (const chunk of createReadStream(incomplete)) hash.update(chunk as Uint8Array);
-  onBytes(done);
-  if (done < file.size) {
-    const handle = await open(incomplete, 'a').catch((error: unknown) => {
-      throw describeFileError(error, incomplete, 'write');
-    });
-    try {
-      await append(handle);
-    } finally {
-      await handle.close();
+  // Neither truncated nor appended to: another process may be writing.
+  const handle = await open(incomplete, constants.O_RDWR | constants.O_CREAT).catch((error: unknown) => {
+    throw describeFileError(error, incomplete, 'write');
+  });
+  try {
+    let done = (await handle.stat()).size;
+    if (done > file.size) {
+      await handle.truncate(0);
+      done = 0;
     }
-  } else if (file.size === 0) await (await open(incomplete, 'a')).close();
-  if (hash.digest('hex') !== hashOf(file)) await corrupt();
-  await rename(incomplete, target);
+    onBytes(done);
+    if (done < file.size) await fill(handle, done);
+    if ((await digest(handle, file)) !== hashOf(file)) await corrupt();
+  } finally {
+    await handle.close();
+  }
+  await rename(incomplete, target).catch(async (error: unknown) => {
+    if (!(await exists(target))) throw error;
+  });
 
   async function corrupt(): Promise<never> {
     await rm(incomplete, { force: true });
@@ -71,8 +69,9 @@ export async function downloadBlob(
     });
   }
 
-  async function append(handle: FileHandle): Promise<void> {
-    const reader = from(done).getReader();
+  async function fill(handle: FileHandle, start: number): Promise<void> {
+    const reader = from(start).getReader();
+    let done = start;
     try {
       for (;;) {
         signal?.throwIfAborted();
@@ -80,8 +79,7 @@ export async function downloadBlob(
         if (ended) break;
         // A server that ignores ranges starts anew.
         if (done + value.byteLength > file.size) return corrupt();
-        await handle.write(value);
-        hash.update(value);
+        await handle.write(value, 0, value.byteLength, done);
         done += value.byteLength;
         onBytes(value.byteLength);
       }
@@ -93,6 +91,9 @@ export async function downloadBlob(
 }
 
 /** Git hashes a small file together with its length; a large one is known by the hash of its content. */
-function startHash({ sha256, size }: RemoteFile): Hash {
-  return sha256 === undefined ? createHash('sha1').update(`blob ${size}\0`) : createHash('sha256');
+async function digest(handle: FileHandle, { sha256, size }: RemoteFile): Promise<string> {
+  const hash = sha256 === undefined ? createHash('sha1').update(`blob ${size}\0`) : createHash('sha256');
+  const content = handle.createReadStream({ start: 0, autoClose: false });
+  for await (const chunk of content) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
 }

@@ -136,6 +136,14 @@ describe('pullModel', () => {
     expect(seen.at(-1)).toBe(500_000);
   });
 
+  it('is right where two download it at once', async () => {
+    const two = await Promise.all([pull('hf:owner/model'), pull('hf:owner/model')]);
+    for (const { model } of two) {
+      expect(new Uint8Array(await readFile(`${model}_data`))).toEqual(FILES['onnx/model.onnx_data']);
+    }
+    expect((await blobs()).filter(name => name.endsWith('.incomplete'))).toEqual([]);
+  });
+
   it('never gives a wrong download a name', async () => {
     hub.corrupt = true;
     await expect(pull('hf:owner/model')).rejects.toThrow(/not what the hub promised/);
