@@ -10,7 +10,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import recognitionCalibration from '../../examples/ocr/calibration.js';
@@ -148,7 +148,9 @@ async function quantize(
     await writeFile(join(inputs, `${name}.npz`), writeNpz(sample));
   }
   const script = fileURLToPath(new URL('./quantizers.py', import.meta.url));
-  const result = await promisify(execFile)('python3', [script, subject.file, inputs, folder], {
+  // Its shape inference leaves a file where it runs when it fails.
+  const result = await promisify(execFile)('python3', [script, resolve(subject.file), inputs, folder], {
+    cwd: folder,
     maxBuffer: 2 ** 26,
   }).catch((error: Error & { stderr?: string }) => error);
   if (result instanceof Error) {
