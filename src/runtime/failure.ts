@@ -61,7 +61,7 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /ShapeInferenceError|Type Error|invalid model/,
-    'The graph contradicts itself: export it again, with another operator set or a newer exporter',
+    'The graph is not valid ONNX: export it again, with another operator set or a newer exporter',
   ],
 ];
 

@@ -1,9 +1,6 @@
 import { expect, it } from 'vitest';
 import { WhittleError } from '../../src/graph/errors.js';
-import { type DType, Graph, Model, Tensor, tensorType } from '../../src/graph/index.js';
-import { encodeToBytes } from '../../src/onnx/index.js';
 import { ortFailure } from '../../src/runtime/failure.js';
-import { createSession } from '../../src/runtime/index.js';
 
 it.each([
   [
@@ -46,33 +43,4 @@ it.each([
 it('leaves our own errors as they are', () => {
   const error = new WhittleError('no');
   expect(ortFailure('loading', error)).toBe(error);
-});
-
-/** One operator "n" on [2, 3], with five numbers as a second input where wanted. */
-function oneNode(
-  op: string,
-  { dtype = 'float32', second = false }: { dtype?: DType; second?: boolean } = {},
-) {
-  const graph = new Graph('g');
-  const x = graph.addInput('x', tensorType(dtype, [2, 3]));
-  const c = second ? [graph.constant(Tensor.float32([5], new Float32Array(5)), 'c')] : [];
-  graph.addOutput(graph.op(op, [x, ...c], {}, { name: 'n' }), 'y').type = tensorType(dtype, [2, 3]);
-  return new Model(graph);
-}
-
-function future(): Model {
-  const model = oneNode('Relu');
-  model.opsets.set('', 99);
-  return model;
-}
-
-it.each([
-  ['an unknown operator', () => oneNode('Foo'), /No Op registered for Foo.*node "n".*standard ones/],
-  ['a type without a kernel', () => oneNode('Erf', { dtype: 'float64' }), /Erf.*node "n".*in float32/],
-  ['an operator set of the future', future, /only \*guarantees\* support.*older operator set/],
-  ['shapes that do not fit', () => oneNode('Add', { second: true }), /Incompatible.*"n".*export it again/],
-  ['a file that was cut', () => encodeToBytes(oneNode('Relu')).slice(0, -20), /parsing failed.*cut off/],
-  ['an empty file', () => new Uint8Array(0), /cut off or no ONNX file/],
-])('says the way out of %s', async (_, source, message) => {
-  await expect(createSession(source())).rejects.toThrow(message);
 });
