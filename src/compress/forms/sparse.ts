@@ -10,9 +10,10 @@ import { unpackSigned, unpackUnsigned } from './planes.js';
 
 /*
  * The fold form of a sparse matrix: one bit a number says which are kept (or, for N of M, one index a group says which
- * pattern it has), and only those kept are stored. ONNX Runtime puts them in their places when it loads the model.
- * ONNX's own sparse initializers store an int64 with every number: at half of the numbers kept that alone is as large
- * as the dense matrix in float32.
+ * pattern it has), and only those kept are stored. ONNX Runtime puts them in their places when it loads the model: the
+ * sum of the bits up to a place says which number is there. NonZero and Scatter would be shorter, but ONNX Runtime does
+ * not fold NonZero, and would scatter in every run. ONNX's own sparse initializers store an int64 with every number: at
+ * half of the numbers kept that alone is as large as the dense matrix in float32.
  */
 
 /** A quantized matrix that stores only the numbers kept; the others are 0. */
@@ -28,16 +29,17 @@ export interface Pattern {
   readonly m: number;
 }
 
-/** The version of ONNX's operators that brought NonZero and Scatter. */
-export const SCATTER = 9;
-/** The version that renamed Scatter. */
-const SCATTER_ELEMENTS = 11;
+/** The version of ONNX's operators that brought CumSum. */
+export const CUMSUM = 11;
 
-/** Writes a sparse weight. @throws WhittleError before operator set 9, which cannot */
+const AXIS = Tensor.fromNumbers('int64', [], [0]);
+const ONE = Tensor.fromNumbers('int32', [], [1]);
+
+/** Writes a sparse weight. @throws WhittleError before operator set 11, which cannot */
 export function foldSparse(graph: Graph, sparse: SparseMatrix, target: Target): Value {
   const { opset, dtype } = target;
-  if (opset < SCATTER) {
-    throw new WhittleError(`sparse storage needs operator set ${SCATTER}, not ${opset}`, {
+  if (opset < CUMSUM) {
+    throw new WhittleError(`sparse storage needs operator set ${CUMSUM}, not ${opset}`, {
       hint: 'Raise the model with upgradeOpset first',
     });
   }
@@ -45,18 +47,12 @@ export function foldSparse(graph: Graph, sparse: SparseMatrix, target: Target): 
   const op = (type: string, inputs: Value[], attributes = {}) =>
     graph.op(type, inputs, attributes, { outputs: ['w'] });
   const mask = sparse.pattern ? patterns(graph, sparse, sparse.pattern, opset) : bits(graph, kept, opset);
-  const places = op('Reshape', [op('NonZero', [mask]), sharedShape(graph, [-1])]);
   const values = q.filter((_, i) => kept[i] === 1);
-  const numbers =
-    format.bits === 8
-      ? unpackSigned(graph, values, 8, [values.length], opset)
-      : op('Sub', [
-          unpackUnsigned(graph, values, format.bits, opset),
-          sharedScalar(graph, 2 ** (format.bits - 1)),
-        ]);
-  const scatter = opset < SCATTER_ELEMENTS ? 'Scatter' : 'ScatterElements';
-  const zeros = op('Mul', [mask, sharedScalar(graph, 0)]);
-  const flat = op(scatter, [zeros, places, numbers], { axis: 0 });
+  const numbers = unpackSigned(graph, values, format.bits, [values.length], opset);
+  // Before the first that is kept the place is −1, the last number; the mask makes it 0.
+  const counts = op('CumSum', [castTo(graph, mask, 'int32'), sharedConstant(graph, AXIS)]);
+  const places = op('Sub', [counts, sharedConstant(graph, ONE)]);
+  const flat = op('Mul', [op('Gather', [numbers, places]), mask]);
   const blocks = paddedCols / block;
   const inBlocks = op('Reshape', [flat, sharedShape(graph, [rows, blocks, block])]);
   let weight = op('Mul', [inBlocks, foldScales(graph, scales, [rows, blocks, 1])]);

@@ -1,4 +1,4 @@
-import { foldSparse, type Pattern, SCATTER, type SparseMatrix } from '../forms/sparse.js';
+import { CUMSUM, foldSparse, type Pattern, type SparseMatrix } from '../forms/sparse.js';
 import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
 import { bestScale, dequantizeRows } from '../quantizer.js';
@@ -36,7 +36,7 @@ const FORMATS: readonly SparseFormat[] = [
  */
 export const sparse: Method = {
   name: 'sparse',
-  opset: SCATTER,
+  opset: CUMSUM,
   *propose(layer) {
     for (const format of FORMATS) yield sparseCandidate(layer, format);
   },
