@@ -48,7 +48,13 @@ export function foldSparse(graph: Graph, sparse: SparseMatrix, target: Target): 
     graph.op(type, inputs, attributes, { outputs: ['w'] });
   const mask = sparse.pattern ? patterns(graph, sparse, sparse.pattern, opset) : bits(graph, kept, opset);
   const values = q.filter((_, i) => kept[i] === 1);
-  const numbers = unpackSigned(graph, values, format.bits, [values.length], opset);
+  const numbers =
+    format.bits === 8
+      ? unpackSigned(graph, values, 8, [values.length], opset)
+      : op('Sub', [
+          unpackUnsigned(graph, values, format.bits, opset),
+          sharedScalar(graph, 2 ** (format.bits - 1)),
+        ]);
   // Before the first that is kept the place is −1, the last number; the mask makes it 0.
   const counts = op('CumSum', [castTo(graph, mask, 'int32'), sharedConstant(graph, AXIS)]);
   const places = op('Sub', [counts, sharedConstant(graph, ONE)]);
