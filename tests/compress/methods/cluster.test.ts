@@ -4,6 +4,7 @@ import { cluster, clusterCandidate } from '../../../src/compress/methods/cluster
 import { bestCodebook, Codebook } from '../../../src/compress/methods/codebook.js';
 import { quantizeCandidate } from '../../../src/compress/methods/quantize.js';
 import { Random } from '../../../src/random/random.js';
+import { executed } from '../forms/executed.js';
 import { layersOf, modelOf, numbers, outputs, relativeError, withWeights, write } from '../forms/written.js';
 import { LAYER_NAMES, oneLayer } from '../one-layer.js';
 
@@ -122,6 +123,20 @@ describe('cluster', () => {
       for (const each of [weights, written]) each.graph.outputs[0]!.name = 'y';
       const [promised, got] = [await outputs(weights, inputs), await outputs(written, inputs)];
       expect(relativeError(promised, got), candidate.label).toBeLessThan(1e-5);
+    }
+  });
+
+  it('is looked up when the model is loaded, not in every run', async () => {
+    const { model, samples } = modelOf([4, 60, 24], (g, x, c) => g.op('MatMul', [x, c([24, 10])]));
+    const [layer] = await layersOf(model, samples);
+    for (const format of [
+      { bits: 3, block: 0 },
+      { bits: 4, block: 16 },
+      { bits: 3, block: 8, codebooks: 2 },
+      { bits: 8, block: 0 },
+    ]) {
+      const written = write(model, [[layer!.site, clusterCandidate(layer!, format)]]);
+      expect(await executed(written, samples[0]!), JSON.stringify(format)).toEqual(['MatMul']);
     }
   });
 

@@ -1,6 +1,3 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compress } from '../../../src/compress/compress.js';
 import type { Layer } from '../../../src/compress/layer.js';
@@ -12,8 +9,8 @@ import {
   sparseCandidate,
 } from '../../../src/compress/methods/sparse.js';
 import { ByteScale } from '../../../src/compress/score.js';
-import { type Model, Tensor, tensorType } from '../../../src/graph/index.js';
-import { createSession, type Tensors } from '../../../src/runtime/index.js';
+import { Tensor, tensorType } from '../../../src/graph/index.js';
+import { executed } from '../forms/executed.js';
 import { layersOf, modelOf, outputs, relativeError, withWeights, write } from '../forms/written.js';
 import { LAYER_NAMES, oneLayer } from '../one-layer.js';
 
@@ -28,24 +25,6 @@ const product = async () => {
   const { model, samples } = modelOf([4, 60, 24], (g, x, c) => g.op('MatMul', [x, c([24, 10])]));
   return { model, layer: (await layersOf(model, samples))[0]! };
 };
-
-/** The operators that ONNX Runtime runs, by its own record. */
-async function executed(model: Model, inputs: Tensors): Promise<string[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'whittle-sparse-'));
-  try {
-    const session = await createSession(model, { threads: 1, profile: join(folder, 'p') });
-    await session.run(inputs);
-    await session.release();
-    const [file] = await readdir(folder);
-    const events = JSON.parse(await readFile(join(folder, file!), 'utf8')) as {
-      name: string;
-      args?: { op_name?: string };
-    }[];
-    return events.flatMap(({ name, args }) => (name.endsWith('_kernel_time') ? [args!.op_name!] : []));
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
 
 /** Inverse by Gauss–Jordan. */
 function inverse(a: readonly (readonly number[])[]): number[][] {
