@@ -65,15 +65,15 @@ export function verdictOf(report: StudyReport, arm: ArmSummary): string | undefi
   const { comparison } = arm;
   if (!comparison) return undefined;
   const { metric } = report;
-  const other = labelIn(report, comparison.against);
+  const [label, other] = [arm.name, comparison.against].map(name => labelIn(report, name));
   const p = pText(comparison.corrected);
   const proof = `p ${p.startsWith('<') ? p : `= ${p}`}, ${plural(comparison.seeds, 'seed')}`;
   const outcome = outcomeOf(comparison, metric);
   if (outcome === 'unclear') {
-    return `No difference between ${arm.label} and ${other} can be told (${differenceText(comparison, metric)}, ${proof}).`;
+    return `No difference between ${label} and ${other} can be told (${differenceText(comparison, metric)}, ${proof}).`;
   }
   const by = differenceText(comparison, metric).replace(/^[+−]/, '');
-  return `${arm.label} ${outcome === 'better' ? 'beats' : 'loses to'} ${other} by ${by} (${proof}).`;
+  return `${label} ${outcome === 'better' ? 'beats' : 'loses to'} ${other} by ${by} (${proof}).`;
 }
 
 /** The outcome of the whole study in a sentence or two. */
@@ -84,7 +84,8 @@ export function studySummary(report: StudyReport): string {
   const by = (outcome: string) =>
     compared.filter(arm => outcomeOf(arm.comparison!, report.metric) === outcome);
   const named = (arms: readonly ArmSummary[], verb: string) =>
-    arms.length > 0 && arms.map(arm => `${arm.label} ${verb} ${labelIn(report, arm.against!)}`).join('; ');
+    arms.length > 0 &&
+    arms.map(arm => `${labelIn(report, arm.name)} ${verb} ${labelIn(report, arm.against!)}`).join('; ');
   const [better, worse, unclear] = [by('better'), by('worse'), by('unclear')];
   const told = [
     better.length <= 4 ? named(better, 'beats') : `${better.length} arms beat what they are compared with`,
@@ -117,7 +118,9 @@ const hasBegun = ({ runs, failed }: ArmSummary): boolean => runs.length + failed
 export function idleText(report: Pick<StudyReport, 'arms'>): string | undefined {
   const begun = begunArms(report);
   const idle = report.arms.filter(arm => !begun.includes(arm));
-  return idle.length > 0 ? `Not run: ${idle.map(({ label }) => label).join('; ')}.` : undefined;
+  return idle.length > 0
+    ? `Not run: ${idle.map(({ name }) => labelIn(report, name)).join('; ')}.`
+    : undefined;
 }
 
 const TESTS: Readonly<Record<ArmComparison['test'], string>> = {
@@ -137,8 +140,13 @@ export function testNote({ arms }: StudyReport): string {
   return `± is the standard error of the mean over seeds. p: two-sided ${names.join(' or ')}${many}; below ${LEVEL} (*) counts as a difference.`;
 }
 
-export const labelIn = (report: Pick<StudyReport, 'arms'>, arm: string): string =>
-  report.arms.find(({ name }) => name === arm)?.label ?? arm;
+/** What an arm is called, with its group where another has the same label. */
+export function labelIn({ arms }: Pick<StudyReport, 'arms'>, name: string): string {
+  const arm = arms.find(arm => arm.name === name);
+  if (!arm) return name;
+  const alone = arms.every(other => other === arm || other.label !== arm.label);
+  return alone || arm.group === undefined ? arm.label : `${arm.label} (${arm.group})`;
+}
 
 /** `−1.20 ± 0.30`, with as many decimals, up to `most`, as the error has two digits for. */
 function withError(value: number, error: number | undefined, digits: number, most = 6): string {

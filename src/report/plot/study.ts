@@ -3,7 +3,7 @@ import { mean } from '../../study/statistics/compare.js';
 import type { ArmSummary, StudyReport } from '../../study/summary.js';
 import { brief, shorten } from '../format.js';
 import { html, type Markup, type Piece } from '../markup.js';
-import { spreadText, studySummary, valueText } from '../study.js';
+import { labelIn, spreadText, studySummary, valueText } from '../study.js';
 import { type Axis, chart, extent, px, type Scale, svg } from './chart.js';
 import { standalone } from './standalone.js';
 
@@ -130,10 +130,15 @@ function against(report: StudyReport, marks: readonly Mark[], size: Size): Marku
 
 const ROW = 26;
 
+/** One arm a row, under the name of its group. */
 function rows(report: StudyReport, marks: readonly Mark[], { width }: Size): Markup {
   const { metric } = report;
   const longest = Math.floor(width / 3 / 6.4);
-  const height = 64 + ROW * marks.length;
+  const lines = marks.flatMap((mark, i): (Mark | string)[] => {
+    const { group } = mark.arm;
+    return group === undefined || group === marks[i - 1]?.arm.group ? [mark] : [group, mark];
+  });
+  const height = 64 + ROW * lines.length;
   const [top, left] = [
     20,
     Math.min(width / 3, 16 + 6.6 * Math.max(...marks.map(({ arm }) => arm.label.length), 0)),
@@ -151,11 +156,14 @@ function rows(report: StudyReport, marks: readonly Mark[], { width }: Size): Mar
       height,
       margin: [top, 18, 44, left],
       x: { label, domain, ticks: width < 480 ? 3 : 6, ...(format && { format }) },
-      y: { label: '', domain: [marks.length - 0.5, -0.5], ticks: 0 },
+      y: { label: '', domain: [lines.length - 0.5, -0.5], ticks: 0 },
     },
     (sx, sy, area) =>
-      marks.map(({ arm, mean, error }, i) => {
+      lines.map((line, i) => {
         const y = px(sy(i));
+        if (typeof line === 'string')
+          return html`<text class="value" x="8" y="${y}" dy="0.5em" style="font-weight:600">${line}</text>`;
+        const { arm, mean, error } = line;
         const colour = arm.name === report.reference ? 'var(--ink)' : toneOf(0).colour;
         const [low, high] = [px(sx(mean - error)), px(sx(mean + error))];
         return html`<g><title>${titleFor(report, arm)}</title><line class="grid" x1="${area.left}" x2="${area.right}" y1="${y}" y2="${y}"/><text class="value" x="${px(area.left - 10)}" y="${y}" dy="0.32em" text-anchor="end">${shorten(arm.label, longest)}</text>${arm.figures[
@@ -170,10 +178,11 @@ function rows(report: StudyReport, marks: readonly Mark[], { width }: Size): Mar
 
 const titleOf = (report: StudyReport) => ({ title: report.title, description: studySummary(report) });
 
-const titleFor = ({ metric, columns }: StudyReport, arm: ArmSummary): string => {
+const titleFor = (report: StudyReport, arm: ArmSummary): string => {
+  const { metric, columns } = report;
   const size = columns.find(({ figure }) => figure === 'parameters');
   const more = size ? `, ${spreadText(arm.figures.parameters, 'count')} parameters` : '';
-  return `${arm.label}: ${spreadText(arm.figures[metric.figure], metric.format)}${more}`;
+  return `${labelIn(report, arm.name)}: ${spreadText(arm.figures[metric.figure], metric.format)}${more}`;
 };
 
 function metricAxis({ metric }: StudyReport, marks: readonly Mark[]): Axis {
