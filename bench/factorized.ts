@@ -5,14 +5,18 @@
  *   npx jiti bench/factorized.ts --only resnet32-step-0.1 --json   one
  *   npx jiti bench/factorized.ts --threads 1 --cpu                 processor time of one thread: for busy machines
  *   npx jiti bench/factorized.ts --multiple-of 16                  ranks in multiples of 16
+ *   npx jiti bench/factorized.ts --only resnet32-decay --batch 128 the batch that the source trains with
  *
  * `step` is a training step with Frobenius decay against the dense one with weight decay, `run` inference of a batch,
- * both of exported ONNX. `flops` is the ratio that arithmetic alone would give. `decay` is a step with Frobenius decay
- * against the same step with weight decay on the factors: what it is above 1 is the decay's share.
+ * both of exported ONNX. `flops` is the ratio that arithmetic alone would give. `decay` is Frobenius decay by itself
+ * against a step with weight decay: the share that it adds.
  */
 import { availableParallelism } from 'node:os';
 import type { Batch } from '../src/datasets/index.js';
-import { sizeOf, Tensor } from '../src/graph/index.js';
+import { typedBuilder } from '../src/graph/autodiff/index.js';
+import { Graph, Model, sizeOf, Tensor, tensorType, type Value } from '../src/graph/index.js';
+import { productGradients } from '../src/methods/factorized/decay/frobenius.js';
+import { matrixProduct } from '../src/methods/factorized/decay/matrix-factor.js';
 import { exportFactorized, factorize, frobeniusDecay } from '../src/methods/factorized/index.js';
 import { bert, cifarResNet, exportForInference, type Network, vgg } from '../src/nn/index.js';
 import { Random } from '../src/random/random.js';
@@ -33,7 +37,9 @@ const option = (name: string, fallback: number): number =>
   argv.includes(name) ? Number(argv[argv.indexOf(name) + 1]) : fallback;
 const threads = option('--threads', availableParallelism());
 const multipleOf = option('--multiple-of', 1);
-const SCALES = [0.05, 0.1, 0.25, 0.5];
+const batch = option('--batch', 0);
+/** At half the rank factors are as large as the matrix, and `factorize` leaves it as it is. */
+const SCALES = [0.05, 0.1, 0.25, 0.4];
 
 interface Subject {
   readonly name: string;
@@ -124,12 +130,53 @@ async function compare(ours: Timed, theirs: Timed, peer: string): Promise<Measur
   const { ms, peerMs } = await inTurns(ours.time, theirs.time);
   await ours.release();
   await theirs.release();
-  const { before, after } = ours.flops!;
-  const ratio = (key: 'flops' | 'parameters'): number => Number((after[key]! / before[key]!).toPrecision(3));
-  return { ms, peer, peerMs, extra: { flops: ratio('flops'), parameters: ratio('parameters') } };
+  return { ms, peer, peerMs, extra: sizes(ours) };
 }
 
-const cases = SUBJECTS.flatMap(subject =>
+function sizes({ flops }: Timed): Record<string, number> {
+  const { before, after } = flops!;
+  const ratio = (key: 'flops' | 'parameters'): number => Number((after[key]! / before[key]!).toPrecision(3));
+  return { flops: ratio('flops'), parameters: ratio('parameters') };
+}
+
+/** The gradients of the decay by themselves, which take the place of one multiplication of each factor by a number. */
+async function decayAlone(network: Network): Promise<Pick<Timed, 'time' | 'release'>> {
+  const graph = new Graph('decay');
+  const model = new Model(graph);
+  model.opsets.set('', 21);
+  const b = typedBuilder(model);
+  const feeds: Record<string, Tensor> = { lambda: Tensor.float32([], [1e-4]) };
+  const lambda = graph.addInput('lambda', tensorType('float32', []));
+  const first = graph.constant(Tensor.int64([0]));
+  const factor = (name: string): Value => {
+    const { dtype, dims } = network.tensor(name);
+    feeds[name] = new Tensor(dtype, dims, network.tensor(name).bytes()); // initial values are drawn when they are read
+    return graph.addInput(name, tensorType(dtype, dims));
+  };
+  for (const layer of network.factorized.values()) {
+    const gradients = productGradients(b, matrixProduct(b, layer, factor), lambda);
+    // One row of each as an output: a step does not hand them out.
+    for (const [name, gradient] of gradients) graph.addOutput(b.op('Gather', [gradient, first]), `d ${name}`);
+  }
+  const session = await createSession(model, { threads });
+  return { time: () => time(() => session.run(feeds)), release: () => session.release() };
+}
+
+async function compareDecay(subject: Subject, scale: number): Promise<Measurement> {
+  const network = subject.build(true);
+  factorize(network, { rank: { scale }, init: 'plain', sizes: subject.sizes, multipleOf });
+  const decay = await decayAlone(network);
+  const step = await stepper(subject, scale);
+  const { ms, peerMs } = await inTurns(decay.time, step.time);
+  await decay.release();
+  await step.release();
+  return { ms, peer: 'step', peerMs, extra: sizes(step) };
+}
+
+const subjects =
+  batch > 0 ? SUBJECTS.map(subject => ({ ...subject, sizes: { ...subject.sizes, batch } })) : SUBJECTS;
+
+const cases = subjects.flatMap(subject =>
   SCALES.flatMap((scale): Case[] => [
     {
       name: `${subject.name}-step-${scale}`,
@@ -146,12 +193,7 @@ const cases = SUBJECTS.flatMap(subject =>
     },
     {
       name: `${subject.name}-decay-${scale}`,
-      run: async () =>
-        compare(
-          await stepper(subject, scale, [frobeniusDecay()]),
-          await stepper(subject, scale),
-          'weight decay',
-        ),
+      run: () => compareDecay(subject, scale),
     },
   ]),
 );

@@ -50,13 +50,14 @@ export function leftFactor(b: Builder, name: string, value: Value): MatrixFactor
       times: g => b.reshape(b.gemm(u, g), dims),
     };
   }
-  // (out, r, kh) → (r, out · kh)
-  const rows = b.transpose(b.reshape(value, [out, rank, positions]), [1, 0, 2]);
-  const u = b.reshape(rows, [rank, out * positions]);
+  // (out, r, kh) → (kh · out, r): ONNX Runtime moves the last axis to the front and back at the speed of a copy,
+  // while exchanging the first two would copy kh numbers at a time.
+  const rows = b.transpose(b.reshape(value, [out, rank, positions]), [2, 0, 1]);
+  const u = b.reshape(rows, [positions * out, rank]);
   return {
     name,
-    gram: b.gemm(u, u, { transB: true }),
-    times: g => b.reshape(b.transpose(b.reshape(b.gemm(g, u), [rank, out, positions]), [1, 0, 2]), dims),
+    gram: b.gemm(u, u, { transA: true }),
+    times: g => b.reshape(b.transpose(b.reshape(b.gemm(u, g), [positions, out, rank]), [1, 2, 0]), dims),
   };
 }
 
