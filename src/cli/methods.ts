@@ -51,7 +51,7 @@ function overview(methods: readonly MethodEntry[], terminal: Terminal): string {
     { heading: 'method' },
     { heading: 'family' },
     { heading: 'paper', optional: 1 },
-    { heading: 'what it does', shrinks: true },
+    { heading: 'what it does', wraps: true },
   ];
   const rows = methods.map(({ name, family, summary, paper }) => [
     name,

@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
 import { compressText } from '../../src/report/terminal/compress.js';
 import { inspectText } from '../../src/report/terminal/inspect.js';
-import { visibleLength } from '../../src/report/terminal/text.js';
+import { textTable, visibleLength } from '../../src/report/terminal/text.js';
 import { exampleReport } from './example.js';
 import { exampleInspection } from './inspection.js';
 
@@ -26,6 +26,17 @@ describe('terminal', () => {
     for (const line of tableOf(compressText(exampleReport(), plain(width)))) {
       expect(line.length).toBeLessThanOrEqual(width);
     }
+  });
+
+  it('breaks sentences into lines, and loses no word of them', () => {
+    const sentence = 'weights that stay are those whose gradients flow on';
+    const lines = textTable(
+      [{ heading: 'method' }, { heading: 'what it does', wraps: true }],
+      [['grasp', sentence]],
+      plain(40),
+    ).split('\n');
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(40);
+    expect(lines.slice(1).join(' ').split(/\s+/).filter(Boolean)).toEqual(['grasp', ...sentence.split(' ')]);
   });
 
   it('shows the largest layers in their order and sums up the rest', () => {

@@ -108,7 +108,7 @@ export const stackedKroneckerMethod = defineMethod({
   summary: 'A sum of Kronecker products of two small matrices instead of a weight.',
   paper: {
     title: 'Stacked Kronecker-product Layers',
-    authors: 'under review on OpenReview',
+    authors: 'Anonymous, under review',
     year: 2023,
     url: 'https://openreview.net/pdf?id=ZjGr1tMVbjw',
   },

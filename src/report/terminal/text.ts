@@ -16,6 +16,8 @@ export interface TextColumn {
   number?: boolean;
   /** Its plain text is cut in the middle where the line is too short; names can be cut, numbers cannot. */
   shrinks?: boolean;
+  /** Its text is a sentence: broken into lines where the line is too short. */
+  wraps?: boolean;
   /** Left out where the line is too short; the highest first. */
   optional?: number;
 }
@@ -25,7 +27,7 @@ const GAP = 2;
 const READABLE_NAME = 24;
 const SHORTEST_NAME = 12;
 
-/** Columns without lines between them, fitted to the width: names are cut, then optional columns left out. */
+/** Columns without lines between them, fitted to the width: names are cut, sentences broken, then optional columns left out. */
 export function textTable(
   columns: readonly TextColumn[],
   rows: readonly (readonly string[])[],
@@ -35,9 +37,10 @@ export function textTable(
   const natural = columns.map((column, c) =>
     Math.max(column.heading.length, ...rows.map(row => visibleLength(row[c] ?? ''))),
   );
+  const narrows = (c: number): boolean => Boolean(columns[c]!.shrinks || columns[c]!.wraps);
   const needed = (): number =>
     [...kept].reduce(
-      (sum, c) => sum + GAP + (columns[c]!.shrinks ? Math.min(natural[c]!, READABLE_NAME) : natural[c]!),
+      (sum, c) => sum + GAP + (narrows(c) ? Math.min(natural[c]!, READABLE_NAME) : natural[c]!),
       0,
     );
   const optional = [...kept]
@@ -48,7 +51,7 @@ export function textTable(
   const widths = new Map(shown.map(c => [c, natural[c]!]));
   let excess = shown.reduce((sum, c) => sum + GAP + widths.get(c)!, 0) - width;
   for (const c of shown) {
-    if (excess <= 0 || !columns[c]!.shrinks) continue;
+    if (excess <= 0 || !narrows(c)) continue;
     const cut = Math.min(excess, Math.max(0, widths.get(c)! - SHORTEST_NAME));
     widths.set(c, widths.get(c)! - cut);
     excess -= cut;
@@ -61,7 +64,11 @@ export function textTable(
     chars: Object.fromEntries(BORDERS.map(name => [name, ''])),
   });
   for (const row of rows) {
-    const fit = (c: number) => (columns[c]!.shrinks ? shorten(row[c] ?? '', widths.get(c)!) : (row[c] ?? ''));
+    const fit = (c: number): string => {
+      const text = row[c] ?? '';
+      if (columns[c]!.wraps) return wrap(text, widths.get(c)!);
+      return columns[c]!.shrinks ? shorten(text, widths.get(c)!) : text;
+    };
     table.push(shown.map(fit));
   }
   return table
