@@ -65,6 +65,7 @@ export default defineStudy({
     'Does a small BERT lose less from heads of half the width, or do better at full width, where Frobenius decay of Q Kᵀ and V Oᵀ takes the place of weight decay on the projections?',
   notes: [
     'A network of some hundred thousand parameters on one novel, and invented questions in simple sentences; the source trains BERT-base on Wikipedia and books and asks SQuAD.',
+    'Pretraining is short: guessing by the frequency of the tokens alone gives an MLM loss of 5.27, these networks 4.94, and 3,000 updates in a trial 4.7.',
     'Pretraining differs between the arms; fine-tuning is the same for all, with ordinary weight decay.',
     'F1 and exact match are those of SQuAD v1.1, on invented texts with other names than those learned from.',
   ],
