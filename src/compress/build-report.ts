@@ -3,7 +3,7 @@ import type { Model } from '../graph/model.js';
 import type { Value } from '../graph/value.js';
 import type { CompressReport, LayerReport } from './report.js';
 import type { Scored } from './score.js';
-import type { Site } from './sites.js';
+import { layersOf, operatorOf, type Site } from './sites.js';
 import type { LayerFindings } from './study.js';
 
 /** Names and types of a model's interface. */
@@ -34,8 +34,8 @@ export function describeLayer(
   const before = site.tensor.byteLength;
   return {
     weight: site.value.name,
-    nodes: [...new Set(site.uses.map(({ node }) => node.label))],
-    op: site.uses[0]!.node.opType,
+    nodes: layersOf(site).map(({ label }) => label),
+    op: operatorOf(site),
     kind: site.kind,
     shape: [...site.tensor.dims],
     dtype: site.tensor.dtype,

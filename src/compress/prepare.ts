@@ -32,6 +32,8 @@ export interface Job {
   readonly original: Model;
   /** A copy with shapes inferred, which may be read but not changed. */
   readonly model: Model;
+  /** Whether the copy is in another form than the original, because that is faster. */
+  readonly reformed: boolean;
   readonly inputs: CompressInputs;
   /** Every site of the model, and those that the user selected. */
   readonly sites: readonly Site[];
@@ -115,6 +117,7 @@ export async function openJob(
   const inputs = await readInputs(exact, options, settings);
   const form = settings.goal === 'speed' ? await fastForm(exact, inputs.heldOut[0]!, options) : undefined;
   const model = form?.(exact) ?? exact;
+  const reformed = model !== exact;
   const sites = findSites(model);
   const selected = sites.filter(site => selects(namesOf(site), options));
   refuseNonFinite(model, selected);
@@ -123,12 +126,12 @@ export async function openJob(
       ? await observeStaticRanges(model, selected, inputs.calibration, { threads: options.threads })
       : undefined;
   const methods = methodsOf(settings, options.onlyMethods, ranges);
-  const job = { options, settings, methods, clock, original, model, inputs, sites, selected };
+  const job = { options, settings, methods, clock, original, model, reformed, inputs, sites, selected };
   if (options.cache === undefined) return job;
   const limit = options.cacheLimit === undefined ? {} : { limit: options.cacheLimit };
   const store = typeof options.cache === 'string' ? openStore(options.cache, limit) : options.cache;
   // In another form layers of the same names read other vectors.
-  const studied = model === exact ? base : model;
+  const studied = reformed ? model : base;
   return { ...job, cache: await Cache.open(store, studied, inputs.calibration) };
 }
 

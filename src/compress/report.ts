@@ -154,6 +154,7 @@ export interface LayerReport {
   weight: string;
   /** Names of the nodes that use it. */
   nodes: string[];
+  /** The operator; `Conv, columns in pairs` where the filters are laid out for that. */
   op: string;
   kind: string;
   shape: number[];

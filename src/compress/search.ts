@@ -90,11 +90,15 @@ async function fastWithin(input: SearchInput, limit: number): Promise<SearchResu
   const guarded = { ...job, settings: { ...job.settings, quality: guard } };
   const total = (of: (study: LayerStudy) => number) => studies.reduce((sum, study) => sum + of(study), 0);
   const rate = total(({ times }) => times?.before ?? 0) / total(({ bytesBefore }) => bytesBefore);
+  const fits = ({ choice }: Plan) => modelByteLength(writeChoices(job.model, choice)) <= limit;
   for (const share of EXCHANGE) {
     const priced = studies.map(study => withBytes(study, share * rate));
-    const found = await search({ ...input, job: guarded, studies: priced, limit: undefined });
-    if (found.warnings.length > 0) continue;
-    if (modelByteLength(writeChoices(job.model, found.plan.choice)) <= limit) return found;
+    const unlimited = { ...input, job: guarded, studies: priced, limit: undefined };
+    const found =
+      maxLatency === undefined
+        ? await search(unlimited)
+        : await withinLatency(plannersOf(priced)[0]!.planner, unlimited, fits);
+    if (found.warnings.length === 0 && fits(found.plan)) return found;
   }
   return undefined;
 }
@@ -107,8 +111,12 @@ function withBytes(study: LayerStudy, rate: number): LayerStudy {
   return { ...study, times: { before: times.before + rate * bytesBefore, of } };
 }
 
-/** The best plan that runs fast enough, by timing written models. */
-async function withinLatency(planner: Planner, input: SearchInput): Promise<SearchResult> {
+/** The best plan that runs fast enough, by timing written models. @param fits what else it must hold */
+async function withinLatency(
+  planner: Planner,
+  input: SearchInput,
+  fits: (plan: Plan) => boolean = () => true,
+): Promise<SearchResult> {
   const { job, evaluator, limit } = input;
   const { maxLatency, quality } = job.settings;
   const slowestFirst = thinned(planner).reverse();
@@ -118,6 +126,7 @@ async function withinLatency(planner: Planner, input: SearchInput): Promise<Sear
   let ratio = 1;
   const found = await smallestPassing(slowestFirst, async plan => {
     timed(runs++);
+    if (!fits(plan)) return false;
     ratio = await timeOf(writeChoices(job.model, plan.choice), evaluator, longest);
     return ratio <= longest;
   });

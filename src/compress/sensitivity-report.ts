@@ -11,7 +11,7 @@ import type { CompressOptions } from './options.js';
 import { type Job, openJob } from './prepare.js';
 import type { CompressReport, InputsUsed, OutputAgreement } from './report.js';
 import type { Scored } from './score.js';
-import type { Site } from './sites.js';
+import { layersOf, operatorOf, type Site } from './sites.js';
 import { visitLayers } from './visit-layers.js';
 import { writeChoices } from './write.js';
 
@@ -190,8 +190,8 @@ function describe(
   const top1 = outputs.flatMap(output => output.top1 ?? []);
   return {
     weight: site.value.name,
-    nodes: [...new Set(site.uses.map(({ node }) => node.label))],
-    op: site.uses[0]!.node.opType,
+    nodes: layersOf(site).map(({ label }) => label),
+    op: operatorOf(site),
     shape: [...site.tensor.dims],
     position,
     bytesBefore: site.tensor.byteLength,

@@ -1,6 +1,7 @@
 import { Graph } from '../graph/graph.js';
 import type { Model } from '../graph/model.js';
 import type { Node } from '../graph/node.js';
+import { pairedConvolution } from '../graph/rewrite/index.js';
 import type { Tensor } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
 
@@ -81,11 +82,17 @@ const RULES: Readonly<Record<string, Rule>> = {
       : undefined,
 };
 
-/** What a pattern may call a site: its weight's name and the names of the nodes that use it. */
-export const namesOf = ({ value, uses }: Site): string[] => [
-  value.name,
-  ...uses.map(({ node }) => node.name),
+/** What a pattern may call a site: its weight's name and the names of its layers. */
+export const namesOf = (site: Site): string[] => [site.value.name, ...layersOf(site).map(({ name }) => name)];
+
+/** The nodes that are a site's layers in the eyes of the model's author: of filters laid out for pairs, the convolution. */
+export const layersOf = ({ uses }: Site): Node[] => [
+  ...new Set(uses.map(({ node }) => pairedConvolution(node) ?? node)),
 ];
+
+/** What a site's layer is, as reports name it. */
+export const operatorOf = ({ uses: [use] }: Site): string =>
+  pairedConvolution(use!.node) ? 'Conv, columns in pairs' : use!.node.opType;
 
 // W and R are (directions, gates · hidden, inputs).
 const recurrent: Rule = (_node, index, rank) =>

@@ -1,6 +1,6 @@
 import { toMatrix } from '../compress/matrix.js';
 import type { Progress } from '../compress/report.js';
-import { findSites, type Site } from '../compress/sites.js';
+import { findSites, layersOf, operatorOf, type Site } from '../compress/sites.js';
 import { allConstants, allGraphs } from '../graph/constants.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
@@ -128,15 +128,16 @@ function histogram(names: readonly string[]): InspectReport['ops'] {
     .sort((a, b) => b.count - a.count || (a.op < b.op ? -1 : 1));
 }
 
-function describeWeight({ value, tensor, uses, kind, layout, nested }: Site, total: number): WeightReport {
+function describeWeight(site: Site, total: number): WeightReport {
+  const { value, tensor, kind, layout, nested } = site;
   const dims = layout.perm.map(axis => tensor.dims[axis]!);
   const rows = sizeOf(dims.slice(0, layout.split));
   const columns = sizeOf(dims.slice(layout.split));
   return {
     name: value.name,
     kind,
-    op: uses[0]!.node.opType,
-    nodes: uses.map(use => use.node.label),
+    op: operatorOf(site),
+    nodes: layersOf(site).map(({ label }) => label),
     nested,
     stored: value.producer ? 'Constant node' : 'initializer',
     shape: [...tensor.dims],

@@ -1,6 +1,7 @@
 export { foldAffine } from './affine.js';
 export { expandBatchNorm } from './batch-norm.js';
 export { pairColumns } from './column-pairs/index.js';
+export { pairedConvolution } from './column-pairs/paired.js';
 export { liftConstants, lowerConstants } from './constants.js';
 export { removeDead } from './dead.js';
 export { type Evaluate, type FoldOptions, foldConstants } from './fold.js';

@@ -3,6 +3,7 @@ import { Tensor } from '../../tensor.js';
 import type { Value } from '../../value.js';
 import type { Convolution } from './convolution.js';
 import { lanesOf, type PairedAlong, type Pairing, pairAlong } from './geometry.js';
+import { LAYOUT_AXES } from './paired.js';
 
 /** Writes convolutions between images whose columns lie in pairs. */
 export class PairWriter {
@@ -65,7 +66,7 @@ export class PairWriter {
       this.constant(Tensor.int64([outputs, inputs, height, lanesOut, paired.kernel, lanesIn]), 'axes'),
     ]);
     return graph.op('Reshape', [
-      graph.op('Transpose', [apart], { perm: [3, 0, 5, 1, 2, 4] }),
+      graph.op('Transpose', [apart], { perm: LAYOUT_AXES }),
       this.constant(Tensor.int64([lanesOut * outputs, lanesIn * inputs, height, paired.kernel]), 'shape'),
     ]);
   }
