@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { WhittleError } from '../graph/errors.js';
-import type { PruneOptions } from '../prune/prune.js';
+import type { PruneOptions } from '../prune/options.js';
 import type { PruneReport } from '../prune/report.js';
 import type { Importance } from '../prune/study.js';
 import { prunePage } from '../report/pages/prune.js';

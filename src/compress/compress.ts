@@ -13,7 +13,6 @@ import { type CompressOptions, readOptions } from './options.js';
 import { joinFronts, type MeasuredFront, measureFront, type VersionFront } from './pareto.js';
 import type { Plan } from './plan.js';
 import { type Job, openJob, study, withStudies } from './prepare.js';
-import { bestOf, prunedVersions } from './pruned.js';
 import { atMost, holdsAll, qualityOutcomes } from './quality.js';
 import { recover } from './recovery.js';
 import type { CompressReport, ParetoReport } from './report.js';
@@ -22,7 +21,8 @@ import { addSpectra } from './spectra.js';
 import type { LayerFindings } from './study.js';
 import { verdictFor } from './verdict.js';
 import { verify } from './verify.js';
-import { type PrunedVersion, recoveryOf } from './version.js';
+import { bestOf, prunedVersions } from './versions/pruned.js';
+import { type PrunedVersion, recoveryOf } from './versions/version.js';
 import { writeChoices } from './write.js';
 
 export interface CompressResult {

@@ -1,13 +1,12 @@
 import { WhittleError } from '../graph/errors.js';
 import { initLinalg, kernelModule } from './kernels.js';
 import type { Matrix } from './matrix.js';
-import { deferred, type Job, withoutSlack } from './pool-job.js';
+import { createJob, forecastBytes, type Job } from './pool-job.js';
 import { splitSvd, worthSplitting } from './split-svd.js';
 import type { Svd, SvdOptions } from './svd.js';
-import { bytesOf, describeTask, type TaskName, type Tasks, workOf } from './tasks.js';
+import type { TaskName, Tasks } from './tasks.js';
 import { type SpawnWorker, type WorkerPort, workerPlatform } from './worker-port.js';
 import { buffersOf, deserializeError, type FromWorker } from './worker-protocol.js';
-import { assertFits } from './workspace.js';
 
 export interface PoolOptions {
   /** Workers at most; the number of processors unless given. They start when there is work for them. */
@@ -115,7 +114,7 @@ export class Pool {
     const { onProgress, signal, transfer = false } = batch;
     signal?.throwIfAborted();
     // Every forecast before the first job: a batch that cannot end should not begin.
-    for (const args of jobs) this.forecast(task, args);
+    for (const args of jobs) forecastBytes(task, args, this.memoryLimit);
     const submitted = jobs.map(args => this.submit(task, args, transfer));
     const all = submitted.reduce((sum, { work }) => sum + work, 0) || 1;
     let done = 0;
@@ -148,17 +147,7 @@ export class Pool {
   /** Queues a job. @throws WhittleError where the pool is closed, or the job does not fit into memory */
   private submit(task: TaskName, args: readonly unknown[], transfer: boolean): Job {
     if (this.closed) throw new WhittleError('the pool is closed', { hint: 'Make a new one with createPool' });
-    const { promise, resolve, reject } = deferred();
-    const job: Job = {
-      task,
-      args: args.map(withoutSlack),
-      transfer,
-      work: workOf(args),
-      bytes: this.forecast(task, args),
-      promise,
-      resolve,
-      reject,
-    };
+    const job = createJob(task, args, transfer, this.memoryLimit);
     const place = this.queue.findIndex(waiting => waiting.work < job.work);
     this.queue.splice(place < 0 ? this.queue.length : place, 0, job);
     this.dispatch();
@@ -192,20 +181,6 @@ export class Pool {
     const error = new WhittleError('the pool was closed before the job ended');
     for (const job of this.queue.splice(0)) job.reject(error);
     for (const slot of [...this.slots]) this.drop(slot, error);
-  }
-
-  /** Bytes of WebAssembly memory that a task needs. @throws WhittleError where that is too much */
-  private forecast(task: TaskName, args: readonly unknown[]): number {
-    const bytes = bytesOf(task, args);
-    const what = describeTask(task, args);
-    assertFits(bytes, what);
-    if (bytes > this.memoryLimit) {
-      throw new WhittleError(
-        `${what} needs ${toMiB(bytes)} MiB of memory, but the pool may use ${toMiB(this.memoryLimit)} MiB`,
-        { hint: 'Raise memoryLimit, or split the matrix' },
-      );
-    }
-    return bytes;
   }
 
   private dispatch(): void {
@@ -297,5 +272,3 @@ export class Pool {
     job?.reject(reason);
   }
 }
-
-const toMiB = (bytes: number): number => Math.ceil(bytes / 2 ** 20);

@@ -1,10 +1,10 @@
-import { WhittleError } from '../graph/errors.js';
-import type { Model } from '../graph/model.js';
-import { type RetrainReport, retrain } from '../prune/retrain.js';
-import type { CompressInputs } from './inputs.js';
-import { type CompressOptions, RECOVERY_EPOCHS, type Settings } from './options.js';
-import type { PhaseClock } from './phases.js';
-import type { RecoveryReport } from './report.js';
+import { WhittleError } from '../../graph/errors.js';
+import type { Model } from '../../graph/model.js';
+import { type RetrainReport, retrain } from '../../prune/retrain.js';
+import type { CompressInputs } from '../inputs.js';
+import { type CompressOptions, RECOVERY_EPOCHS, type Settings } from '../options.js';
+import type { PhaseClock } from '../phases.js';
+import type { RecoveryReport } from '../report.js';
 
 /** A version of the model to compress, and the share of its operations that pruning left. */
 export interface PrunedVersion {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type BudgetOutcome, parseQuality } from '../../src/compress/budget.js';
-import { compress } from '../../src/compress/compress.js';
-import { joinFronts } from '../../src/compress/pareto.js';
-import { bestOf, isBetter } from '../../src/compress/pruned.js';
-import type { CompressReport, ScoreRow } from '../../src/compress/report.js';
-import { modelByteLength } from '../../src/onnx/index.js';
-import { smallInputs, smallModel } from './small-model.js';
+import { type BudgetOutcome, parseQuality } from '../../../src/compress/budget.js';
+import { compress } from '../../../src/compress/compress.js';
+import { joinFronts } from '../../../src/compress/pareto.js';
+import type { CompressReport, ScoreRow } from '../../../src/compress/report.js';
+import { bestOf, isBetter } from '../../../src/compress/versions/pruned.js';
+import { modelByteLength } from '../../../src/onnx/index.js';
+import { smallInputs, smallModel } from '../small-model.js';
 
 const common = {
   inputs: smallInputs(),

@@ -1,20 +1,20 @@
-import { cloneModel } from '../graph/clone.js';
-import { WhittleError } from '../graph/errors.js';
-import { inferShapes } from '../graph/infer/index.js';
-import type { Model } from '../graph/model.js';
-import { findBlocks } from '../prune/blocks.js';
-import { chooseBlocksForTime } from '../prune/choose-blocks.js';
-import { openPruning, pruneBlocks, pruneTo, studied } from '../prune/prune.js';
-import { runSamples } from '../runtime/index.js';
-import { costOfRun } from './cost.js';
-import { Distortion } from './distortion.js';
-import { Evaluator } from './evaluator.js';
-import { fastForm } from './fast-form.js';
-import type { CompressInputs } from './inputs.js';
-import type { CompressOptions, Settings } from './options.js';
-import type { PhaseClock } from './phases.js';
-import { rewriteExactly } from './prepare.js';
-import { longestFor, timeOf } from './time.js';
+import { cloneModel } from '../../graph/clone.js';
+import { WhittleError } from '../../graph/errors.js';
+import { inferShapes } from '../../graph/infer/index.js';
+import type { Model } from '../../graph/model.js';
+import { findBlocks } from '../../prune/blocks.js';
+import { chooseBlocksForTime } from '../../prune/choose-blocks.js';
+import { openPruning, pruneBlocks, pruneTo, studied } from '../../prune/pruning.js';
+import { runSamples } from '../../runtime/index.js';
+import { costOfRun } from '../cost.js';
+import { Distortion } from '../distortion.js';
+import { Evaluator } from '../evaluator.js';
+import { fastForm } from '../fast-form.js';
+import type { CompressInputs } from '../inputs.js';
+import type { CompressOptions, Settings } from '../options.js';
+import type { PhaseClock } from '../phases.js';
+import { rewriteExactly } from '../prepare.js';
+import { longestFor, timeOf } from '../time.js';
 import { type PrunedVersion, recoverVersion } from './version.js';
 
 /** Shares of the operations that are tried; how much time each takes is measured. */

@@ -1,16 +1,16 @@
-import { cloneModel } from '../graph/clone.js';
-import { WhittleError } from '../graph/errors.js';
-import { inferShapes } from '../graph/infer/index.js';
-import type { Model } from '../graph/model.js';
-import { openPruning, pruneTo, studied } from '../prune/prune.js';
-import { type BudgetOutcome, hasBudget } from './budget.js';
-import { fastVersion } from './fast-version.js';
-import { type CompressInputs, readInputs } from './inputs.js';
-import { type CompressOptions, readOptions, type Settings } from './options.js';
-import { heightAbove } from './pareto.js';
-import { PhaseClock } from './phases.js';
-import { holdsAll } from './quality.js';
-import type { CompressReport, ParetoReport } from './report.js';
+import { cloneModel } from '../../graph/clone.js';
+import { WhittleError } from '../../graph/errors.js';
+import { inferShapes } from '../../graph/infer/index.js';
+import type { Model } from '../../graph/model.js';
+import { openPruning, pruneTo, studied } from '../../prune/pruning.js';
+import { type BudgetOutcome, hasBudget } from '../budget.js';
+import { type CompressInputs, readInputs } from '../inputs.js';
+import { type CompressOptions, readOptions, type Settings } from '../options.js';
+import { heightAbove } from '../pareto.js';
+import { PhaseClock } from '../phases.js';
+import { holdsAll } from '../quality.js';
+import type { CompressReport, ParetoReport } from '../report.js';
+import { fastVersion } from './fast.js';
 import { type PrunedVersion, recoverVersion } from './version.js';
 
 /** Shares of the operations that `auto` tries; 1 is the whole model. */

@@ -1,19 +1,19 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { compress } from '../../src/compress/compress.js';
-import { pruneToTime } from '../../src/compress/fast-version.js';
-import { readInputs } from '../../src/compress/inputs.js';
-import { PhaseClock } from '../../src/compress/phases.js';
-import { type InputSource, indexedSource } from '../../src/data/sample.js';
-import { graphCost } from '../../src/graph/cost.js';
-import { inferShapes } from '../../src/graph/infer/index.js';
-import type { Model } from '../../src/graph/model.js';
-import { Tensor } from '../../src/graph/tensor.js';
-import { initLinalg } from '../../src/linalg/index.js';
-import { findBlocks } from '../../src/prune/blocks.js';
-import { chooseBlocks, chooseBlocksForTime } from '../../src/prune/choose-blocks.js';
-import { Random } from '../../src/random/random.js';
-import { convolutional } from '../prune/networks.js';
-import { smallInputs, smallModel } from './small-model.js';
+import { compress } from '../../../src/compress/compress.js';
+import { readInputs } from '../../../src/compress/inputs.js';
+import { PhaseClock } from '../../../src/compress/phases.js';
+import { pruneToTime } from '../../../src/compress/versions/fast.js';
+import { type InputSource, indexedSource } from '../../../src/data/sample.js';
+import { graphCost } from '../../../src/graph/cost.js';
+import { inferShapes } from '../../../src/graph/infer/index.js';
+import type { Model } from '../../../src/graph/model.js';
+import { Tensor } from '../../../src/graph/tensor.js';
+import { initLinalg } from '../../../src/linalg/index.js';
+import { findBlocks } from '../../../src/prune/blocks.js';
+import { chooseBlocks, chooseBlocksForTime } from '../../../src/prune/choose-blocks.js';
+import { Random } from '../../../src/random/random.js';
+import { convolutional } from '../../prune/networks.js';
+import { smallInputs, smallModel } from '../small-model.js';
 
 beforeAll(() => initLinalg());
 
