@@ -53,8 +53,9 @@ type Rule = (node: Node, index: number, rank: number) => { kind: SiteKind; layou
 const rows = (...perm: number[]): WeightLayout => ({ perm, split: 1 });
 
 const RULES: Readonly<Record<string, Rule>> = {
-  MatMul: (_node, index, rank) => {
-    if (rank < 2) return undefined;
+  MatMul: (node, index, rank) => {
+    // A table that lays out filters for columns in pairs was not trained.
+    if (rank < 2 || (index === 1 && pairedConvolution(node))) return undefined;
     // The last two axes are (in, out) on the right-hand side, (out, in) on the left-hand side; the rest is a batch.
     const perm = Array.from({ length: rank }, (_, i) => i);
     if (index === 1) perm.splice(rank - 2, 2, rank - 1, rank - 2);

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { compress } from '../../src/compress/compress.js';
 import { isFactorizable } from '../../src/compress/forms/factored.js';
-import { findSites } from '../../src/compress/sites.js';
+import { findSites, operatorOf } from '../../src/compress/sites.js';
 import { indexedSource } from '../../src/data/sample.js';
+import { Graph } from '../../src/graph/graph.js';
+import { pairColumns } from '../../src/graph/rewrite/index.js';
 import { modelByteLength } from '../../src/onnx/index.js';
 import { modelOf, outputs, relativeError } from './forms/written.js';
 
@@ -28,5 +30,23 @@ describe('weights that multiply one another', () => {
     expect(relativeError(await outputs(model, samples), await outputs(result.model, samples))).toBeLessThan(
       0.2,
     );
+  });
+});
+
+describe('filters laid out for columns in pairs', () => {
+  it('are layers, and the tables that do so are none', () => {
+    const { model } = modelOf([1, 3, 8, 32], (g, x, c) => {
+      const form = { kernel_shape: [7, 7], pads: [3, 3, 3, 3] };
+      const narrow = g.op('Conv', [g.op('Conv', [x, c([4, 3, 7, 7])], form), c([4, 4, 7, 7])], form);
+      return g.op('Conv', [narrow, c([10, 4, 7, 7])], { ...form, strides: [2, 2] });
+    });
+    const plain = findSites(model).map(({ value }) => value.name);
+    expect(pairColumns(model)).toBe(1);
+    const paired = findSites(model);
+    expect(paired.map(({ value }) => value.name)).toEqual(plain);
+    expect(paired.map(operatorOf)).toEqual(plain.map(() => 'Conv, columns in pairs'));
+    // The largest table is no smaller than a layer can be.
+    const tables = paired.map(({ uses }) => Graph.constantOf(uses[0]!.node.inputs[1])!.size);
+    expect(Math.max(...tables)).toBeGreaterThanOrEqual(64);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Graph, Model, type Shape, Tensor, tensorType, type Value } from '../../../src/graph/index.js';
 import { inferShapes } from '../../../src/graph/infer/index.js';
 import { pairAlong } from '../../../src/graph/rewrite/column-pairs/geometry.js';
-import { pairColumns } from '../../../src/graph/rewrite/index.js';
+import { pairColumns, pairedConvolution } from '../../../src/graph/rewrite/index.js';
 import { Random } from '../../../src/random/random.js';
 import { evaluate } from '../../../src/runtime/index.js';
 
@@ -187,6 +187,24 @@ describe('pairColumns', () => {
     );
     expect(paired).toBeGreaterThan(20);
     expect(masked).toBeGreaterThan(5);
+  });
+});
+
+describe('pairedConvolution', () => {
+  it('finds the convolution that a weight belongs to, and no other', () => {
+    const model = modelOf((g, x) =>
+      halved(g, conv(g, conv(g, x, [3, 4], { kernel: [3, 5], pads: [1, 2, 1, 2] }), [4, 4])),
+    );
+    const weights = [...model.graph.initializers].filter(({ name }) => name.startsWith('weight'));
+    expect([...model.graph.nodes].map(pairedConvolution)).toEqual([undefined, undefined, undefined]);
+    pairColumns(model);
+    const found = weights.map(weight => pairedConvolution(weight.consumers[0]!));
+    expect(found.map(node => node?.opType)).toEqual(['Conv', 'Conv', 'Conv']);
+    expect(new Set(found).size).toBe(3);
+    const others = [...model.graph.nodes].filter(
+      node => !weights.some(weight => node.inputs.includes(weight)),
+    );
+    expect(others.filter(pairedConvolution)).toEqual([]);
   });
 });
 

@@ -9,14 +9,12 @@ export const LAYOUT_AXES: readonly number[] = [3, 0, 5, 1, 2, 4];
 export function pairedConvolution(node: Node): Node | undefined {
   if (!Graph.constantOf(node.inputs[1])) return undefined;
   let at = node;
-  for (const [i, opType] of LAYOUT.entries()) {
+  for (const opType of LAYOUT) {
     if (at.opType !== opType || at.domain !== '') return undefined;
     if (opType === 'Transpose' && at.ints('perm', []).join() !== LAYOUT_AXES.join()) return undefined;
     const [reader, ...others] = at.output.consumers;
     if (!reader || others.length > 0) return undefined;
-    if (i === LAYOUT.length - 1)
-      return reader.opType === 'Conv' && reader.inputs[1] === at.output ? reader : undefined;
     at = reader;
   }
-  return undefined;
+  return at.opType === 'Conv' ? at : undefined;
 }
