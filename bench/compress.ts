@@ -237,6 +237,8 @@ async function fastResNet(): Promise<Measurement> {
     peer: 'the original',
     peerMs: many.a.medianMs,
     extra: {
+      'ms of 1': one.b.medianMs,
+      'peer ms of 1': one.a.medianMs,
       'ratio of 1': one.ratio,
       'accuracy before': report.scores[0]!.before,
       'accuracy after': report.scores[0]!.after,
