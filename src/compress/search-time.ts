@@ -19,21 +19,21 @@ export async function fastWithin(input: SearchInput, limit: number): Promise<Pla
   const { job, studies } = input;
   const { quality, maxLatency } = job.settings;
   // Without any other bound the fastest would be of no use.
-  const guard = quality.length === 0 && maxLatency === undefined ? [parseQuality(DEFAULT_QUALITY)] : quality;
-  const guarded = { ...job, settings: { ...job.settings, quality: guard } };
+  const guard = quality.length > 0 ? quality : [parseQuality(DEFAULT_QUALITY)];
+  const guarded = { ...input, job: { ...job, settings: { ...job.settings, quality: guard } } };
   const total = (of: (study: LayerStudy) => number) => studies.reduce((sum, study) => sum + of(study), 0);
   const rate = total(({ times }) => times?.before ?? 0) / total(({ bytesBefore }) => bytesBefore);
   const fits = ({ choice }: Plan) => modelByteLength(writeChoices(job.model, choice)) <= limit;
   for (const share of EXCHANGE) {
-    const priced = { ...input, job: guarded, studies: studies.map(study => withBytes(study, share * rate)) };
-    const planners = plannersOf(priced.studies).map(({ planner }) => planner);
+    const priced = studies.map(study => withBytes(study, share * rate));
+    const planners = plannersOf(priced).map(({ planner }) => planner);
     if (maxLatency === undefined) {
-      const plan = await smallestHolding(planners, priced);
+      const plan = await smallestHolding(planners, guarded);
       if (plan && fits(plan)) return plan;
-      continue;
+    } else {
+      const { plan } = await firstInTime(planners[0]!, input, fits);
+      if (plan && (await keeps(plan, quality, input))) return plan;
     }
-    const { plan } = await firstInTime(planners[0]!, priced, fits);
-    if (plan && (await keeps(plan, quality, input))) return plan;
   }
   return undefined;
 }
