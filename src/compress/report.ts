@@ -87,8 +87,8 @@ export interface ParetoPoint {
 /** Distortion of the outputs (squared error over their variance) through the steps of recovery. */
 export interface RecoveryReport {
   how: 'layers' | 'distill';
-  /** Layers whose floats were fitted anew; 0 where that did not help the whole. */
-  layers: number;
+  /** Layers whose floats were fitted anew; 0 where that did not help the whole, absent where no weight was compressed. */
+  layers?: number;
   /** Passes of distillation. */
   epochs: number;
   /** Inputs on which the steps were judged; they learned from others. */

@@ -59,6 +59,17 @@ describe('terminal', () => {
     expect(text.endsWith(report.verdict.slice(-20))).toBe(true);
   });
 
+  it('says what recovery tried, and no more', () => {
+    const found = { epochs: 12, samples: 16, before: 0.02, afterLayers: 0.02, after: 0.01 };
+    const line = (layers?: number) => {
+      const recovery = { how: 'distill' as const, ...(layers !== undefined && { layers }), ...found };
+      return compressText(exampleReport({ recovery }), plain(200)).match(/Recovery.*/)![0];
+    };
+    expect(line(0)).toMatch(/\(no layer gained, 12 epochs of distillation: −50\.0%\)/);
+    expect(line(3)).toMatch(/\(3 layers fitted anew: /);
+    expect(line()).toMatch(/\(12 epochs of distillation: −50\.0%\)/);
+  });
+
   it('colours only where asked, without changing the text', () => {
     const coloured = compressText(exampleReport(), { width: 100, colours: pc.createColors(true) });
     const lines = compressText(exampleReport(), plain(100)).split('\n');

@@ -44,7 +44,6 @@ export async function recoverVersion(
 /** What retraining did, as a recovery. */
 export const recoveryOf = ({ epochs, samples, before, after }: RetrainReport): RecoveryReport => ({
   how: 'distill',
-  layers: 0,
   epochs,
   samples,
   before,

@@ -159,7 +159,10 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
 function recoveryText({ layers, epochs, before, afterLayers, after, samples }: RecoveryReport): string {
   const change = (from: number, to: number) => (from > 0 ? formatPercent(to / from - 1) : 'nothing to win');
   const steps = [
-    layers > 0 ? `${plural(layers, 'layer')} fitted anew: ${change(before, afterLayers)}` : 'no layer gained',
+    layers !== undefined &&
+      (layers > 0
+        ? `${plural(layers, 'layer')} fitted anew: ${change(before, afterLayers)}`
+        : 'no layer gained'),
     epochs > 0 &&
       (after < afterLayers
         ? `${plural(epochs, 'epoch')} of distillation: ${change(afterLayers, after)}`
