@@ -183,10 +183,10 @@ describe('pairColumns', () => {
         paired += await pairAndCompare(model);
         masked += [...model.graph.nodes].filter(({ opType }) => opType === 'Add').length;
       }),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
     expect(paired).toBeGreaterThan(20);
-    expect(masked).toBeGreaterThan(5);
+    expect(masked).toBeGreaterThan(0);
   });
 });
 
