@@ -112,10 +112,10 @@ async function compressVersion(
   const job = await openJob(original, options, base.model);
   const { settings, clock, inputs, model } = job;
   const before = modelByteLength(original);
-  const limit = options.maxSize === undefined ? undefined : parseSize(options.maxSize, before);
+  const limit = options.maxSize === undefined ? roomOf(job, before) : parseSize(options.maxSize, before);
 
   // What is fast enough as it is loses nothing where no weight is touched.
-  const asItIs = base.fast && options.maxSize === undefined && !settings.pareto;
+  const asItIs = base.fast && limit === undefined && !settings.pareto;
   const findings = asItIs ? [] : await study(job);
   const { choice, warnings, front }: Chosen = asItIs
     ? { choice: new Map(), warnings: [] }
@@ -124,8 +124,7 @@ async function compressVersion(
   const recovered = settings.recover && !asItIs && (await recover(job, choice, settings.recover));
   const candidate = recovered ? recovered.model : writeChoices(model, choice);
   const after = modelByteLength(candidate);
-  // A faster form may take some bytes more, where bytes were not what was asked for.
-  const unchanged = after >= before && !(job.reformed && options.maxSize === undefined);
+  const unchanged = after >= before;
   const result = unchanged ? original : candidate;
   const verified = await verify(original, result, inputs, options, clock);
   const layers = job.sites.map(site =>
@@ -139,7 +138,9 @@ async function compressVersion(
   if (options.spectra) await addSpectra(layers, job.sites, clock);
   const bytes = { before, after: unchanged ? before : after };
   const budget = [
-    ...(limit === undefined ? [] : [atMost(`size ≤ ${options.maxSize}`, limit, bytes.after)]),
+    ...(limit === undefined || options.maxSize === undefined
+      ? []
+      : [atMost(`size ≤ ${options.maxSize}`, limit, bytes.after)]),
     ...(settings.maxLatency === undefined
       ? []
       : [atMost(`time ≤ ${options.maxLatency}`, settings.maxLatency, timeRatio(verified.time))]),
@@ -192,6 +193,10 @@ async function compressVersion(
   };
 }
 
+/** A faster form can take more bytes than the original: its weights then have to make up for them. */
+const roomOf = ({ reformed, model }: Job, before: number): number | undefined =>
+  reformed && modelByteLength(model) >= before ? before - 1 : undefined;
+
 /** Says where a model has been through this before: what is stored in integers is no weight to compress. */
 function quantizedAlready(model: Model): string[] {
   const share = quantizedShare(model);
@@ -229,7 +234,7 @@ async function choose(
   pruned: boolean,
 ): Promise<Chosen> {
   const { settings, inputs, options } = job;
-  if (settings.quality.length === 0 && settings.maxSize === undefined) {
+  if (settings.quality.length === 0 && limit === undefined) {
     return { choice: new Map(findings.map(({ site, byRule }) => [site, byRule])), warnings: [] };
   }
   return withStudies(job, findings, async (studies, endToEnd) => {

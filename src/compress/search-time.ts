@@ -73,6 +73,12 @@ export async function withinLatency(planner: Planner, input: SearchInput): Promi
   };
 }
 
+/** Whether a plan's file runs in the time that was asked for. */
+export async function isInTime({ choice }: Plan, { job, evaluator }: SearchInput): Promise<boolean> {
+  const longest = longestFor(job.settings.maxLatency!, evaluator);
+  return (await timeOf(writeChoices(job.model, choice), evaluator, longest)) <= longest;
+}
+
 /** The best plan that is fast enough and fits, by timing written models; and the last time, as a share of the original's. */
 async function firstInTime(
   planner: Planner,

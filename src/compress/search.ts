@@ -2,7 +2,7 @@ import { modelByteLength } from '../onnx/index.js';
 import { type Plan, type Planner, plannersOf } from './plan.js';
 import type { SearchInput, SearchResult } from './search-input.js';
 import { keeps, smallestHolding } from './search-quality.js';
-import { fastWithin, withinLatency } from './search-time.js';
+import { fastWithin, isInTime, withinLatency } from './search-time.js';
 import { writeChoices } from './write.js';
 
 /**
@@ -12,14 +12,18 @@ import { writeChoices } from './write.js';
  */
 export async function search(input: SearchInput): Promise<SearchResult> {
   const { limit, job } = input;
-  if (limit !== undefined && job.settings.goal === 'speed') {
-    const plan = await fastWithin(input, limit);
-    if (plan) return { plan, warnings: [] };
-  }
+  const bounds = job.settings.quality;
   // A limit in bytes is met by counting bytes, whatever the goal.
   const studies = limit === undefined ? input.studies : input.studies.map(({ times: _, ...rest }) => rest);
   const planners = plannersOf(studies).map(({ planner }) => planner);
-  const bounds = job.settings.quality;
+  if (limit !== undefined && job.settings.goal === 'speed') {
+    const best = job.settings.maxLatency === undefined ? undefined : await bestWithin(planners, input, limit);
+    if (best && (await isInTime(best, input)) && (await keeps(best, bounds, input))) {
+      return { plan: best, warnings: [] };
+    }
+    const plan = await fastWithin(input, limit);
+    if (plan) return { plan, warnings: [] };
+  }
   const texts = bounds.map(({ text }) => text).join(', ');
   if (job.settings.maxLatency !== undefined) return withinLatency(planners[0]!, input);
   if (limit === undefined) {

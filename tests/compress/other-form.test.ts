@@ -25,6 +25,13 @@ const isPaired = ({ graph }: Model) => [...graph.nodes].some(({ opType }) => opT
 const resnet = () =>
   exportForInference(cifarResNet({ depth: 8, width: 0.5, channels: 1, imageSize: 12, classes: 5 }));
 
+/** The same with a constant that nothing reads, as exporters leave them: more bytes than columns in pairs add. */
+function withSpareBytes(): Model {
+  const model = resnet();
+  model.graph.constant(Tensor.float32([1000], new Float32Array(1000)), 'left over');
+  return model;
+}
+
 const images = indexedSource({ description: 'noise' }, 16, index => {
   const random = new Random(index);
   return {
@@ -85,20 +92,21 @@ describe('a cache', () => {
 describe('a form that is fast enough by itself', () => {
   const bounded: CompressOptions = { ...common, maxLatency: 0.7 };
 
-  it('is all that changes', async () => {
+  it('takes no more bytes than the original: some weights make up for what it adds', async () => {
     pairs.time = 0.6;
     const { model, report } = await compress(resnet(), { ...bounded, prune: false });
     expect(isPaired(model)).toBe(true);
-    expect(new Set(report.layers.map(({ choice }) => choice))).toEqual(new Set(['unchanged']));
-    expect(report.verification.outputs[0]!.relativeError).toBeLessThan(1e-5);
-    // The file of so small a network grows by it.
-    expect(report.bytes.after).toBe(modelByteLength(model));
     expect(report.unchanged).toBe(false);
+    expect(report.bytes.after).toBe(modelByteLength(model));
+    expect(report.bytes.after).toBeLessThan(report.bytes.before);
+    expect(report.budget.map(({ bound }) => bound)).toEqual(['time ≤ 0.7']);
+    expect(report.layers.some(({ choice }) => choice === 'unchanged')).toBe(true);
+    expect(report.verification.outputs[0]!.relativeError).toBeLessThan(0.02);
   });
 
   it('is taken before any layer is studied, where pruning would come next', async () => {
     pairs.time = 0.6;
-    const { model, report } = await compress(resnet(), { ...bounded, prune: 'auto' });
+    const { model, report } = await compress(withSpareBytes(), { ...bounded, prune: 'auto' });
     expect(isPaired(model)).toBe(true);
     expect(report.pruned).toBeUndefined();
     const phases = report.phases.map(({ name }) => name);
