@@ -1,16 +1,20 @@
 import { typedBuilder } from '../../graph/autodiff/index.js';
 import { Graph } from '../../graph/graph.js';
 import type { Model } from '../../graph/model.js';
-import type { Node } from '../../graph/node.js';
+import { Node } from '../../graph/node.js';
 import type { Builder } from '../../graph/ops/builder.js';
 import { sizeOf } from '../../graph/tensor.js';
-import type { Value } from '../../graph/value.js';
+import { tensorType, type Value } from '../../graph/value.js';
+import { rowChains } from './row-chains.js';
+import { rowInputs } from './row-wise.js';
 
 export interface TileOptions {
   /** Tensors of fewer bytes stay in a core's cache as they are; default 2 MiB. */
   readonly smallest?: number;
-  /** Bytes of a tile; default 384 KiB: the handful of tensors that a chain works on then fits into a core's second cache. */
+  /** Bytes of a tile; default 192 KiB: the handful of tensors that a chain works on then fits into a core's second cache. */
   readonly tile?: number;
+  /** Bytes that go to memory in the time that starting an operator takes, about 3 µs; default 24 KiB. */
+  readonly call?: number;
 }
 
 /** Reading and writing a tile takes this share of the time that it takes with a tensor in memory. */
@@ -18,25 +22,21 @@ const CACHED = 1 / 3;
 /** The share of the traffic from which on tiles do not pay. */
 const WORTHWHILE = 0.8;
 
-const ELEMENTWISE = new Set(
-  'Abs Add Div Erf Exp HardSigmoid Mul Neg Reciprocal Sigmoid Sqrt Sub Tanh'.split(' '),
-);
-const REDUCTIONS = new Set(['ReduceMean', 'ReduceSum']);
-
 /**
- * Computes chains of passes over large tensors, such as the gradient of GELU, tile after tile along the first axis, in
- * place. ONNX Runtime runs one operator after the other, each over the whole tensor, so that what one wrote has left
- * the cache before the next reads it. The numbers are the same.
+ * Computes chains of passes over large tensors, such as the gradient of GELU or an attention between its projections,
+ * tile after tile along the first axis, in place. ONNX Runtime runs one operator after the other, each over the whole
+ * tensor, so that what one wrote has left the cache before the next reads it. `Scan` hands its body views of what it
+ * cuts, and the body writes into the results, so that nothing is copied. The numbers are the same.
  * @returns how many chains were tiled
  */
 export function tileRows(
   model: Model,
-  { smallest = 2 << 20, tile: size = 384 << 10 }: TileOptions = {},
+  { smallest = 2 << 20, tile: size = 192 << 10, call = 24 << 10 }: TileOptions = {},
 ): number {
-  const limits = { smallest, size };
+  const limits = { smallest, size, call };
   const { graph } = model;
   graph.sort();
-  const chains = chainsOf(graph).filter(chain => pays(chain, limits));
+  const chains = rowChains(graph).filter(chain => pays(chain, limits));
   if (chains.length === 0) return 0;
   const b = typedBuilder(model);
   b.scope = 'tiles/';
@@ -48,77 +48,42 @@ export function tileRows(
 interface Limits {
   readonly smallest: number;
   readonly size: number;
+  readonly call: number;
 }
 
-/** Nodes in topological order whose rows do not depend on one another. */
 type Chain = ReadonlySet<Node>;
 
-/** Nodes joined by values that nothing else reads. */
-function chainsOf(graph: Graph): Chain[] {
-  const chains = new Map<Node, Set<Node>>();
-  for (const node of graph.nodes) if (isRowWise(node)) chains.set(node, new Set([node]));
-  for (const node of [...chains.keys()]) {
-    const { output } = node;
-    if (graph.isOutput(output)) continue;
-    const readers = output.consumers;
-    if (!readers.every(reader => chains.has(reader) && rowsOf(reader.output) === rowsOf(output))) continue;
-    for (const reader of readers) {
-      const [from, to] = [chains.get(node)!, chains.get(reader)!];
-      if (from === to) continue;
-      for (const other of to) chains.set(other, from.add(other));
-    }
-  }
-  const order = new Map([...graph.nodes].map((node, i) => [node, i]));
-  return [...new Set(chains.values())].map(
-    chain => new Set([...chain].sort((a, b) => order.get(a)! - order.get(b)!)),
-  );
-}
-
-function isRowWise(node: Node): boolean {
-  if (node.domain !== '' || node.outputs.length !== 1 || rowsOf(node.output) === undefined) return false;
-  const [x, list] = node.inputs;
-  if (ELEMENTWISE.has(node.opType)) return node.inputs.every(input => input && isFloat(input));
-  if (!REDUCTIONS.has(node.opType) || node.int('keepdims', 1) !== 1 || !x || !isFloat(x)) return false;
-  const axes = list ? Graph.constantOf(list)?.toNumbers() : node.ints('axes', []);
-  const rank = x.fixedShape!.length;
-  return rowsOf(x) !== undefined && Boolean(axes?.length) && axes!.every(axis => (axis + rank) % rank !== 0);
-}
-
-const isFloat = (value: Value): boolean => value.dtype === 'float32' && value.fixedShape !== undefined;
-
-/** Number of rows and of axes, for values that have rows; they must agree throughout a chain. */
-function rowsOf(value: Value): string | undefined {
-  const shape = isFloat(value) ? value.fixedShape! : [];
-  return shape.length >= 2 && shape[0]! >= 2 && !shape.includes(0)
-    ? `${shape[0]} ${shape.length}`
-    : undefined;
-}
+const outputsOf = (node: Node): Value[] => node.outputs.filter(output => output !== null);
 
 /** What a chain reads in tiles from outside, and what of it is read outside. */
 function boundary(chain: Chain): { readonly from: Value[]; readonly to: Value[] } {
   const [first] = chain;
-  const rows = rowsOf(first!.output);
+  const { graph } = first!;
   const from = new Set<Value>();
   const to: Value[] = [];
-  for (const { inputs, output } of chain) {
-    for (const input of inputs)
-      if (input && rowsOf(input) === rows && !chain.has(input.producer!)) from.add(input);
-    const outside = output.consumers.some(reader => !chain.has(reader));
-    if (outside || first!.graph!.isOutput(output)) to.push(output);
+  for (const node of chain) {
+    for (const input of rowInputs(node)!) if (!chain.has(input.producer!)) from.add(input);
+    for (const output of outputsOf(node)) {
+      if (output.consumers.some(reader => !chain.has(reader)) || graph!.isOutput(output)) to.push(output);
+    }
   }
   return { from: [...from], to };
 }
 
-/** Whether the chain saves more traffic than putting its inputs apart and its results together takes. */
+/** Whether the chain saves more traffic than starting its operators for each tile costs. */
 function pays(chain: Chain, limits: Limits): boolean {
-  if (tilesOf(chain, limits) === undefined) return false;
+  const tiles = tilesOf(chain, limits);
+  if (tiles === undefined) return false;
   const { from, to } = boundary(chain);
-  const bytes = (values: readonly Value[]): number =>
-    values.reduce((sum, value) => sum + sizeOf(value.fixedShape!), 0);
+  if (to.length === 0) return false; // dead
+  const bytes = (values: Iterable<Value>): number =>
+    4 * [...values].reduce((sum, value) => sum + sizeOf(value.fixedShape!), 0);
   let traffic = 0;
-  for (const { inputs, output } of chain)
-    traffic += bytes([...new Set(inputs as readonly Value[])].filter(isFloat)) + bytes([output]);
-  return traffic * CACHED + 2 * bytes([...from, ...to]) < traffic * WORTHWHILE;
+  for (const node of chain) {
+    if (node.opType !== 'Reshape') traffic += bytes(new Set(rowInputs(node)!)) + bytes(outputsOf(node));
+  }
+  const tiled = traffic * CACHED + bytes([...from, ...to]) + limits.call * tiles * chain.size;
+  return tiled < traffic * WORTHWHILE;
 }
 
 /** Into how many tiles a chain is cut: a divisor of its rows. */
@@ -127,29 +92,45 @@ function tilesOf(chain: Chain, { smallest, size }: Limits): number | undefined {
   const bytes = 4 * Math.max(...shapes.map(sizeOf));
   const rows = shapes[0]![0]!;
   if (bytes < smallest) return undefined;
-  for (let tiles = Math.max(2, Math.ceil(bytes / size)); tiles <= rows; tiles++)
+  for (let tiles = Math.max(2, Math.ceil(bytes / size)); tiles < rows; tiles++)
     if (rows % tiles === 0) return tiles;
-  return undefined;
+  return rows;
 }
 
 function tile(b: Builder, chain: Chain, count: number): void {
   const { graph } = b;
   const { from, to } = boundary(chain);
-  const tiles = new Map<Value, Value[]>();
+  const body = new Graph(graph.freshName('tiles'));
+  const tiles = new Map<Value, Value>();
+  const tileShape = (value: Value): number[] => {
+    const [rows, ...rest] = value.fixedShape!;
+    return [rows! / count, ...rest];
+  };
+  const addTile = (value: Value): Value => {
+    const own = graph.newValue(`${value.name}.tile`, tensorType('float32', tileShape(value)));
+    tiles.set(value, own);
+    return own;
+  };
   for (const value of from) {
-    const sizes = b.ints(new Array<number>(count).fill(value.fixedShape![0]! / count));
-    tiles.set(value, b.node('Split', [value, sizes], { axis: 0 }, count).outputs as Value[]);
+    const own = addTile(value);
+    own.declared = true;
+    body.inputs.push(own);
   }
   for (const node of chain) {
-    const own = Array.from({ length: count }, (_, i) =>
-      b.op(
-        node.opType,
-        node.inputs.map(input => (input && (tiles.get(input)?.[i] ?? input)) || null),
-        Object.fromEntries(node.attributes),
-      ),
-    );
-    tiles.set(node.output, own);
+    const rows = new Set(rowInputs(node)!);
+    const inputs = node.inputs.map(input => (input && rows.has(input) ? tiles.get(input)! : input));
+    if (node.opType === 'Reshape') inputs[1] = b.ints(tileShape(node.output));
+    const outputs = node.outputs.map(output => output && addTile(output));
+    const { opType, name } = node;
+    body.insert(new Node(opType, inputs, outputs, { attributes: Object.fromEntries(node.attributes), name }));
   }
-  for (const value of to) graph.replaceUses(value, b.concat(tiles.get(value)!, 0));
+  for (const value of to) body.addOutput(tiles.get(value)!);
+  const cut = from.map(value => b.reshape(value, [count, ...tileShape(value)]));
+  const scan = graph.node('Scan', cut, { body, num_scan_inputs: cut.length }, { outputs: to.length });
+  to.forEach((value, i) => {
+    const stacked = scan.outputs[i]!;
+    stacked.type = tensorType('float32', [count, ...tileShape(value)]);
+    graph.replaceUses(value, b.reshape(stacked, value.fixedShape!));
+  });
   for (const node of [...chain].reverse()) graph.remove(node);
 }

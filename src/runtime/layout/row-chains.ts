@@ -1,0 +1,60 @@
+import type { Graph } from '../../graph/graph.js';
+import type { Node } from '../../graph/node.js';
+import { rowInputs, rowsOf } from './row-wise.js';
+
+/**
+ * Groups of nodes whose rows do not depend on one another, each in topological order. A group can be computed as one
+ * node: no path leaves it and comes back, neither does any go round through several groups.
+ * @param graph sorted
+ */
+export function rowChains(graph: Graph): Set<Node>[] {
+  const chains = new Map<Node, Set<Node>>();
+  for (const node of graph.nodes) if (rowInputs(node)) chains.set(node, new Set([node]));
+  // From the end, so that what a gradient needs anew is computed beside it, not kept from the forward pass.
+  for (const node of [...chains.keys()].reverse()) {
+    for (const reader of readersOf(node)) {
+      const [from, to] = [chains.get(node)!, chains.get(reader)];
+      if (!to || from === to || rowsOf(node.output) !== rowsOf(reader.output)) continue;
+      if (!rowInputs(reader)!.some(input => input.producer === node) || isDetour(from, to, chains)) continue;
+      for (const other of to) chains.set(other, from.add(other));
+    }
+  }
+  const order = new Map([...graph.nodes].map((node, i) => [node, i]));
+  return [...new Set(chains.values())]
+    .map(chain => withinReshapes(new Set([...chain].sort((a, b) => order.get(a)! - order.get(b)!))))
+    .filter(chain => chain.size > 0);
+}
+
+/** Without reshapes at the ends: they cost nothing outside, and a copy where a body ends with one. */
+function withinReshapes(chain: Set<Node>): Set<Node> {
+  const isEnd = (node: Node): boolean =>
+    node.opType === 'Reshape' &&
+    (!chain.has(node.inputs[0]!.producer!) || !node.output.consumers.some(reader => chain.has(reader)));
+  for (let size = 0; size !== chain.size; ) {
+    size = chain.size;
+    for (const node of chain) if (isEnd(node)) chain.delete(node);
+  }
+  return chain;
+}
+
+const readersOf = (node: Node): Node[] => node.outputs.flatMap(output => output?.consumers ?? []);
+
+/** Whether something else stands on a path between two groups. */
+function isDetour(
+  from: ReadonlySet<Node>,
+  to: ReadonlySet<Node>,
+  chains: ReadonlyMap<Node, ReadonlySet<Node>>,
+): boolean {
+  const seen = new Set<Node>([...from]);
+  const waiting = [...from].flatMap(readersOf).filter(node => !from.has(node) && !to.has(node));
+  while (waiting.length > 0) {
+    const node = waiting.pop()!;
+    if (to.has(node)) return true;
+    if (seen.has(node)) continue;
+    for (const member of chains.get(node) ?? [node]) {
+      seen.add(member);
+      waiting.push(...readersOf(member));
+    }
+  }
+  return false;
+}
