@@ -1,6 +1,6 @@
 import type { Graph } from '../../graph/graph.js';
 import type { Node } from '../../graph/node.js';
-import { rowInputs, rowsOf } from './row-wise.js';
+import { rowInputs } from './row-wise.js';
 
 /**
  * Groups of nodes whose rows do not depend on one another, each in topological order. A group can be computed as one
@@ -14,39 +14,32 @@ export function rowChains(graph: Graph): Set<Node>[] {
   for (const node of [...chains.keys()].reverse()) {
     for (const reader of readersOf(node)) {
       const [from, to] = [chains.get(node)!, chains.get(reader)];
-      if (!to || from === to || rowsOf(node.output) !== rowsOf(reader.output)) continue;
-      if (!rowInputs(reader)!.some(input => input.producer === node) || isDetour(from, to, chains)) continue;
+      if (!to || from === to || isDetour(from, to, chains)) continue;
       for (const other of to) chains.set(other, from.add(other));
     }
   }
   const order = new Map([...graph.nodes].map((node, i) => [node, i]));
-  return [...new Set(chains.values())]
-    .map(chain => withinReshapes(new Set([...chain].sort((a, b) => order.get(a)! - order.get(b)!))))
-    .filter(chain => chain.size > 0);
-}
-
-/** Without reshapes at the ends: they cost nothing outside, and a copy where a body ends with one. */
-function withinReshapes(chain: Set<Node>): Set<Node> {
-  const isEnd = (node: Node): boolean =>
-    node.opType === 'Reshape' &&
-    (!chain.has(node.inputs[0]!.producer!) || !node.output.consumers.some(reader => chain.has(reader)));
-  for (let size = 0; size !== chain.size; ) {
-    size = chain.size;
-    for (const node of chain) if (isEnd(node)) chain.delete(node);
-  }
-  return chain;
+  return [...new Set(chains.values())].map(
+    chain => new Set([...chain].sort((a, b) => order.get(a)! - order.get(b)!)),
+  );
 }
 
 const readersOf = (node: Node): Node[] => node.outputs.flatMap(output => output?.consumers ?? []);
 
-/** Whether something else stands on a path between two groups. */
+/** Whether something else stands on a path between two groups, or one needs the other's results whole. */
 function isDetour(
   from: ReadonlySet<Node>,
   to: ReadonlySet<Node>,
   chains: ReadonlyMap<Node, ReadonlySet<Node>>,
 ): boolean {
-  const seen = new Set<Node>([...from]);
-  const waiting = [...from].flatMap(readersOf).filter(node => !from.has(node) && !to.has(node));
+  const seen = new Set<Node>(from);
+  const waiting: Node[] = [];
+  for (const output of [...from].flatMap(node => node.outputs)) {
+    for (const reader of output?.consumers ?? []) {
+      if (!to.has(reader)) waiting.push(reader);
+      else if (!rowInputs(reader)!.includes(output!)) return true;
+    }
+  }
   while (waiting.length > 0) {
     const node = waiting.pop()!;
     if (to.has(node)) return true;

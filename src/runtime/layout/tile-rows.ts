@@ -6,7 +6,7 @@ import type { Builder } from '../../graph/ops/builder.js';
 import { sizeOf } from '../../graph/tensor.js';
 import { tensorType, type Value } from '../../graph/value.js';
 import { rowChains } from './row-chains.js';
-import { rowInputs } from './row-wise.js';
+import { rowInputs, rowsOf } from './row-wise.js';
 
 export interface TileOptions {
   /** Tensors of fewer bytes stay in a core's cache as they are; default 2 MiB. */
@@ -55,19 +55,27 @@ type Chain = ReadonlySet<Node>;
 
 const outputsOf = (node: Node): Value[] => node.outputs.filter(output => output !== null);
 
-/** What a chain reads in tiles from outside, and what of it is read outside. */
-function boundary(chain: Chain): { readonly from: Value[]; readonly to: Value[] } {
-  const [first] = chain;
-  const { graph } = first!;
+interface Boundary {
+  /** What a chain reads in tiles from outside. */
+  readonly from: ReadonlySet<Value>;
+  /** What of it is read outside, and which value that is but for its shape: a body that ends with a reshape copies. */
+  readonly to: ReadonlyMap<Value, Value>;
+}
+
+function boundary(chain: Chain): Boundary {
   const from = new Set<Value>();
-  const to: Value[] = [];
+  const to = new Map<Value, Value>();
   for (const node of chain) {
     for (const input of rowInputs(node)!) if (!chain.has(input.producer!)) from.add(input);
     for (const output of outputsOf(node)) {
-      if (output.consumers.some(reader => !chain.has(reader)) || graph!.isOutput(output)) to.push(output);
+      if (!output.consumers.some(reader => !chain.has(reader)) && !node.graph!.isOutput(output)) continue;
+      let source = output;
+      for (let reshape = node; chain.has(reshape) && reshape.opType === 'Reshape'; reshape = source.producer!)
+        source = reshape.inputs[0]!;
+      to.set(output, source);
     }
   }
-  return { from: [...from], to };
+  return { from, to };
 }
 
 /** Whether the chain saves more traffic than starting its operators for each tile costs. */
@@ -75,22 +83,23 @@ function pays(chain: Chain, limits: Limits): boolean {
   const tiles = tilesOf(chain, limits);
   if (tiles === undefined) return false;
   const { from, to } = boundary(chain);
-  if (to.length === 0) return false; // dead
+  if (![...to.values()].some(source => chain.has(source.producer!))) return false; // dead
   const bytes = (values: Iterable<Value>): number =>
     4 * [...values].reduce((sum, value) => sum + sizeOf(value.fixedShape!), 0);
   let traffic = 0;
   for (const node of chain) {
     if (node.opType !== 'Reshape') traffic += bytes(new Set(rowInputs(node)!)) + bytes(outputsOf(node));
   }
-  const tiled = traffic * CACHED + bytes([...from, ...to]) + limits.call * tiles * chain.size;
+  const tiled =
+    traffic * CACHED + bytes(from) + bytes(new Set(to.values())) + limits.call * tiles * chain.size;
   return tiled < traffic * WORTHWHILE;
 }
 
 /** Into how many tiles a chain is cut: a divisor of its rows. */
 function tilesOf(chain: Chain, { smallest, size }: Limits): number | undefined {
-  const shapes = [...chain].map(node => node.output.fixedShape!);
-  const bytes = 4 * Math.max(...shapes.map(sizeOf));
-  const rows = shapes[0]![0]!;
+  const cut = [...chain].flatMap(node => rowInputs(node)!);
+  const bytes = 4 * Math.max(...cut.map(value => sizeOf(value.fixedShape!)));
+  const rows = rowsOf(cut[0]!)!;
   if (bytes < smallest) return undefined;
   for (let tiles = Math.max(2, Math.ceil(bytes / size)); tiles < rows; tiles++)
     if (rows % tiles === 0) return tiles;
@@ -117,20 +126,26 @@ function tile(b: Builder, chain: Chain, count: number): void {
     body.inputs.push(own);
   }
   for (const node of chain) {
-    const rows = new Set(rowInputs(node)!);
-    const inputs = node.inputs.map(input => (input && rows.has(input) ? tiles.get(input)! : input));
+    const rows = rowInputs(node)!;
+    const inputs = node.inputs.map(input => (input && rows.includes(input) ? tiles.get(input)! : input));
     if (node.opType === 'Reshape') inputs[1] = b.ints(tileShape(node.output));
     const outputs = node.outputs.map(output => output && addTile(output));
     const { opType, name } = node;
     body.insert(new Node(opType, inputs, outputs, { attributes: Object.fromEntries(node.attributes), name }));
   }
-  for (const value of to) body.addOutput(tiles.get(value)!);
-  const cut = from.map(value => b.reshape(value, [count, ...tileShape(value)]));
-  const scan = graph.node('Scan', cut, { body, num_scan_inputs: cut.length }, { outputs: to.length });
-  to.forEach((value, i) => {
-    const stacked = scan.outputs[i]!;
-    stacked.type = tensorType('float32', [count, ...tileShape(value)]);
-    graph.replaceUses(value, b.reshape(stacked, value.fixedShape!));
+  const given = [...new Set(to.values())].filter(value => chain.has(value.producer!));
+  for (const value of given) body.addOutput(tiles.get(value)!);
+  for (const node of [...body.nodes].reverse()) {
+    if (node.opType === 'Reshape' && node.output.uses.size === 0) body.remove(node);
+  }
+  const cut = [...from].map(value => b.reshape(value, [count, ...tileShape(value)]));
+  const scan = graph.node('Scan', cut, { body, num_scan_inputs: cut.length }, { outputs: given.length });
+  given.forEach((value, i) => {
+    scan.outputs[i]!.type = tensorType('float32', [count, ...tileShape(value)]);
   });
+  for (const [value, source] of to) {
+    const stacked = scan.outputs[given.indexOf(source)] ?? source;
+    graph.replaceUses(value, b.reshape(stacked, value.fixedShape!));
+  }
   for (const node of [...chain].reverse()) graph.remove(node);
 }
