@@ -1,6 +1,7 @@
 import type { Model } from '../../graph/model.js';
 import { blockedLayout } from './blocked-layout.js';
 import { filling } from './filling.js';
+import { liftMaskedScores } from './masked-softmax.js';
 import { probeBlockedLayout } from './probe.js';
 import { splitProjections } from './split-projections.js';
 import { tileRows } from './tile-rows.js';
@@ -21,6 +22,7 @@ export async function layoutPass(): Promise<LayoutPass> {
   return ({ model }) => {
     splitProjections(model);
     if (block !== undefined && filling(model.graph, block) < MOST_FILLING) blockedLayout(model, { block });
+    liftMaskedScores(model);
     tileRows(model);
     return undefined;
   };

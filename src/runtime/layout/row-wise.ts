@@ -3,9 +3,9 @@ import type { Node } from '../../graph/node.js';
 import type { Value } from '../../graph/value.js';
 
 const ELEMENTWISE = new Set(
-  'Abs Add Div Erf Exp Gelu HardSigmoid Mul Neg Reciprocal Sigmoid Sqrt Sub Tanh'.split(' '),
+  'Abs Add Div Erf Exp Gelu HardSigmoid Max Mul Neg Reciprocal Sigmoid Sqrt Sub Tanh'.split(' '),
 );
-const REDUCTIONS = new Set(['ReduceMean', 'ReduceSum']);
+const REDUCTIONS = new Set(['ReduceMax', 'ReduceMean', 'ReduceSum']);
 
 /** Length of the first axis, for tensors of numbers that have rows. */
 export function rowsOf(value: Value): number | undefined {

@@ -9,7 +9,7 @@ import { rowChains } from './row-chains.js';
 import { rowInputs, rowsOf } from './row-wise.js';
 
 export interface TileOptions {
-  /** Tensors of fewer bytes stay in a core's cache as they are; default 2 MiB. */
+  /** Tensors of fewer bytes stay in a core's cache as they are; default 1 MiB. */
   readonly smallest?: number;
   /** Bytes of a tile; default 192 KiB: the handful of tensors that a chain works on then fits into a core's second cache. */
   readonly tile?: number;
@@ -31,7 +31,7 @@ const WORTHWHILE = 0.8;
  */
 export function tileRows(
   model: Model,
-  { smallest = 2 << 20, tile: size = 192 << 10, call = 24 << 10 }: TileOptions = {},
+  { smallest = 1 << 20, tile: size = 192 << 10, call = 24 << 10 }: TileOptions = {},
 ): number {
   const limits = { smallest, size, call };
   const { graph } = model;
