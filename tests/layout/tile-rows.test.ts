@@ -83,6 +83,26 @@ describe('tileRows', () => {
     expect(await numbers(model)).toEqual(await numbers(build(body)));
   });
 
+  it('follows what the bodies of other nodes read', async () => {
+    const body: Body = (b, x, g) => {
+      const product = b.mul(x, g);
+      const branch = (total: number): Graph => {
+        const inner = new Graph('branch');
+        inner.addOutput(inner.op('CumSum', [product, b.scalar(total, 'int64')]));
+        inner.outputs[0]!.type = product.type;
+        return inner;
+      };
+      const condition = b.binary('Greater', b.sum(x, [0, 1, 2]), 0);
+      const branches = { then_branch: branch(0), else_branch: branch(1) };
+      const chosen = b.graph.op('If', [condition], branches);
+      chosen.type = product.type;
+      return [b.add(b.op('Tanh', [product]), b.mul(chosen, b.op('Sigmoid', [product])))];
+    };
+    const model = build(body);
+    expect(tileRows(model, LIMITS)).toBe(1);
+    expect(await numbers(model)).toEqual(await numbers(build(body)));
+  });
+
   it('gives the same numbers for any chain', async () => {
     const step = fc.tuple(
       fc.constantFrom('Add', 'Mul', 'Sub', 'Tanh', 'Sigmoid', 'mean', 'Softmax', 'CumSum'),

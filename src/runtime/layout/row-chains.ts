@@ -1,5 +1,6 @@
 import type { Graph } from '../../graph/graph.js';
 import type { Node } from '../../graph/node.js';
+import type { Value } from '../../graph/value.js';
 import { rowInputs } from './row-wise.js';
 
 /**
@@ -24,7 +25,17 @@ export function rowChains(graph: Graph): Set<Node>[] {
   );
 }
 
-const readersOf = (node: Node): Node[] => node.outputs.flatMap(output => output?.consumers ?? []);
+const readersOf = (node: Node): Node[] =>
+  node.outputs.flatMap(output => (output ? readers(output, node) : []));
+
+/** The nodes beside its producer that read a value, those included whose bodies do. */
+function readers(value: Value, { graph }: Node): Node[] {
+  return value.consumers.map(reader => {
+    let node = reader;
+    while (node.graph !== graph) node = node.graph!.owner!;
+    return node;
+  });
+}
 
 /** Whether something else stands on a path between two groups, or one needs the other's results whole. */
 function isDetour(
@@ -34,10 +45,10 @@ function isDetour(
 ): boolean {
   const seen = new Set<Node>(from);
   const waiting: Node[] = [];
-  for (const output of [...from].flatMap(node => node.outputs)) {
-    for (const reader of output?.consumers ?? []) {
+  for (const node of from) {
+    for (const reader of readersOf(node)) {
       if (!to.has(reader)) waiting.push(reader);
-      else if (!rowInputs(reader)!.includes(output!)) return true;
+      else if (rowInputs(reader)!.every(input => input.producer !== node)) return true;
     }
   }
   while (waiting.length > 0) {
