@@ -63,8 +63,12 @@ async function endAt(name: string, arm: string, update: number, signal: 'SIGKILL
     err += text;
   });
   const ended = new Promise<number | null>(resolve => child.on('close', resolve));
-  while (!existsSync(file)) await new Promise(resolve => setTimeout(resolve, 20));
-  const worker = Number(await readFile(file, 'utf8'));
+  // The file may be there before what is written into it.
+  let worker = 0;
+  while (worker === 0) {
+    await new Promise(resolve => setTimeout(resolve, 20));
+    worker = existsSync(file) ? Number(await readFile(file, 'utf8')) : 0;
+  }
   child.kill(signal);
   const code = await ended;
   // Without its parent the worker ends by itself.

@@ -226,7 +226,7 @@ export default defineStudy({
   question:
     'Is a linear layer of half the parameters, as Kronecker products, low-rank product or DYAD, better than a narrower dense layer?',
   notes: [
-    'The machine did other work during the runs kept here: times of steps and inference do not compare. `bench/vit-layers.ts` times the arms in turns.',
+    'The machine did other work during the runs kept here: times of steps and inference do not compare. bench/vit-layers.ts times the arms in turns.',
     'The source trained a network of 5.8 million parameters on CIFAR-10 for hours; this one has a thirtieth of them, on Fashion-MNIST, for a minute.',
     'The source drew the factors of Kronecker products and DYAD by the usual rules for their shapes, which leaves outputs of less variance; here they start with the dense variance.',
     'The low-rank layers of the source have a bias between their factors, ours have none.',
