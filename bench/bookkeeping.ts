@@ -29,7 +29,7 @@ async function prepare(entry: TrainingModel, methods: readonly TrainingMethod[])
     methods,
     weightDecay: true,
     sizes: entry.sizes,
-    passes: [await layoutPass({ threads })],
+    passes: [await layoutPass()],
   });
   const runner = await StepRunner.create(step, { threads });
   const batch = batchOf(entry);

@@ -92,7 +92,7 @@ async function stepOf(built: Network, { inFeatures, outFeatures }: LinearShape):
     objective: regression({ output: 'y' }),
     optimizer: sgd(),
     sizes: { rows: ROWS },
-    passes: [await layoutPass({ threads })],
+    passes: [await layoutPass()],
   });
   const runner = await StepRunner.create(step, { threads });
   const batch = { x: wave([ROWS, inFeatures]), targets: wave([ROWS, outFeatures]) };

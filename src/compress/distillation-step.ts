@@ -93,9 +93,8 @@ export class DistillationStep {
       };
     });
     graph.sort();
-    const options = threads === undefined ? {} : { threads };
-    (await layoutPass(options))({ model });
-    const session = await createSession(model, options);
+    (await layoutPass())({ model });
+    const session = await createSession(model, threads === undefined ? {} : { threads });
     return new DistillationStep(session, slots, inputs, loss.name);
   }
 
