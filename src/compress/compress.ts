@@ -234,7 +234,7 @@ async function choose(
   pruned: boolean,
 ): Promise<Chosen> {
   const { settings, inputs, options } = job;
-  if (settings.quality.length === 0 && limit === undefined) {
+  if (settings.quality.length === 0 && settings.maxSize === undefined && limit === undefined) {
     return { choice: new Map(findings.map(({ site, byRule }) => [site, byRule])), warnings: [] };
   }
   return withStudies(job, findings, async (studies, endToEnd) => {
