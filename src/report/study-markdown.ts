@@ -8,10 +8,11 @@ import {
   markedP,
   seedsText,
   spreadText,
-  studySummary,
   testNote,
   verdictOf,
 } from './study.js';
+import { capitalized, claimRows, claimsNote } from './study-claims.js';
+import { studySummary } from './study-summary.js';
 import { runsText } from './terminal/study.js';
 
 /** The results of a study as Markdown, for documentation to show or to link. */
@@ -39,6 +40,8 @@ export function studyMarkdown(report: StudyReport): string {
     `# ${report.title}`,
     report.question,
     `**${studySummary(report)}**`,
+    report.claims.length > 0 && `## What the sources say\n\n${claimsTable(report)}\n\n${claimsNote(report)}`,
+    report.claims.length > 0 && '## All arms',
     tableOf(
       head,
       groups.flatMap(group => [
@@ -58,12 +61,25 @@ export function studyMarkdown(report: StudyReport): string {
     .join('\n\n')}\n`;
 }
 
-/** How many runs are older than the study's file. */
+const claimsTable = (report: StudyReport): string =>
+  tableOf(
+    ['Claim', 'Source', 'Here', 'Difference', 'p'],
+    claimRows(report).map(({ claim, arms, difference, p }) => [
+      claim ? capitalized(claim.says) : '',
+      claim?.source ?? '',
+      claim ? claim.outcome : '',
+      `${difference === '–' ? '' : `${difference}, `}${arms}`,
+      p,
+    ]),
+    [4],
+  );
+
+/** How many runs are older than the study's file. Those of arms that have another version since are not in the report. */
 export const outdatedText = ({ outdated, arms }: StudyReport): string =>
   `The study’s file has changed since ${outdated} of ${plural(
     arms.reduce((sum, { runs }) => sum + runs.length, 0),
     'run',
-  )}.`;
+  )}; by the versions of their arms, not in what they compute.`;
 
 /** What the runs were made with. */
 export const madeText = (report: StudyReport): string =>
@@ -74,10 +90,17 @@ export const madeText = (report: StudyReport): string =>
     )
     .join(' ') + (report.outdated > 0 ? ` ${outdatedText(report)}` : '');
 
-const tableOf = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(cells => line(cells))].join(
-    '\n',
-  );
+/** `numbers` are the columns to align to the right; all but the first unless said otherwise. */
+const tableOf = (
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  numbers: readonly number[] = [...head.keys()].slice(1),
+): string =>
+  [
+    line(head),
+    line(head.map((_, i) => (numbers.includes(i) ? '---:' : '---'))),
+    ...rows.map(cells => line(cells)),
+  ].join('\n');
 
 const line = (cells: readonly string[]): string =>
   `| ${cells.map(cell => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;

@@ -1,10 +1,7 @@
-import type { ArmComparison } from '../study/compare-arms.js';
+import { type ArmComparison, LEVEL, outcomeOf } from '../study/compare-arms.js';
 import type { FigureFormat } from '../study/define.js';
 import type { ArmSummary, Column, Spread, StudyReport } from '../study/summary.js';
 import { brief, formatBytes, formatCount, formatDuration, formatNumber, plural } from './format.js';
-
-/** Differences that chance makes more rarely than this count as told apart. */
-export const LEVEL = 0.05;
 
 const MINUS = '−';
 
@@ -51,15 +48,6 @@ export const pText = (p: number): string =>
 export const markedP = ({ corrected }: ArmComparison): string =>
   `${pText(corrected)}${corrected < LEVEL ? ' *' : ''}`;
 
-/** What a comparison says: better, worse, or that chance may have made the difference. */
-export function outcomeOf(
-  { difference, corrected }: ArmComparison,
-  { betterIs }: Pick<StudyReport['metric'], 'betterIs'>,
-): 'better' | 'worse' | 'unclear' {
-  if (!(corrected < LEVEL)) return 'unclear';
-  return difference > 0 === (betterIs === 'higher') ? 'better' : 'worse';
-}
-
 /** A comparison in a sentence that its numbers bear out; `undefined` without one. */
 export function verdictOf(report: StudyReport, arm: ArmSummary): string | undefined {
   const { comparison } = arm;
@@ -74,34 +62,6 @@ export function verdictOf(report: StudyReport, arm: ArmSummary): string | undefi
   }
   const by = differenceText(comparison, metric).replace(/^[+−]/, '');
   return `${label} ${outcome === 'better' ? 'beats' : 'loses to'} ${other} by ${by} (${proof}).`;
-}
-
-/** The outcome of the whole study in a sentence or two. */
-export function studySummary(report: StudyReport): string {
-  const compared = report.arms.filter(arm => arm.comparison);
-  if (compared.length === 0) return nothingCompared(report);
-  if (compared.length <= 2) return compared.map(arm => verdictOf(report, arm)).join(' ');
-  const by = (outcome: string) =>
-    compared.filter(arm => outcomeOf(arm.comparison!, report.metric) === outcome);
-  const named = (arms: readonly ArmSummary[], verb: string) =>
-    arms.length > 0 &&
-    arms.map(arm => `${labelIn(report, arm.name)} ${verb} ${labelIn(report, arm.against!)}`).join('; ');
-  const [better, worse, unclear] = [by('better'), by('worse'), by('unclear')];
-  const told = [
-    better.length <= 4 ? named(better, 'beats') : `${better.length} arms beat what they are compared with`,
-    worse.length <= 4 ? named(worse, 'loses to') : `${worse.length} arms lose to what they are compared with`,
-    unclear.length > 0 &&
-      (unclear.length === compared.length
-        ? `None of ${compared.length} arms can be told from what it is compared with`
-        : `${unclear.length} cannot be told apart`),
-  ].filter(Boolean);
-  return `${told.join('; ')} (${report.metric.label}, ${seedsText(report)}).`;
-}
-
-function nothingCompared(report: StudyReport): string {
-  const runs = report.arms.flatMap(({ runs }) => runs);
-  if (runs.length === 0) return `${report.title}: no run has ended yet.`;
-  return `${plural(runs.length, 'run')} of ${report.title}; with fewer than two seeds of an arm no difference can be told.`;
 }
 
 export const seedsText = ({ seeds }: Pick<StudyReport, 'seeds'>): string => plural(seeds.length, 'seed');

@@ -17,9 +17,26 @@ export interface ComparedArm {
   readonly values: ReadonlyMap<number, number>;
 }
 
-interface Pair {
+/** Two arms to compare. */
+export interface Pair {
   readonly arm: ComparedArm;
   readonly other: ComparedArm;
+  /** Those whose values tell what chance does, where they have the same seeds. */
+  readonly peers: readonly ComparedArm[];
+}
+
+/** Differences that chance makes more rarely than this count as told apart. */
+export const LEVEL = 0.05;
+
+export type BetterIs = 'higher' | 'lower';
+
+/** What a comparison says: better, worse, or that chance may have made the difference. */
+export function outcomeOf(
+  { difference, corrected }: Pick<ArmComparison, 'difference' | 'corrected'>,
+  { betterIs }: { readonly betterIs: BetterIs },
+): 'better' | 'worse' | 'unclear' {
+  if (!(corrected < LEVEL)) return 'unclear';
+  return difference > 0 === (betterIs === 'higher') ? 'better' : 'worse';
 }
 
 /** Every arm against its rival, in the order given; `undefined` where there is none, or too few runs. */
@@ -29,25 +46,43 @@ export function compareArms(
 ): (ArmComparison | undefined)[] {
   const found = new Map<ComparedArm, ArmComparison>();
   for (const group of new Set(arms.map(arm => arm.group))) {
-    const pairs = arms.flatMap(arm => {
-      const other = arms.find(({ name }) => name === arm.against);
-      return arm.group === group && other ? [{ arm, other }] : [];
-    });
-    const tested = pairs.flatMap(pair => {
-      const comparison = compare(pair, pairs, test);
-      return comparison ? [{ pair, comparison }] : [];
-    });
-    const corrected = holm(tested.map(({ comparison }) => comparison.p));
-    tested.forEach(({ pair: { arm, other }, comparison }, i) => {
-      found.set(arm, { ...comparison, against: other.name, corrected: corrected[i]! });
+    const peers = armsComparedIn(arms, group);
+    const pairs = rivalsIn(arms, group).map(pair => ({ ...pair, peers }));
+    comparePairs(pairs, test).forEach((comparison, i) => {
+      if (comparison) found.set(pairs[i]!.arm, comparison);
     });
   }
   return arms.map(arm => found.get(arm));
 }
 
+/** The arms of a group that have a rival, and these. */
+export const armsComparedIn = (
+  arms: readonly ComparedArm[],
+  group: string | undefined,
+): readonly ComparedArm[] => [...new Set(rivalsIn(arms, group).flatMap(({ arm, other }) => [arm, other]))];
+
+const rivalsIn = (arms: readonly ComparedArm[], group: string | undefined) =>
+  arms.flatMap(arm => {
+    const other = arms.find(({ name }) => name === arm.against);
+    return arm.group === group && other ? [{ arm, other }] : [];
+  });
+
+/** Each pair's comparison, corrected for all that are given; `undefined` where there are too few runs. */
+export function comparePairs(
+  pairs: readonly Pair[],
+  test?: Comparison['test'],
+): (ArmComparison | undefined)[] {
+  const compared = pairs.map(pair => compare(pair, test));
+  const corrected = holm(compared.flatMap(comparison => comparison?.p ?? []));
+  let next = 0;
+  return compared.map(
+    (comparison, i) =>
+      comparison && { ...comparison, against: pairs[i]!.other.name, corrected: corrected[next++]! },
+  );
+}
+
 function compare(
-  { arm, other }: Pair,
-  group: readonly Pair[],
+  { arm, other, peers }: Pair,
   test?: Comparison['test'],
 ): (Comparison & { readonly seeds: number }) | undefined {
   const seeds = [...arm.values.keys()].filter(seed => other.values.has(seed));
@@ -59,11 +94,8 @@ function compare(
     const comparison = welchTest([...arm.values.values()], [...other.values.values()]);
     return comparison && { ...comparison, seeds: Math.min(arm.values.size, other.values.size) };
   }
+  const rest = chosen === 'blocked' ? peers.filter(peer => peer !== arm && peer !== other && same(peer)) : [];
   // With two arms, both are the same test.
-  const peers = new Set(
-    chosen === 'blocked' ? group.flatMap(pair => [pair.arm, pair.other]).filter(same) : [],
-  );
-  const rest = [...peers].filter(peer => peer !== arm && peer !== other);
   const comparison =
     rest.length > 0
       ? blockedTest(among(arm), among(other), rest.map(among))

@@ -4,6 +4,7 @@ import type { Network } from '../nn/network.js';
 import type { ConfiguredTraining } from '../train/config/config.js';
 import type { Settings, ValuesOf } from '../train/config/settings.js';
 import type { Evaluated } from '../train/evaluate.js';
+import { type Claim, checkClaims } from './claims.js';
 
 /** Named numbers of a run. Those that an arm measures stand beside the standard ones, and replace them by name. */
 export type Figures = Readonly<Record<string, number>>;
@@ -96,6 +97,8 @@ export interface Study<S extends Settings = Settings> {
   readonly question: string;
   /** What the setting cannot show, and how it differs from that of its source. */
   readonly notes?: readonly string[];
+  /** What sources say of its arms; the report says whether the runs agree. */
+  readonly claims?: readonly Claim[];
   readonly settings: S;
   /** Settings that say where things lie, such as folders of data: results do not depend on them. */
   readonly places?: readonly (keyof S & string)[];
@@ -170,6 +173,7 @@ export function asStudy(exported: unknown, file: string): Study {
   }
   checkSeeds(study.seeds, fail);
   checkArms(arms!, reference, fail);
+  if (study.claims !== undefined) checkClaims(study.claims, Object.keys(arms!), fail);
   return study as Study;
 }
 

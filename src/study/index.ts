@@ -1,3 +1,4 @@
+export type { Claim, ClaimOutcome, JudgedClaim } from './claims.js';
 export * from './define.js';
 export { type MeasureOptions, measureModel } from './measure-model.js';
 export type * from './record.js';

@@ -1,4 +1,5 @@
-import { type ArmComparison, compareArms } from './compare-arms.js';
+import { type JudgedClaim, judgeClaims } from './claims.js';
+import { type ArmComparison, type ComparedArm, compareArms } from './compare-arms.js';
 import { type FigureColumn, type FigureFormat, labelOf, type Study } from './define.js';
 import type { Curve, FailedRecord, FinishedRecord, Provenance, RunRecord } from './record.js';
 import { mean, standardError } from './statistics/compare.js';
@@ -43,6 +44,8 @@ export interface StudyReport {
   readonly title: string;
   readonly question: string;
   readonly notes: readonly string[];
+  /** What sources say, and whether the runs agree. */
+  readonly claims: readonly JudgedClaim[];
   readonly command: string;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly seeds: readonly number[];
@@ -112,6 +115,7 @@ export function summarize(
     title: study.title,
     question: study.question,
     notes: study.notes ?? [],
+    claims: judgeClaims(study.claims ?? [], comparedArms(study, arms), study.metric, study.test),
     command,
     settings,
     seeds,
@@ -170,17 +174,20 @@ function meanCurve(curves: readonly Curve[]): Curve {
 }
 
 function withComparisons(study: Study, arms: readonly ArmSummary[]): ArmSummary[] {
-  const { figure } = study.metric;
-  const valuesOf = ({ runs }: ArmSummary) =>
-    new Map(
-      runs.flatMap(run => (run.figures[figure] === undefined ? [] : [[run.seed, run.figures[figure]]])),
-    );
-  const comparisons = compareArms(
-    arms.map(arm => ({ ...arm, values: valuesOf(arm) })),
-    study.test,
-  );
+  const comparisons = compareArms(comparedArms(study, arms), study.test);
   return arms.map((arm, i) => ({ ...arm, ...(comparisons[i] && { comparison: comparisons[i] }) }));
 }
+
+/** What comparisons take of the arms: the deciding figure of each run. */
+const comparedArms = ({ metric: { figure } }: Study, arms: readonly ArmSummary[]): ComparedArm[] =>
+  arms.map(arm => ({
+    ...arm,
+    values: new Map(
+      arm.runs.flatMap(run =>
+        run.figures[figure] === undefined ? [] : [[run.seed, run.figures[figure]] as const],
+      ),
+    ),
+  }));
 
 export function columnOf({ figure, label, format }: FigureColumn): Column {
   const known = STANDARD[figure];

@@ -69,6 +69,20 @@ export default defineStudy({
     'Pretraining differs between the arms; fine-tuning is the same for all, with ordinary weight decay.',
     'F1 and exact match are those of SQuAD v1.1, on invented texts with other names than those learned from.',
   ],
+  claims: [
+    {
+      source: 'Khodak et al. 2021',
+      says: 'Frobenius decay beats weight decay in attention',
+      better: 'full-frobenius',
+      than: 'full-weight',
+    },
+    {
+      source: 'Khodak et al. 2021',
+      says: 'Frobenius decay beats weight decay with heads of half the width',
+      better: 'half-frobenius',
+      than: 'half-weight',
+    },
+  ],
   settings,
   seeds: 3,
   metric: { figure: 'span_f1', label: 'Span F1', betterIs: 'higher' },

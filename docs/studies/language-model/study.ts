@@ -208,6 +208,32 @@ export default defineStudy({
     'Except for the dense models, a quarter of the feed-forward parameters is left, or as many parameters in all. The masks of RigL leave a file as large as the dense one.',
     'Compressed, all have the same bytes; the dense model is compressed twice as hard as the others. By one `whittle compress` without recovery; the blocks of DYAD are no layers to it, and its file stays larger.',
   ],
+  claims: [
+    {
+      source: 'catid 2024',
+      says: 'narrower feed-forward layers beat Kronecker products',
+      better: 'narrow-ffn',
+      than: 'skl',
+    },
+    {
+      source: 'catid 2024',
+      says: 'narrower feed-forward layers beat low rank',
+      better: 'narrow-ffn',
+      than: 'low-rank',
+    },
+    {
+      source: 'Lan et al. 2020',
+      says: 'sharing the feed-forward layers of all blocks costs quality',
+      better: 'dense',
+      than: 'shared',
+    },
+    {
+      source: 'Gordon 2020',
+      says: 'training small could take the place of compressing',
+      noWorse: 'narrow-ffn',
+      than: 'dense-compressed',
+    },
+  ],
   settings,
   seeds: 3,
   metric: { figure: 'perplexity', betterIs: 'lower' },

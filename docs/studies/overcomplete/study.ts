@@ -51,6 +51,32 @@ export default defineStudy({
     'Overcomplete networks are measured after their factors were multiplied: size and operations are those of the plain network.',
     'The source trains ResNet-32, 56 and 110 on CIFAR and Tiny-ImageNet.',
   ],
+  claims: [
+    {
+      source: 'Khodak et al. 2021',
+      says: 'wide factors with Frobenius decay beat the plain network',
+      better: 'wide-frobenius',
+      than: 'plain',
+    },
+    {
+      source: 'Khodak et al. 2021',
+      says: 'deep factors with Frobenius decay beat the plain network',
+      better: 'deep-frobenius',
+      than: 'plain',
+    },
+    {
+      source: 'Khodak et al. 2021',
+      says: 'Frobenius decay beats weight decay in wide factors',
+      better: 'wide-frobenius',
+      than: 'wide-weight',
+    },
+    {
+      source: 'Khodak et al. 2021',
+      says: 'Frobenius decay beats weight decay in deep factors',
+      better: 'deep-frobenius',
+      than: 'deep-weight',
+    },
+  ],
   settings,
   places: ['data'],
   seeds: 3,

@@ -70,6 +70,20 @@ export default defineStudy({
     '512 is the widest that was tried: where it stands, perhaps no width fits.',
     'Methods keep the number of neurons and take weights away: parameters are those of the file.',
   ],
+  claims: [
+    {
+      source: 'Gordon 2020',
+      says: 'momentum, a better optimizer, makes do with fewer neurons than plain SGD',
+      better: 'momentum',
+      than: 'sgd',
+    },
+    {
+      source: 'Gordon 2020',
+      says: 'AdamW makes do with fewer neurons than plain SGD',
+      better: 'adam',
+      than: 'sgd',
+    },
+  ],
   settings,
   places: ['data'],
   seeds: 3,

@@ -1,3 +1,4 @@
+import { outcomeOf } from '../../study/compare-arms.js';
 import type { FinishedRecord } from '../../study/record.js';
 import type { ArmSummary, StudyReport } from '../../study/summary.js';
 import { plural } from '../format.js';
@@ -12,14 +13,14 @@ import {
   idleText,
   labelIn,
   markedP,
-  outcomeOf,
   spreadText,
-  studySummary,
   testNote,
   valueText,
   verdictOf,
 } from '../study.js';
+import { capitalized, claimRows, claimsNote } from '../study-claims.js';
 import { madeText, outdatedText } from '../study-markdown.js';
+import { studySummary } from '../study-summary.js';
 import { pairs, table } from '../table.js';
 import { runsText } from '../terminal/study.js';
 import { dayOf } from './compress.js';
@@ -35,6 +36,7 @@ export function studyPage(report: StudyReport): string {
     headline: studySummary(report),
     body: [
       warnings(report),
+      report.claims.length > 0 && section('What the sources say', claimsTable(report)),
       section(
         'Question',
         html`<p>${report.question}</p>`,
@@ -71,6 +73,33 @@ function warnings(report: StudyReport): Piece {
 
 const figure = (report: StudyReport): Markup =>
   html`<figure>${responsive(size => studyPlot(report, size))}<figcaption>Means over seeds; bars are standard errors.</figcaption></figure>`;
+
+const TONES: Readonly<Record<string, string>> = { holds: 'good', contradicted: 'bad' };
+
+const claimsTable = (report: StudyReport): Markup =>
+  table(
+    claimRows(report),
+    [
+      {
+        heading: 'Claim',
+        head: true,
+        cell: ({ claim }) =>
+          claim && html`${capitalized(claim.says)}<span class="quiet">${claim.source}</span>`,
+      },
+      {
+        heading: 'Here',
+        cell: ({ claim }) => claim && html`<span class="${TONES[claim.outcome]}">${claim.outcome}</span>`,
+      },
+      {
+        heading: 'Difference',
+        cell: ({ difference, arms }) =>
+          html`<span class="fixed">${difference}</span><span class="quiet">${arms}</span>`,
+      },
+      { heading: 'p', cell: ({ p }) => html`<span class="fixed">${p}</span>` },
+    ],
+    claimsNote(report),
+    true,
+  );
 
 function armTable(report: StudyReport): Markup {
   const { metric, columns } = report;

@@ -3,7 +3,8 @@ import { mean } from '../../study/statistics/compare.js';
 import type { ArmSummary, StudyReport } from '../../study/summary.js';
 import { brief, shorten } from '../format.js';
 import { html, type Markup, type Piece } from '../markup.js';
-import { labelIn, spreadText, studySummary, valueText } from '../study.js';
+import { labelIn, spreadText, valueText } from '../study.js';
+import { studySummary } from '../study-summary.js';
 import { type Axis, chart, extent, px, type Scale, svg } from './chart.js';
 import { standalone } from './standalone.js';
 
