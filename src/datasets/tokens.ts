@@ -20,9 +20,12 @@ export class TokenWindows implements Dataset {
   private readonly tokens: number;
   private readonly stride: number;
 
-  /** @throws WhittleError where the text does not fill one window */
+  /** @throws WhittleError for sizes that are not whole, and where the text does not fill one window */
   constructor(ids: ArrayLike<number>, { tokens, stride = tokens }: TokenWindowOptions) {
-    if (!(tokens > 0 && stride > 0)) throw new WhittleError('tokens and stride must be positive');
+    for (const [name, value] of Object.entries({ tokens, stride })) {
+      if (Number.isInteger(value) && value > 0) continue;
+      throw new WhittleError(`${name} must be positive and whole, not ${value}`);
+    }
     if (ids.length <= tokens) {
       throw new WhittleError(
         `a text of ${ids.length} tokens does not fill a window of ${tokens} and the next`,

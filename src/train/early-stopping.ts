@@ -2,7 +2,7 @@ import { WhittleError } from '../graph/errors.js';
 import type { Evaluated } from './evaluate.js';
 
 export interface EarlyStoppingOptions {
-  /** Evaluations without improvement that are borne. */
+  /** Evaluations without improvement that are borne; 0 or more. */
   readonly patience: number;
   /** Smallest improvement that counts; default 0. */
   readonly minimum?: number;
@@ -14,9 +14,15 @@ export interface Goal {
   readonly betterIs: 'higher' | 'lower';
 }
 
+/** An evaluation by the value of the metric that decides. */
+export interface BestValue {
+  readonly update: number;
+  readonly value: number;
+}
+
 /** Remembers the best evaluation, and when it is time to stop. */
 export class BestSoFar {
-  best: { readonly update: number; readonly value: number } | undefined;
+  best: BestValue | undefined;
   private readonly goal: Goal;
   private readonly stopping: EarlyStoppingOptions | undefined;
   private bad = 0;
@@ -27,14 +33,26 @@ export class BestSoFar {
     this.stopping = stopping;
   }
 
-  /** @returns whether this is the best so far @throws WhittleError where the metric is not measured */
+  /** @throws WhittleError where the metric is not among those that an evaluation measures */
+  requireMetric(measured: readonly string[]): void {
+    const { metric } = this.goal;
+    if (measured.includes(metric)) return;
+    throw new WhittleError(`the evaluation measures no "${metric}"`, {
+      hint: `It measures ${measured.join(', ')}`,
+    });
+  }
+
+  /**
+   * @returns whether this is the best so far; NaN and infinity never are
+   * @throws WhittleError where the metric is not measured
+   */
   observe(update: number, metrics: Evaluated): boolean {
     const { metric, betterIs } = this.goal;
-    const value = metrics[metric];
-    if (value === undefined) {
-      throw new WhittleError(`the evaluation measures no "${metric}"`, {
-        hint: `It measures ${Object.keys(metrics).join(', ')}`,
-      });
+    this.requireMetric(Object.keys(metrics));
+    const value = metrics[metric]!;
+    if (!Number.isFinite(value)) {
+      this.bad++;
+      return false;
     }
     const sign = betterIs === 'higher' ? 1 : -1;
     const improved = this.best === undefined || sign * (value - this.best.value) > 0;
@@ -51,13 +69,31 @@ export class BestSoFar {
   }
 
   save(): unknown {
-    return { best: this.best ?? null, bad: this.bad, mark: this.mark ?? null };
+    return { goal: this.goal, best: this.best ?? null, bad: this.bad, mark: this.mark ?? null };
   }
 
+  /** @throws WhittleError where another metric decided before */
   restore(saved: unknown): void {
-    const { best, bad, mark } = saved as { best: BestSoFar['best'] | null; bad: number; mark: number | null };
-    this.best = best ?? undefined;
+    const { goal, best, bad, mark } = saved as SavedBest;
+    if (goal && (goal.metric !== this.goal.metric || goal.betterIs !== this.goal.betterIs)) {
+      const words = ({ metric, betterIs }: Goal): string =>
+        `the ${betterIs === 'higher' ? 'highest' : 'lowest'} ${metric}`;
+      throw new WhittleError(
+        `the training began with ${words(goal)} as its goal, and now it is ${words(this.goal)}`,
+        { hint: 'Resume with the same evaluation.goal, or start anew in another folder' },
+      );
+    }
+    // JSON has null for what is no number.
+    this.best = typeof best?.value === 'number' ? { update: best.update, value: best.value } : undefined;
     this.bad = bad;
     this.mark = mark ?? undefined;
   }
+}
+
+interface SavedBest {
+  /** Absent in checkpoints of earlier versions. */
+  readonly goal?: Goal;
+  readonly best: { readonly update: number; readonly value: number | null } | null;
+  readonly bad: number;
+  readonly mark: number | null;
 }

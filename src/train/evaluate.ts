@@ -1,4 +1,4 @@
-import type { Dataset } from '../datasets/dataset.js';
+import type { Batch, Dataset } from '../datasets/dataset.js';
 import { Order } from '../datasets/order.js';
 import { typedBuilder } from '../graph/autodiff/index.js';
 import { WhittleError } from '../graph/errors.js';
@@ -9,6 +9,7 @@ import { toInference } from '../nn/inference.js';
 import { createSession } from '../runtime/create.js';
 import type { SessionOptions } from '../runtime/options.js';
 import type { Session } from '../runtime/session.js';
+import { Means } from './means.js';
 import type { Measured, Objective } from './objective.js';
 import { addOutput, StepContext } from './step/context.js';
 import { convolveShortcuts } from './step/convolve-shortcuts.js';
@@ -17,7 +18,7 @@ import type { StateBuffers } from './step/state-buffers.js';
 import type { TrainingStep } from './step/step.js';
 import { attachUnits, type Unit } from './step/units.js';
 
-/** Means over a data set, by metric. */
+/** Means over a data set, by metric: of examples, or of what the objective counts. */
 export type Evaluated = Readonly<Record<string, number>>;
 
 /**
@@ -31,6 +32,7 @@ export class Evaluator {
   private readonly units: readonly Unit[];
   private readonly batchInputs: readonly string[];
   private readonly outputs: readonly string[];
+  private readonly weight: string | undefined;
 
   private constructor(session: Session, plan: Plan) {
     this.session = session;
@@ -39,6 +41,12 @@ export class Evaluator {
     this.units = plan.units;
     this.batchInputs = plan.batchInputs;
     this.outputs = plan.outputs;
+    this.weight = plan.weight;
+  }
+
+  /** Names of what it measures; unknown before it ran where the objective derives more from it. */
+  get metrics(): readonly string[] | undefined {
+    return this.objective.derive ? undefined : this.outputs;
   }
 
   /**
@@ -57,18 +65,19 @@ export class Evaluator {
 
   /**
    * @param replacements parameters to use in the place of the present ones
-   * @returns the mean of each metric over all examples, and what the objective derives from the means
-   * @throws WhittleError for an empty data set, or one that lacks an input
+   * @returns the mean of each metric over all that counts, and what the objective derives from the means
+   * @throws WhittleError for an empty data set, one that lacks an input, or of which nothing counts
    */
   async run(
     dataset: Dataset,
     states: StateBuffers,
-    { batchSize = EVALUATION_BATCH, replacements, signal, onProgress }: EvaluateOptions = {},
+    { batchSize = EVALUATION_BATCH, replacements, signal, onBatch, onProgress }: EvaluateOptions = {},
   ): Promise<Evaluated> {
     if (dataset.length === 0) throw new WhittleError('the data set for evaluation is empty');
     const parameters = this.parameters(states, replacements);
     const order = new Order(dataset.length, { batchSize, shuffle: false, dropLast: false });
-    const sums = new Map<string, number>();
+    const wanted = this.weight === undefined ? this.outputs : [...this.outputs, this.weight];
+    const means = new Means();
     for (let seen = 0; seen < dataset.length; ) {
       signal?.throwIfAborted();
       const indices = order.next();
@@ -76,16 +85,16 @@ export class Evaluator {
       this.measured.check?.(batch);
       const feeds: Record<string, Tensor> = { ...parameters };
       for (const name of this.batchInputs) if (batch[name]) feeds[name] = batch[name];
-      const results = await this.session.run(feeds, this.outputs);
-      for (const name of this.outputs) {
-        const value = results[name]!.toFloat32()[0]!;
-        sums.set(name, (sums.get(name) ?? 0) + value * indices.length);
-      }
+      const results = await this.session.run(feeds, wanted);
+      const numberOf = (name: string): number => results[name]!.toFloat32()[0]!;
+      const metrics = Object.fromEntries(this.outputs.map(name => [name, numberOf(name)]));
+      onBatch?.(metrics, batch, seen);
+      means.add(metrics, this.weight === undefined ? indices.length : numberOf(this.weight));
       seen += indices.length;
       onProgress?.(seen, dataset.length);
     }
-    const means = Object.fromEntries([...sums].map(([name, sum]) => [name, sum / dataset.length]));
-    return { ...means, ...this.objective.derive?.(means) };
+    const result = means.result();
+    return { ...result, ...this.objective.derive?.(result) };
   }
 
   release(): Promise<void> {
@@ -128,6 +137,8 @@ export interface EvaluateOptions {
   readonly batchSize?: number;
   readonly replacements?: ReadonlyMap<string, Tensor> | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Sees what each batch measured, and which example of the data set it begins with. */
+  readonly onBatch?: (metrics: Readonly<Record<string, number>>, batch: Batch, first: number) => void;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -137,6 +148,8 @@ interface Plan {
   readonly units: readonly Unit[];
   readonly batchInputs: readonly string[];
   readonly outputs: readonly string[];
+  /** The output that says how much a batch counts, where it is not its examples. */
+  readonly weight: string | undefined;
 }
 
 function buildEvaluation(
@@ -158,6 +171,7 @@ function buildEvaluation(
   const outputs = Object.entries({ loss: measured.loss, ...measured.metrics }).map(([name, value]) =>
     addOutput(context, value, name),
   );
+  const weight = measured.weight && addOutput(context, measured.weight, 'batch/weight');
   removeDead(graph);
   const units = step.units.filter(unit => {
     const input = attached.inputs.get(unit)!;
@@ -168,7 +182,7 @@ function buildEvaluation(
   graph.sort();
   const own = new Set(units.map(unit => unit.name));
   const batchInputs = graph.inputs.map(({ name }) => name).filter(name => !own.has(name));
-  return { model, measured, objective, units, batchInputs, outputs };
+  return { model, measured, objective, units, batchInputs, outputs, weight };
 }
 
 function assemble(unit: Unit, tensorOf: (name: string) => Tensor): Tensor {

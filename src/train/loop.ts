@@ -1,10 +1,11 @@
 import type { Tensor } from '../graph/tensor.js';
+import { restoreBest, saveBest } from './best-weights.js';
 import { checkSameTraining } from './checkpoint/same-training.js';
 import type { Loader } from './data/loader.js';
 import { BestSoFar, type Goal } from './early-stopping.js';
 import type { Evaluated, Evaluator } from './evaluate.js';
 import type { TrainingMethod } from './method.js';
-import { checkMetrics, checkStates } from './non-finite.js';
+import { checkEvaluation, checkMetrics, checkStates } from './non-finite.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { openParts, type Parts } from './parts.js';
 import { Run } from './run.js';
@@ -36,6 +37,8 @@ export class Loop {
   /** Kept for early stopping, which ends with them. */
   private bestWeights: ReadonlyMap<string, Tensor> | undefined;
   private place: string | undefined;
+  /** The update that the last checkpoint is of. */
+  private savedAt: number | undefined;
 
   private constructor(options: TrainOptions, { loader, runner, evaluator, evaluationBatch }: Parts) {
     const { epochs, updates, evaluation = {}, accumulation = 1 } = options;
@@ -63,6 +66,9 @@ export class Loop {
   static async open(options: TrainOptions): Promise<Loop> {
     const loop = new Loop(options, await openParts(options));
     try {
+      // Now rather than after an epoch.
+      const measured = loop.evaluator?.metrics;
+      if (measured) loop.best.requireMetric(measured);
       if (options.checkpoints?.resume) await loop.restore();
       for (const log of options.logs ?? []) await log.open(loop.runner.update);
     } catch (error) {
@@ -95,6 +101,8 @@ export class Loop {
       if (checkpoints && (update % checkpointEvery === 0 || last || ended === 'early')) await this.save();
     }
     if (ended === 'aborted' && checkpoints) await this.save();
+    // Whatever is given back was looked at: these weights now, the best ones when they were found.
+    if (!this.bestWeights && this.savedAt !== runner.update) checkStates(runner, this.place);
     return this.result(ended);
   }
 
@@ -146,9 +154,11 @@ export class Loop {
     const evaluation = await evaluator!.run(options.data.test!, runner.states, {
       batchSize: this.evaluationBatch,
       replacements,
+      onBatch: (metrics, batch, first) => checkEvaluation(runner, metrics, this.place, { batch, first }),
       onProgress: (done, total) =>
         options.onProgress?.({ phase: 'evaluate', done, total, detail: describe(this.evaluation ?? {}) }),
     });
+    checkEvaluation(runner, evaluation, this.place);
     this.evaluation = evaluation;
     await this.log('evaluation', evaluation);
     this.rate.observe?.(evaluation);
@@ -157,11 +167,12 @@ export class Loop {
     checkStates(runner, this.place);
     const weights = this.runState.weights({ replaced: true });
     if (options.earlyStopping) this.bestWeights = weights;
-    await options.checkpoints?.store.saveWeights('best', weights);
+    if (options.checkpoints) await saveBest(options.checkpoints.store, weights, this.best.best!);
   }
 
   private async save(): Promise<void> {
     const { runner, runState, options } = this;
+    if (this.savedAt === runner.update) return;
     const { store, settings } = options.checkpoints!;
     checkStates(runner, this.place);
     for (const log of options.logs ?? []) await log.flush();
@@ -178,6 +189,7 @@ export class Loop {
         ...(settings && { settings }),
       },
     });
+    this.savedAt = runner.update;
   }
 
   private async restore(): Promise<void> {
@@ -191,10 +203,14 @@ export class Loop {
     this.runner.restore(progress.runner);
     this.loader.restore(progress.loader);
     this.saved(checkpoint.states).restore(progress.saved, place);
-    this.evaluation = (progress.saved.evaluation as Evaluated | null | undefined) ?? undefined;
+    const evaluation = progress.saved.evaluation as Evaluated | null | undefined;
+    // JSON has null for NaN, which earlier versions went on with.
+    const whole = evaluation && Object.values(evaluation).every(value => typeof value === 'number');
+    this.evaluation = whole ? evaluation : undefined;
     this.secondsBefore = progress.seconds;
-    if (this.options.earlyStopping) this.bestWeights = await store.loadWeights('best');
+    if (this.options.earlyStopping) this.bestWeights = await restoreBest(store, this.best, place);
     this.place = place;
+    this.savedAt = progress.runner.update;
   }
 
   private async log(kind: 'step' | 'evaluation', values: Readonly<Record<string, number>>): Promise<void> {

@@ -10,6 +10,11 @@ export interface Measured {
   readonly loss: Value;
   readonly metrics?: Readonly<Record<string, Value>>;
   /**
+   * How much the batch counts in the mean over a data set, one number of float32: where loss and metrics are means over
+   * what counts, how many that are. Default the number of its examples.
+   */
+  readonly weight?: Value;
+  /**
    * Looks at a batch before it is run, for what the graph would answer with an obscure error, or with none.
    * @throws WhittleError
    */
@@ -64,7 +69,7 @@ export interface LanguageModelOptions extends Omit<ClassificationOptions, 'soft'
 
 /**
  * Cross-entropy of every token: logits (batch, tokens, vocabulary), labels (batch, tokens) int64, which hold the token
- * to be predicted at each place. Perplexity is e to the mean loss.
+ * to be predicted at each place. Perplexity is e to the mean loss of all tokens that count.
  */
 export function languageModel(options: LanguageModelOptions = {}): Objective {
   const { logits: output = 'logits', labels = 'labels', labelSmoothing = 0, ignoreIndex } = options;
@@ -81,7 +86,8 @@ export function languageModel(options: LanguageModelOptions = {}): Objective {
         ...(ignoreIndex !== undefined && { ignoreIndex }),
       });
       const check = (batch: Batch) => checkLabels(batch, labels, logits.shape?.at(-1), ignoreIndex);
-      return { loss, check };
+      if (ignoreIndex === undefined) return { loss, check };
+      return { loss, check, weight: countLabels(context.b, targets, ignoreIndex) };
     },
     derive: ({ loss }) => ({ perplexity: Math.exp(loss ?? Number.NaN) }),
   };
@@ -155,6 +161,11 @@ function checkLabels(batch: Batch, name: string, classes: unknown, ignored?: num
       hint: `Labels count from 0 to ${classes - 1}. Does the network have as many outputs as there are classes?`,
     });
   }
+}
+
+function countLabels(b: Builder, labels: Value, ignored: number): Value {
+  const counts = b.op('Not', [b.binary('Equal', labels, ignored)]);
+  return b.op('ReduceSum', [b.indicator(counts, 'float32')], { keepdims: 0 });
 }
 
 const argMax = (b: Builder, x: Value): Value => b.op('ArgMax', [x], { axis: -1, keepdims: 0 });

@@ -1,4 +1,5 @@
 import { WhittleError } from '../graph/errors.js';
+import { checkOptions } from './check-options.js';
 import { Loop } from './loop.js';
 import type { TrainOptions, TrainResult } from './options.js';
 
@@ -10,6 +11,7 @@ import type { TrainOptions, TrainResult } from './options.js';
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   check(options);
+  checkOptions(options);
   const loop = await Loop.open(options);
   try {
     return await loop.run();

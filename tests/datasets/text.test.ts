@@ -109,6 +109,10 @@ describe('windows of tokens', () => {
       ),
     );
     expect(() => new TokenWindows([1, 2, 3], { tokens: 3 })).toThrow(/3 tokens does not fill/);
+    expect(() => new TokenWindows([1, 2, 3], { tokens: 2, stride: 0.5 })).toThrow(
+      /stride must be .* not 0.5/,
+    );
+    expect(() => new TokenWindows([1, 2, 3], { tokens: -1 })).toThrow(/tokens must be positive and whole/);
   });
 });
 

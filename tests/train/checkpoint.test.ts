@@ -1,10 +1,13 @@
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WhittleError } from '../../src/graph/errors.js';
 import { Tensor } from '../../src/graph/tensor.js';
-import type { Checkpoint } from '../../src/train/checkpoint/checkpoint.js';
+import type { Checkpoint, KeptWeights } from '../../src/train/checkpoint/checkpoint.js';
 import { CheckpointFolder } from '../../src/train/checkpoint/folder.node.js';
+import { writeSafetensors } from '../../src/weights/safetensors.node.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -51,6 +54,31 @@ describe('a folder of checkpoints', () => {
     await store.save(checkpoint(1));
     await store.save({ ...checkpoint(1), progress: { ...checkpoint(1).progress, seconds: 99 } });
     expect((await store.load())!.checkpoint.progress.seconds).toBe(99);
+    expect(await readdir(folder)).toHaveLength(1);
+    await store.save({ ...checkpoint(1), progress: { ...checkpoint(1).progress, seconds: 100 } });
+    await store.save(checkpoint(2));
+    expect(await readdir(folder)).toHaveLength(2);
+    await rm(join(folder, 'update-00000002'), { recursive: true });
+    expect((await store.load())!.checkpoint.progress.seconds).toBe(100);
+  });
+
+  it('never takes one away before the next of the same number is there', async () => {
+    const store = new CheckpointFolder(folder);
+    await store.save(checkpoint(1));
+    // Whenever the other is looked for, a whole one is found.
+    let done = false;
+    const saved = (async () => {
+      for (let i = 0; i < 20; i++) await store.save(checkpoint(1));
+      done = true;
+    })();
+    while (!done) {
+      expect((await readdir(folder)).filter(name => name.startsWith('update-'))).not.toEqual([]);
+    }
+    await saved;
+  });
+
+  it.each([0, -1, 1.5, Number.NaN])('does not keep %s checkpoints', keep => {
+    expect(() => new CheckpointFolder(folder, { keep })).toThrow(/keep is a number of checkpoints/);
   });
 
   it('does not see what a kill left behind, and removes it later', async () => {
@@ -113,9 +141,45 @@ describe('a folder of checkpoints', () => {
   it('keeps weights beside the checkpoints', async () => {
     const store = new CheckpointFolder(folder);
     expect(await store.loadWeights('best')).toBeUndefined();
-    await store.saveWeights('best', checkpoint(4).model);
-    expect([...(await store.loadWeights('best'))!.get('w')!.toFloat32()]).toEqual([4, Math.fround(-0.1)]);
-    await appendFile(join(folder, 'best.safetensors'), 'x');
-    await expect(store.loadWeights('best')).rejects.toThrow(/broken safetensors/);
+    const path = await store.saveWeights('best', checkpoint(4).model, { update: '4' });
+    const { weights, notes, place } = (await store.loadWeights('best'))!;
+    expect([...weights.get('w')!.toFloat32()]).toEqual([4, Math.fround(-0.1)]);
+    expect([notes, place]).toEqual([{ update: '4' }, path]);
+    expect(path).toBe(join(folder, 'best.safetensors'));
+  });
+
+  it('notices any change of kept weights', async () => {
+    const store = new CheckpointFolder(folder);
+    const path = await store.saveWeights('best', checkpoint(4).model, { update: '4' });
+    const bytes = await readFile(path);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat({ max: bytes.length - 1 }),
+        fc.integer({ min: 1, max: 255 }),
+        async (at, flips) => {
+          const damaged = Uint8Array.from(bytes);
+          damaged[at]! ^= flips;
+          await writeFile(path, damaged);
+          const found = await store.loadWeights('best').catch((error: unknown) => error);
+          if (found instanceof WhittleError) {
+            expect(found.message).toMatch(/damaged.*best\.safetensors.*Put a copy back/s);
+            return;
+          }
+          // Spaces of the header may become others.
+          expect(found).toMatchObject({ notes: { update: '4' } });
+          const { weights } = found as KeptWeights;
+          expect([...weights.get('w')!.bytes()]).toEqual([...checkpoint(4).model.get('w')!.bytes()]);
+        },
+      ),
+      { numRuns: 60 },
+    );
+    await writeFile(path, Buffer.concat([bytes, Buffer.from('x')]));
+    await expect(store.loadWeights('best')).rejects.toThrow(/the weights are damaged/);
+  });
+
+  it('reads weights that an earlier version kept', async () => {
+    const store = new CheckpointFolder(folder);
+    await writeSafetensors(join(folder, 'best.safetensors'), checkpoint(4).model, { format: 'pt' });
+    expect(await store.loadWeights('best')).toMatchObject({ notes: {} });
   });
 });

@@ -137,6 +137,13 @@ describe('augmentation', () => {
     expect(() => randomFlip()(batch, new Random(0))).toThrow(/no images; it holds x, labels/);
     expect(() => randomCrop({ field: 'x' })(batch, new Random(0))).toThrow(/not float32 \[2, 3\]/);
     expect(() => mixup({ classes: 3, fields: [] })(batch, new Random(0))).toThrow(/label 7 of example 1/);
+    const labelled = { ...batch, labels: Tensor.int64([0, 1]) };
+    expect(() => mixup({ classes: 3 })(labelled, new Random(0))).toThrow(
+      /no field to mix; the batch holds x, labels.*"pixel_values".*fields: \['input'\]/s,
+    );
+    const ids = { ...labelled, ids: Tensor.int64([3, 4]) };
+    expect(() => mixup({ classes: 3, fields: ['ids'] })(ids, new Random(0))).toThrow(/float32.*int64/);
+    expect(() => mixup({ classes: 3, alpha: -1 })).toThrow(/alpha of mixup must be a positive number/);
   });
 });
 
@@ -172,6 +179,12 @@ describe('a loader', () => {
   it('refuses an empty data set and one that does not fill a batch', () => {
     expect(() => new Loader(dataset(0), options)).toThrow(/empty/);
     expect(() => new Loader(dataset(2), options)).toThrow(/2 examples do not fill a batch of 3/);
+  });
+
+  it.each([-1, 0.5, Number.NaN])('does not ask for %s batches ahead', prefetch => {
+    expect(() => new Loader(dataset(10), { batchSize: 2, prefetch })).toThrow(
+      /prefetch is a number of batches/,
+    );
   });
 
   it('fails where the batch is taken, not before', async () => {

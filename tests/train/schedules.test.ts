@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
   cosine,
@@ -32,6 +33,41 @@ it('cosine is CosineAnnealingLR', () => {
 
 it('oneCycle is OneCycleLR', () => {
   expectRates(rates(oneCycle({ peak: 0.4 }), golden.updates + 1), golden.oneCycle);
+});
+
+const shapes = fc.record({
+  peak: fc.double({ min: 1e-6, max: 10, noNaN: true }),
+  rise: fc.oneof(fc.double({ min: 0, max: 1, noNaN: true }), fc.constantFrom(0, 0.1, 0.5, 1)),
+  startDivisor: fc.double({ min: 1, max: 1e3, noNaN: true }),
+  finalDivisor: fc.double({ min: 1, max: 1e6, noNaN: true }),
+});
+
+it('oneCycle is a rate at each update of any training, and comes to its peak', () => {
+  fc.assert(
+    fc.property(shapes, fc.integer({ min: 1, max: 60 }), (options, updates) => {
+      const schedule = oneCycle(options);
+      const at = (update: number): number => schedule.at({ update, updates, updatesPerEpoch: 5 });
+      for (let update = 0; update <= updates; update++) {
+        expect(at(update)).toBeGreaterThanOrEqual(0);
+        expect(at(update)).toBeLessThanOrEqual(options.peak * (1 + 1e-12));
+      }
+      // Between two updates where the rise does not end with one, as in PyTorch.
+      expect(at(Math.max(0, options.rise * updates - 1))).toBeCloseTo(options.peak, 9);
+    }),
+  );
+  fc.assert(
+    fc.property(shapes, fc.integer({ min: 1, max: 60 }), fc.nat(), (options, updates, n) => {
+      const top = n % updates;
+      const schedule = oneCycle({ ...options, rise: (top + 1) / updates });
+      expect(schedule.at({ update: top, updates, updatesPerEpoch: 5 })).toBeCloseTo(options.peak, 9);
+    }),
+  );
+});
+
+it('oneCycle refuses what is no cycle', () => {
+  expect(() => oneCycle({ peak: Number.NaN })).toThrow(/peak/);
+  expect(() => oneCycle({ peak: 1, rise: 1.5 })).toThrow(/rise is a part/);
+  expect(() => oneCycle({ peak: 1, startDivisor: 0 })).toThrow(/startDivisor must be a positive/);
 });
 
 it('a warm-up is LinearLR before another schedule', () => {

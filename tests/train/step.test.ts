@@ -6,6 +6,7 @@ import type { TrainingMethod } from '../../src/train/method.js';
 import { weightAverage } from '../../src/train/methods/average.js';
 import type { Objective } from '../../src/train/objective.js';
 import { adamW, type Optimizer, sgd } from '../../src/train/optimizers/index.js';
+import type { ParameterGroup } from '../../src/train/step/groups.js';
 import { StepRunner } from '../../src/train/step/runner.js';
 import type { StateSlot } from '../../src/train/step/state.js';
 import { trainingStep } from '../../src/train/step/step.js';
@@ -285,6 +286,36 @@ describe('methods', () => {
 });
 
 describe('bad input', () => {
+  it.each([0, -1, 1e-60, 1e60, Number.NaN, Number.POSITIVE_INFINITY])('a limit of %s', limit => {
+    const optimizer = sgd();
+    for (const name of ['norm', 'value'] as const) {
+      expect(() => smallStep({ optimizer, clip: { [name]: limit } })).toThrow(
+        `clip.${name} must be a positive number, not ${limit}`,
+      );
+    }
+  });
+
+  it('factors of groups and rates that are no numbers', async () => {
+    const groups = (group: Omit<ParameterGroup, 'match'>) => () =>
+      smallStep({ optimizer: sgd(), groups: [{ match: /weight/ }, { match: /bias/, ...group }] });
+    expect(groups({ learningRate: Number.NaN })).toThrow(
+      /learningRate of parameter group 1 must be .* not NaN/,
+    );
+    expect(groups({ weightDecay: -1 })).toThrow(/weightDecay of parameter group 1 .* not -1/);
+    const runner = await StepRunner.create(smallStep({ optimizer: sgd() }), { threads: 1 });
+    await runner.run(batches[0]!, { learningRate: 0.1 });
+    for (const rate of [Number.NaN, Number.NEGATIVE_INFINITY, 1e39]) {
+      await expect(runner.run(batches[1]!, { learningRate: rate })).rejects.toThrow(
+        `the learning rate of update 2 is ${rate}`,
+      );
+      await expect(runner.run(batches[1]!, { learningRate: 0.1, weightDecay: rate })).rejects.toThrow(
+        `the weight decay of update 2 is ${rate}`,
+      );
+    }
+    expect(runner.update).toBe(1);
+    await runner.release();
+  });
+
   it('names what does not fit', async () => {
     expect(() =>
       trainingStep(smallNetwork({ training: false }), { objective: squaredError, optimizer: sgd() }),

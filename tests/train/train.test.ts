@@ -152,7 +152,7 @@ describe('bad input', () => {
   });
 
   it('a label that is no class', async () => {
-    const { train: data } = tinyTraining().data;
+    const { train: data, test } = tinyTraining().data;
     const wrong: Dataset = {
       length: data.length,
       fields: data.fields,
@@ -161,13 +161,13 @@ describe('bad input', () => {
         labels: Tensor.int64(Array.from(indices, i => i % 4)),
       }),
     };
-    await expect(train(tinyTraining({ data: { train: wrong } }))).rejects.toThrow(
+    await expect(train(tinyTraining({ data: { train: wrong, test } }))).rejects.toThrow(
       /label [23] of example \d+ of the batch is not one of 2 classes/,
     );
   });
 
   it('data that are no numbers: the field and the example', async () => {
-    const { train: data } = tinyTraining().data;
+    const { train: data, test } = tinyTraining().data;
     const broken: Dataset = {
       length: data.length,
       fields: data.fields,
@@ -178,7 +178,7 @@ describe('bad input', () => {
         return { ...batch, pixel_values: Tensor.float32(batch.pixel_values!.dims, pixels) };
       },
     };
-    await expect(train(tinyTraining({ data: { train: broken }, transforms: [] }))).rejects.toThrow(
+    await expect(train(tinyTraining({ data: { train: broken, test }, transforms: [] }))).rejects.toThrow(
       /became NaN at batch 1 .*example 2 of the batch holds NaN.*pixel_values.*Look at the data.*No checkpoint/s,
     );
   });
@@ -190,7 +190,7 @@ describe('bad input', () => {
     const filling: CheckpointStore = {
       load: () => store.load(),
       loadWeights: name => store.loadWeights(name),
-      saveWeights: (name, weights) => store.saveWeights(name, weights),
+      saveWeights: (name, weights, notes) => store.saveWeights(name, weights, notes),
       save: checkpoint => {
         if (checkpoint.progress.runner.update < 4) return store.save(checkpoint);
         const full = new Tensor('float32', [1], {
@@ -245,7 +245,7 @@ describe('bad input', () => {
     await expect(resume({ methods: [] })).rejects.toThrow(/state that this training does not have.*average/);
     const { adamW } = await import('../../src/train/index.js');
     await expect(resume({ optimizer: adamW() })).rejects.toThrow(/lacks a tensor.*first_moment/);
-    await expect(resume({ data: { train: brightHalves(16, 1) } })).rejects.toThrow(
+    await expect(resume({ data: { train: brightHalves(16, 1), test: brightHalves(60, 2) } })).rejects.toThrow(
       /began with 150 examples in batches of 16; now it is 16/,
     );
   });

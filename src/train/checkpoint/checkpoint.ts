@@ -22,16 +22,8 @@ export interface Progress {
   readonly seconds: number;
   /** What schedules, methods and early stopping keep, each under its name. */
   readonly saved: Readonly<Record<string, unknown>>;
-  /** The best evaluation so far. */
-  readonly best?: Best | undefined;
   /** What the user's configuration was made from, to notice that it has changed. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
-}
-
-export interface Best {
-  readonly update: number;
-  readonly metric: string;
-  readonly value: number;
 }
 
 /** Where checkpoints are kept: a folder, a browser's storage. */
@@ -46,9 +38,24 @@ export interface CheckpointStore {
    * @throws WhittleError for one that is damaged
    */
   load(): Promise<{ readonly checkpoint: Checkpoint; readonly place: string } | undefined>;
-  /** Keeps weights under a name of their own, such as `best`, beside the checkpoints. */
-  saveWeights(name: string, weights: ReadonlyMap<string, Tensor>): Promise<string>;
-  loadWeights(name: string): Promise<ReadonlyMap<string, Tensor> | undefined>;
+  /**
+   * Keeps weights under a name of their own, such as `best`, beside the checkpoints.
+   * @param notes what `loadWeights` is to give back with them
+   */
+  saveWeights(
+    name: string,
+    weights: ReadonlyMap<string, Tensor>,
+    notes?: Readonly<Record<string, string>>,
+  ): Promise<string>;
+  /** What was kept under a name; nothing where nothing was. @throws WhittleError where it is damaged */
+  loadWeights(name: string): Promise<KeptWeights | undefined>;
+}
+
+export interface KeptWeights {
+  readonly weights: ReadonlyMap<string, Tensor>;
+  readonly notes: Readonly<Record<string, string>>;
+  /** What to call them in messages. */
+  readonly place: string;
 }
 
 /** Checks JSON that claims to be a checkpoint's. @throws WhittleError where it is something else */

@@ -5,17 +5,19 @@ import { WhittleError } from '../../graph/errors.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { type PendingFile, writeAtomically } from '../../onnx/atomic-write.node.js';
 import { describeFileError } from '../../onnx/file-errors.node.js';
-import { encodeSafetensors, readSafetensors } from '../../weights/safetensors.js';
-import { openSafetensors, writeSafetensors } from '../../weights/safetensors.node.js';
+import { encodeSafetensors, readSafetensors, type Safetensors } from '../../weights/safetensors.js';
+import { writeSafetensors } from '../../weights/safetensors.node.js';
 import { crc32c } from '../logs/crc32c.js';
-import { type Checkpoint, type CheckpointStore, readProgress } from './checkpoint.js';
+import { type Checkpoint, type CheckpointStore, type KeptWeights, readProgress } from './checkpoint.js';
 
 export interface FolderOptions {
-  /** How many checkpoints are kept; default 2. */
+  /** How many checkpoints are kept, at least 1; default 2. */
   readonly keep?: number;
 }
 
-const PATTERN = /^update-\d{8,}$/;
+/** A number behind the point is a later checkpoint of the same update. */
+const PATTERN = /^update-(\d{8,})(?:\.(\d+))?$/;
+const ABANDONED = /^\.update-[\d.]+\.[0-9a-f]{12}\.tmp$/;
 
 /** Sizes and checksums of the tensor files, so that a flipped bit is noticed. */
 type Manifest = Readonly<Record<string, { readonly bytes: number; readonly crc32c: number }>>;
@@ -28,15 +30,19 @@ export class CheckpointFolder implements CheckpointStore {
   readonly folder: string;
   private readonly keep: number;
 
+  /** @throws WhittleError for a number of checkpoints that is not positive and whole */
   constructor(folder: string, { keep = 2 }: FolderOptions = {}) {
+    if (!(Number.isInteger(keep) && keep > 0)) {
+      throw new WhittleError(`keep is a number of checkpoints, 1 or more, not ${keep}`);
+    }
     this.folder = folder;
     this.keep = keep;
   }
 
   async save({ model, states, progress }: Checkpoint): Promise<string> {
-    const name = `update-${String(progress.runner.update).padStart(8, '0')}`;
+    const name = await this.freeName(progress.runner.update);
     const target = join(this.folder, name);
-    const temporary = join(this.folder, `.${name}.${randomBytes(6).toString('hex')}.tmp`);
+    const temporary = this.temporary(name);
     try {
       await mkdir(temporary, { recursive: true });
       const sums = new Map<string, { bytes: number; crc32c: number }>();
@@ -62,7 +68,6 @@ export class CheckpointFolder implements CheckpointStore {
         tensorFile('states.safetensors', states),
         { path: join(temporary, 'progress.json'), chunks: json },
       ]);
-      await rm(target, { recursive: true, force: true });
       await rename(temporary, target);
     } catch (error) {
       await rm(temporary, { recursive: true, force: true });
@@ -89,19 +94,25 @@ export class CheckpointFolder implements CheckpointStore {
     }
   }
 
-  async saveWeights(name: string, weights: ReadonlyMap<string, Tensor>): Promise<string> {
+  /** The file's metadata are the notes and a checksum of all else in it. */
+  async saveWeights(
+    name: string,
+    weights: ReadonlyMap<string, Tensor>,
+    notes: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
     const path = join(this.folder, `${name}.safetensors`);
     await mkdir(this.folder, { recursive: true }).catch((error: unknown) => {
       throw describeFileError(error, path, 'write');
     });
-    await writeSafetensors(path, weights, { format: 'pt' });
+    const metadata = { format: 'pt', ...notes };
+    await writeSafetensors(path, weights, { ...metadata, crc32c: checksum(weights, metadata) });
     return path;
   }
 
-  async loadWeights(name: string): Promise<ReadonlyMap<string, Tensor> | undefined> {
+  async loadWeights(name: string): Promise<KeptWeights | undefined> {
     const files = await readdir(this.folder).catch((): string[] => []);
     if (!files.includes(`${name}.safetensors`)) return undefined;
-    return openSafetensors(join(this.folder, `${name}.safetensors`)).tensors;
+    return readWeights(join(this.folder, `${name}.safetensors`));
   }
 
   /** Names of whole checkpoints, oldest first. */
@@ -112,17 +123,33 @@ export class CheckpointFolder implements CheckpointStore {
     });
     return entries
       .filter(entry => PATTERN.test(entry))
-      .sort((a, b) => Number(a.slice(7)) - Number(b.slice(7)));
+      .sort((a, b) => updateOf(a) - updateOf(b) || versionOf(a) - versionOf(b));
+  }
+
+  /** Of two checkpoints of one update the old one goes when the new one is there. */
+  private async freeName(update: number): Promise<string> {
+    const name = `update-${String(update).padStart(8, '0')}`;
+    const last = (await this.names()).filter(other => updateOf(other) === update).at(-1);
+    return last === undefined ? name : `${name}.${versionOf(last) + 1}`;
+  }
+
+  private temporary(name: string): string {
+    return join(this.folder, `.${name}.${randomBytes(6).toString('hex')}.tmp`);
   }
 
   private async removeOld(): Promise<void> {
     const names = await this.names();
-    for (const name of names.slice(0, Math.max(0, names.length - this.keep))) {
-      await rm(join(this.folder, name), { recursive: true, force: true });
+    const newest = names.filter(
+      (name, i) => i + 1 === names.length || updateOf(names[i + 1]!) !== updateOf(name),
+    );
+    const kept = new Set(newest.slice(-this.keep));
+    for (const name of names) {
+      // Renamed first: half a checkpoint must not look like a whole one.
+      if (!kept.has(name)) await rename(join(this.folder, name), this.temporary(name));
     }
-    // What a kill left behind.
+    // Those, and what a kill left behind.
     for (const entry of await readdir(this.folder)) {
-      if (!/^\.update-\d+\.[0-9a-f]{12}\.tmp$/.test(entry)) continue;
+      if (!ABANDONED.test(entry)) continue;
       await rm(join(this.folder, entry), { recursive: true, force: true });
     }
   }
@@ -135,6 +162,38 @@ export class CheckpointFolder implements CheckpointStore {
       cause: error,
     });
   }
+}
+
+const updateOf = (name: string): number => Number(PATTERN.exec(name)![1]);
+const versionOf = (name: string): number => Number(PATTERN.exec(name)![2] ?? 0);
+
+function checksum(weights: ReadonlyMap<string, Tensor>, metadata: Readonly<Record<string, string>>): string {
+  let sum = 0;
+  for (const chunk of encodeSafetensors(weights, metadata)) sum = crc32c(chunk, sum);
+  return sum.toString(16).padStart(8, '0');
+}
+
+/** @throws WhittleError where the file is not what was written */
+async function readWeights(path: string): Promise<KeptWeights> {
+  const damaged = (cause?: unknown): WhittleError =>
+    new WhittleError('the weights are damaged: the file is not what was written', {
+      file: path,
+      hint: 'Put a copy back, or resume without earlyStopping, which ends with the last weights',
+      cause,
+    });
+  const bytes = await read(path);
+  let file: Safetensors;
+  try {
+    file = readSafetensors(bytes, path);
+  } catch (error) {
+    throw damaged(error);
+  }
+  const { crc32c: sum, ...metadata } = file.metadata;
+  const { format: _, ...notes } = metadata;
+  // Earlier versions wrote neither notes nor checksum.
+  const unchecked = sum === undefined && Object.keys(notes).length === 0;
+  if (!unchecked && sum !== checksum(file.tensors, metadata)) throw damaged();
+  return { weights: file.tensors, notes, place: path };
 }
 
 /** @throws WhittleError where the checkpoint is not whole */

@@ -42,9 +42,12 @@ export class Loader {
   private current: LoaderState;
   private currentEpoch = 0;
 
-  /** @throws WhittleError for a data set that is empty or smaller than a batch */
+  /** @throws WhittleError for a data set that is empty or smaller than a batch, and options that make no sense */
   constructor(dataset: Dataset, { transforms = [], prefetch = 2, ...options }: LoaderOptions) {
     if (dataset.length === 0) throw new WhittleError('the data set is empty');
+    if (!(Number.isInteger(prefetch) && prefetch >= 0)) {
+      throw new WhittleError(`prefetch is a number of batches, 0 or more, not ${prefetch}`);
+    }
     this.dataset = dataset;
     this.order = new Order(dataset.length, options);
     this.transforms = transforms;

@@ -7,7 +7,7 @@ import type { Transform } from './transform.js';
 export interface MixupOptions {
   /** Number of classes. */
   readonly classes: number;
-  /** Both parameters of the Beta distribution that shares are drawn from; default 0.2. */
+  /** Both parameters of the Beta distribution that shares are drawn from, positive; default 0.2. */
   readonly alpha?: number;
   /** Fields that are mixed; default `['pixel_values']`. */
   readonly fields?: readonly string[];
@@ -19,17 +19,32 @@ export interface MixupOptions {
  * Mixes each example with another of the batch, labels too: λx + (1 − λ)x′ with one λ ~ Beta(α, α) for the batch.
  * Train with `classification({ soft: true })`.
  * Zhang et al., ICLR 2018, https://arxiv.org/abs/1710.09412.
+ * @throws WhittleError for an alpha that is not positive; the transform for a batch without such labels or fields
  */
 export function mixup(options: MixupOptions): Transform {
   const { classes, alpha = 0.2, fields = ['pixel_values'], labels = 'labels' } = options;
+  if (!(alpha > 0 && Number.isFinite(alpha))) {
+    throw new WhittleError(`alpha of mixup must be a positive number, not ${alpha}`);
+  }
   return (batch, random) => {
     const share = beta(random, alpha);
     const targets = oneHot(batch, labels, classes);
     const partners = random.permutation(targets.dims[0]!);
     const mixed: Record<string, Tensor> = { ...batch, [labels]: mix(targets, partners, share) };
-    for (const field of fields) mixed[field] = mix(batch[field]!, partners, share);
+    for (const field of fields) mixed[field] = mix(realField(batch, field), partners, share);
     return mixed;
   };
+}
+
+function realField(batch: Batch, field: string): Tensor {
+  const tensor = batch[field];
+  if (tensor?.dtype === 'float32') return tensor;
+  throw new WhittleError(
+    tensor
+      ? `mixup mixes float32 fields, this one is ${tensor.dtype}`
+      : `mixup finds no field to mix; the batch holds ${Object.keys(batch).join(', ')}`,
+    { value: field, hint: "Name what to mix, as in fields: ['input']" },
+  );
 }
 
 function oneHot(batch: Batch, field: string, classes: number): Tensor {

@@ -7,7 +7,7 @@ export interface Moment {
   readonly updatesPerEpoch: number;
 }
 
-/** A rate over time. Schedules multiply: `linearWarmup(500, cosine({ base: 0.1 }))`. */
+/** A rate over time. One may lead to another: `warmup({ updates: 500 }, cosine({ base: 0.1 }))`. */
 export interface Schedule {
   at(moment: Moment): number;
   /** Told after each evaluation; for schedules that wait for a metric. */

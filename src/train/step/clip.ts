@@ -1,11 +1,24 @@
+import { WhittleError } from '../../graph/errors.js';
 import type { Builder } from '../../graph/ops/builder.js';
 import type { Value } from '../../graph/value.js';
 
 export interface ClipOptions {
-  /** Scale all gradients together so that their joint norm is at most this. */
+  /** Scale all gradients together so that their joint norm is at most this; positive. */
   readonly norm?: number;
-  /** Limit every element to ± this. */
+  /** Limit every element to ± this; positive. */
   readonly value?: number;
+}
+
+/** @throws WhittleError for a limit that would stop gradients, or turn them round */
+export function checkClip(clip: ClipOptions): void {
+  for (const name of ['norm', 'value'] as const) {
+    const limit = clip[name];
+    // As the graph gets it: what rounds to 0 stops all, too.
+    if (limit === undefined || (Math.fround(limit) > 0 && Number.isFinite(Math.fround(limit)))) continue;
+    throw new WhittleError(`clip.${name} must be a positive number, not ${limit}`, {
+      hint: 'Leave it out where nothing is to be clipped; gradientNorm: true measures the norm alone',
+    });
+  }
 }
 
 /** √Σ‖g‖² over all gradients. */

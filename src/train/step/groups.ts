@@ -1,3 +1,4 @@
+import { WhittleError } from '../../graph/errors.js';
 import type { Parameter } from '../../nn/parameter.js';
 
 /** Parameters that are treated alike. The first group that matches counts. */
@@ -8,6 +9,16 @@ export interface ParameterGroup {
   readonly weightDecay?: number | boolean;
   /** Multiplies the learning rate; default 1. */
   readonly learningRate?: number;
+}
+
+/** @throws WhittleError for a factor that is no number, or negative */
+export function checkGroups(groups: readonly ParameterGroup[]): void {
+  for (const [i, { learningRate = 1, weightDecay = 1 }] of groups.entries()) {
+    for (const [name, factor] of Object.entries({ learningRate, weightDecay })) {
+      if (Number(factor) >= 0 && Number.isFinite(Number(factor))) continue;
+      throw new WhittleError(`${name} of parameter group ${i} must be 0 or a positive number, not ${factor}`);
+    }
+  }
 }
 
 /** A group as the step knows it: same factors, same group. */

@@ -82,13 +82,14 @@ export class StepRunner {
    * Runs one batch; with accumulation, every so many of them move the weights.
    * @param observe names of observables to be fetched this time
    * @returns the metrics, `loss` among them
-   * @throws WhittleError where the batch does not fit the step's inputs
+   * @throws WhittleError where the batch does not fit the step's inputs, or a rate is not finite
    */
   async run(
     batch: Batch,
     { learningRate, weightDecay = 0, count = this.updates + 1 }: Rates,
     observe: readonly string[] = [],
   ): Promise<Record<string, number>> {
+    this.checkRates({ learningRate, weightDecay });
     const { accumulation = 1, lossScaling = false } = this.step.options;
     const microBatch = this.batches % accumulation;
     this.setScalars({
@@ -127,6 +128,18 @@ export class StepRunner {
 
   release(): Promise<void> {
     return this.session.release();
+  }
+
+  private checkRates(rates: Required<Omit<Rates, 'count'>>): void {
+    for (const [name, rate] of Object.entries(rates)) {
+      // As the graph gets it.
+      if (Number.isFinite(Math.fround(rate))) continue;
+      const words = name === 'learningRate' ? 'learning rate' : 'weight decay';
+      throw new WhittleError(`the ${words} of update ${this.updates + 1} is ${rate}`, {
+        value: name,
+        hint: 'Look at the number or the schedule that it comes from',
+      });
+    }
   }
 
   private setScalars(inputs: StepInputs): void {

@@ -8,11 +8,12 @@ import { cloneNetwork } from '../../nn/clone.js';
 import type { Network } from '../../nn/network.js';
 import { seedDropout } from '../../nn/seed-dropout.js';
 import type { TrainingMethod } from '../method.js';
+import { checkClip } from './clip.js';
 import { addOutput, StepContext } from './context.js';
 import { convolveShortcuts } from './convolve-shortcuts.js';
 import { foldLayerNorm } from './fold-layer-norm.js';
 import { fuseMomentum } from './fuse-momentum.js';
-import { Groups } from './groups.js';
+import { checkGroups, Groups } from './groups.js';
 import type { StepOptions, StepParts } from './options.js';
 import { fixSizes } from './sizes.js';
 import type { BatchInput, Observable, ScalarInput, StateSlot } from './state.js';
@@ -46,7 +47,8 @@ export const FLATTEN_BELOW = 16384;
  * Builds a training step around a network in training form: forward pass, gradients, clipping, optimizer and the next
  * states, all in one graph. Learning rate, weight decay, step count and loss scale are inputs. The network is not
  * changed.
- * @throws WhittleError for a network in inference form, a loss that is not one number, and operators without gradient
+ * @throws WhittleError for a network in inference form, a loss that is not one number, limits and factors that make no
+ *   sense, and operators without gradient
  */
 export function trainingStep(network: Network, options: StepOptions): TrainingStep {
   if (!network.training) {
@@ -56,6 +58,8 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
   if (!Number.isInteger(accumulation) || accumulation < 1) {
     throw new WhittleError(`accumulation is a number of batches, not ${accumulation}`);
   }
+  checkClip(options.clip ?? {});
+  checkGroups(options.groups ?? []);
   const prepared = cloneNetwork(network);
   for (const method of methods) method.prepare?.(prepared);
 
