@@ -24,8 +24,8 @@ const record = (update: number, kind: LogRecord['kind'] = 'step'): LogRecord => 
 });
 
 describe('JSON lines', () => {
-  it('are records, one a line', async () => {
-    const path = join(folder, 'log.jsonl');
+  it('are records, one a line, in a folder that need not be there', async () => {
+    const path = join(folder, 'new', 'log.jsonl');
     const log = jsonLines(path);
     await log.open(0);
     await log.write(record(1));

@@ -1,4 +1,5 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { writeAtomically } from '../../onnx/atomic-write.node.js';
 import { describeFileError } from '../../onnx/file-errors.node.js';
 
@@ -17,10 +18,13 @@ export class LineFile {
   }
 
   /**
-   * Opens the file and removes lines that are not to be kept, a last line that was cut off among them.
+   * Opens the file, in a new folder where there is none, and removes lines that are not to be kept, a last line that was cut off among them.
    * @param header first line of a new file
    */
   async open(keep: (line: string) => boolean, header?: string): Promise<void> {
+    await mkdir(dirname(this.path), { recursive: true }).catch((error: unknown) => {
+      throw describeFileError(error, this.path, 'write');
+    });
     const text = await readFile(this.path, 'utf8').catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw describeFileError(error, this.path, 'read');
