@@ -72,17 +72,8 @@ export class BestSoFar {
     return { goal: this.goal, best: this.best ?? null, bad: this.bad, mark: this.mark ?? null };
   }
 
-  /** @throws WhittleError where another metric decided before */
   restore(saved: unknown): void {
-    const { goal, best, bad, mark } = saved as SavedBest;
-    if (goal && (goal.metric !== this.goal.metric || goal.betterIs !== this.goal.betterIs)) {
-      const words = ({ metric, betterIs }: Goal): string =>
-        `the ${betterIs === 'higher' ? 'highest' : 'lowest'} ${metric}`;
-      throw new WhittleError(
-        `the training began with ${words(goal)} as its goal, and now it is ${words(this.goal)}`,
-        { hint: 'Resume with the same evaluation.goal, or start anew in another folder' },
-      );
-    }
+    const { best, bad, mark } = saved as SavedBest;
     // JSON has null for what is no number.
     this.best = typeof best?.value === 'number' ? { update: best.update, value: best.value } : undefined;
     this.bad = bad;
@@ -90,7 +81,8 @@ export class BestSoFar {
   }
 }
 
-interface SavedBest {
+/** What a checkpoint holds of it. */
+export interface SavedBest {
   /** Absent in checkpoints of earlier versions. */
   readonly goal?: Goal;
   readonly best: { readonly update: number; readonly value: number | null } | null;

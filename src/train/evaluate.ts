@@ -88,8 +88,9 @@ export class Evaluator {
       const results = await this.session.run(feeds, wanted);
       const numberOf = (name: string): number => results[name]!.toFloat32()[0]!;
       const metrics = Object.fromEntries(this.outputs.map(name => [name, numberOf(name)]));
-      onBatch?.(metrics, batch, seen);
-      means.add(metrics, this.weight === undefined ? indices.length : numberOf(this.weight));
+      const weight = this.weight === undefined ? indices.length : numberOf(this.weight);
+      if (weight !== 0) onBatch?.(metrics, batch, seen);
+      means.add(metrics, weight);
       seen += indices.length;
       onProgress?.(seen, dataset.length);
     }
@@ -137,7 +138,7 @@ export interface EvaluateOptions {
   readonly batchSize?: number;
   readonly replacements?: ReadonlyMap<string, Tensor> | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Sees what each batch measured, and which example of the data set it begins with. */
+  /** Sees what each batch measured that counts, and which example of the data set it begins with. */
   readonly onBatch?: (metrics: Readonly<Record<string, number>>, batch: Batch, first: number) => void;
   readonly onProgress?: (done: number, total: number) => void;
 }

@@ -198,7 +198,7 @@ export class Loop {
     if (!found) return;
     const { checkpoint, place } = found;
     const { progress } = checkpoint;
-    checkSameTraining(progress, { seed: this.options.seed ?? 0, settings }, place);
+    checkSameTraining(progress, { seed: this.options.seed ?? 0, settings, goal: this.goal }, place);
     this.runState.restore(checkpoint.model, checkpoint.states, place);
     this.runner.restore(progress.runner);
     this.loader.restore(progress.loader);

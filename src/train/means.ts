@@ -7,6 +7,8 @@ export class Means {
 
   /** @param weight how much the batch counts: its examples, or what its objective counts instead */
   add(metrics: Readonly<Record<string, number>>, weight: number): void {
+    // The mean of nothing may be 0/0.
+    if (weight === 0) return;
     for (const [name, value] of Object.entries(metrics)) {
       this.sums.set(name, (this.sums.get(name) ?? 0) + value * weight);
     }

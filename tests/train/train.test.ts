@@ -241,6 +241,9 @@ describe('bad input', () => {
     ) => train(tinyTraining({ epochs: 1, checkpoints: { store, resume: true, settings }, ...changes }));
     await expect(resume({}, { depth: 4 })).rejects.toThrow(/began with depth = 3, and now it is 4/);
     await expect(resume({ seed: 12 })).rejects.toThrow(/seed 11/);
+    await expect(resume({ evaluation: {} })).rejects.toThrow(
+      /began with the highest accuracy as its goal, and now it is the lowest loss.*update-00000001.*same evaluation\.goal/s,
+    );
     await expect(resume({ network: tinyNetwork(3) })).rejects.toThrow(/shape/);
     await expect(resume({ methods: [] })).rejects.toThrow(/state that this training does not have.*average/);
     const { adamW } = await import('../../src/train/index.js');
