@@ -23,10 +23,7 @@ export interface MethodEntry<S extends Settings = Settings, M extends Made = Mad
   readonly summary: string;
   readonly paper: Paper;
   readonly settings: S;
-  /**
-   * What the method has to itself besides what its family has, e.g. `the schedule`, as the end of a sentence: two
-   * methods with the same claim do not combine.
-   */
+  /** Claims of the method that are to be known before it is made, since that reads files. */
   readonly claims?: readonly string[];
   /**
    * A promise where files have to be read, such as a teacher's.

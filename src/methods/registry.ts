@@ -1,8 +1,9 @@
 import { WhittleError } from '../graph/errors.js';
+import { checkClaims, inOrder } from '../train/claims.js';
 import { readSettings } from '../train/config/settings.js';
 import type { TrainingMethod } from '../train/method.js';
 import { DISTILLATION_METHODS } from './distillation/index.js';
-import type { Family, MethodEntry } from './entry.js';
+import type { MethodEntry } from './entry.js';
 import { FACTORIZED_METHODS } from './factorized/index.js';
 import { PENALTIES } from './penalties/index.js';
 import { QUANTIZED_METHODS } from './quantized/index.js';
@@ -56,47 +57,15 @@ export function readMethod(text: string, methods: readonly MethodEntry[] = METHO
   return { entry, values };
 }
 
-/** In which order families act on a network: the form of its layers first, what watches the whole last. */
-const ORDER: readonly Family[] = [
-  'factorized',
-  'structured',
-  'sharing',
-  'quantized',
-  'penalty',
-  'sparse',
-  'distillation',
-];
-
-/** What a method of a family has to itself; penalties add up, each with a claim of its own. */
-const CLAIMS: Readonly<Partial<Record<Family, string>>> = {
-  factorized: 'the form of the layers',
-  structured: 'the form of the layers',
-  sharing: 'which weights are shared',
-  quantized: 'the numbers that weights may be',
-  sparse: 'the masks',
-  distillation: 'the teacher',
-};
-
 /**
  * Makes methods that train one network together, in the order in which they act, and reads the files that they need.
- * Those of different families combine where neither claims what the other needs; that is decided first.
- * @throws WhittleError naming two methods that both claim the masks, the form of the layers, the schedule and so on, or
- *   a file that cannot be read
+ * What they claim is checked here, which layers they share when a training begins (`prepareNetwork`).
+ * @throws WhittleError naming two methods that both claim the masks, the schedule, the teacher and so on, or a file that
+ *   cannot be read
  */
 export async function combine(chosen: readonly ChosenMethod[]): Promise<TrainingMethod[]> {
-  const owners = new Map<string, MethodEntry>();
-  for (const { entry } of chosen) {
-    const shared = CLAIMS[entry.family];
-    for (const claim of [...(shared === undefined ? [] : [shared]), ...(entry.claims ?? [])]) {
-      const other = owners.get(claim);
-      if (other) {
-        throw new WhittleError(`${other.name} and ${entry.name} do not combine: both decide ${claim}`, {
-          hint: 'Leave one of them out',
-        });
-      }
-      owners.set(claim, entry);
-    }
-  }
-  const ordered = [...chosen].sort((a, b) => ORDER.indexOf(a.entry.family) - ORDER.indexOf(b.entry.family));
-  return Promise.all(ordered.map(({ entry, values }) => entry.create(values)));
+  checkClaims(chosen.map(({ entry: { name, claims = [] } }) => ({ name, claims })));
+  const methods = await Promise.all(chosen.map(({ entry, values }) => entry.create(values)));
+  checkClaims(methods);
+  return inOrder(methods);
 }

@@ -24,12 +24,30 @@ export const LAYER_WORDS: readonly string[] = [
 /** The role of each linear layer, by path. `attention-in` projects to queries, keys or values. */
 export function linearRoles(network: Network): Map<string, LinearRole> {
   const known = attentionRoles(network);
-  for (const { first, second } of feedForwardPairs(network)) {
+  for (const { first, second } of pairsAmong(network, wholeLinears(network))) {
     known.set(first.path, 'ffn-in');
     known.set(second.path, 'ffn-out');
   }
   const linears = [...network.layers.values()].filter(({ kind }) => kind === 'linear');
-  return new Map(linears.map(({ path }) => [path, known.get(path) ?? 'other']));
+  return new Map(linears.map(({ path }) => [path, known.get(wholeOf(network, path)) ?? 'other']));
+}
+
+/** What is known of a linear layer, or of the factors in its place. */
+type LinearPlace = Pick<LinearLayer, 'path' | 'input' | 'output' | 'inFeatures' | 'outFeatures'>;
+
+/** Path of the layer in whose place a factor stands; of any other layer its own. */
+function wholeOf(network: Network, path: string): string {
+  const whole = path.replace(/\.[uv]$/, '');
+  return network.factorized.has(whole) ? whole : path;
+}
+
+/** The linear layers as the network was built, whether they are factors now or not. */
+function wholeLinears(network: Network): LinearPlace[] {
+  const plain = [...network.layers.values()].filter(layer => layer.kind === 'linear');
+  const factors = [...network.factorized.values()].flatMap(({ path, input, output, dense }) =>
+    dense.kind === 'linear' ? [{ ...dense, path, input, output }] : [],
+  );
+  return [...plain.filter(({ path }) => wholeOf(network, path) === path), ...factors];
 }
 
 /**
@@ -70,27 +88,38 @@ function matcherOf(
   roles: ReadonlyMap<string, LinearRole>,
   part: string,
 ): (layer: ReplaceableLayer) => boolean {
-  if (part === 'all') return ({ output }) => !network.graph.isOutput(output);
+  const whole = (path: string): string => wholeOf(network, path);
+  if (part === 'all') {
+    return ({ path, output }) => !network.graph.isOutput(network.factorized.get(whole(path))?.output ?? output);
+  }
   if (LAYER_WORDS.includes(part)) return ({ path }) => roles.get(path)?.startsWith(part) ?? false;
   const pieces = part.split('*').map(piece => piece.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   const pattern = new RegExp(`^${pieces.join('.*')}$`);
-  return ({ path }) => pattern.test(path);
+  return ({ path }) => pattern.test(path) || pattern.test(whole(path));
 }
 
 /** Two linear layers with only an elementwise function between them, the second as wide as what the first reads. */
-export interface FeedForwardPair {
-  readonly first: LinearLayer;
-  readonly second: LinearLayer;
+export interface FeedForwardPair<Place extends LinearPlace = LinearLayer> {
+  readonly first: Place;
+  readonly second: Place;
   /** What lies between them, in order. */
   readonly between: readonly Node[];
 }
 
 /** The feed-forward pairs of a network; projections of attentions belong to none. */
-export function feedForwardPairs(network: Network): FeedForwardPair[] {
-  const linears = [...network.layers.values()].filter(layer => layer.kind === 'linear');
+export const feedForwardPairs = (network: Network): FeedForwardPair[] =>
+  pairsAmong(
+    network,
+    [...network.layers.values()].filter(layer => layer.kind === 'linear'),
+  );
+
+function pairsAmong<Place extends LinearPlace>(
+  network: Network,
+  linears: readonly Place[],
+): FeedForwardPair<Place>[] {
   const attention = attentionRoles(network);
   const byOutput = new Map(linears.map(layer => [layer.output, layer]));
-  const pairs: FeedForwardPair[] = [];
+  const pairs: FeedForwardPair<Place>[] = [];
   for (const second of linears) {
     const { source, nodes } = elementwiseSource(second.input, byOutput);
     const first = source && byOutput.get(source);

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { WhittleError } from '../graph/errors.js';
-import { cloneNetwork } from '../nn/clone.js';
 import type { Network } from '../nn/network.js';
 import { loadWeightsFile, saveWeightsFile } from '../nn/weights.node.js';
 import { loadModel } from '../onnx/load.node.js';
+import { prepareNetwork } from '../train/prepare.js';
 import { type Figures, type FinishedRun, type Needed, needsOf, type Study, trains } from './define.js';
 
 const WEIGHTS = 'weights.safetensors';
@@ -52,9 +52,8 @@ export function neededRuns(options: NeededOptions): Needed {
           seed,
           neededRuns({ ...options, arm: name }),
         );
-        const copy = cloneNetwork(network);
         // As the training did before its first step, so that the parameters are those that were saved.
-        for (const method of methods) method.prepare?.(copy);
+        const copy = prepareNetwork(network, methods);
         loadWeightsFile(copy, join(folder, WEIGHTS));
         return copy;
       },

@@ -1,4 +1,5 @@
 export * from './checkpoint/checkpoint.js';
+export { CLAIMS, checkClaims, inOrder, type LayerClaim, type LayerForm } from './claims.js';
 export * from './config/config.js';
 export * from './config/settings.js';
 export * from './ctc.js';
@@ -15,6 +16,7 @@ export * from './methods/average.js';
 export * from './objective.js';
 export * from './optimizers/index.js';
 export type * from './options.js';
+export { checkMethods, prepareNetwork } from './prepare.js';
 export * from './schedules/index.js';
 export * from './span-answers.js';
 export type { ClipOptions } from './step/clip.js';

@@ -5,6 +5,7 @@ import type { Tensor } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
 import type { Network } from '../nn/network.js';
 import type { Parameter } from '../nn/parameter.js';
+import type { LayerClaim } from './claims.js';
 import type { Objective } from './objective.js';
 import type { Moment } from './schedules/schedule.js';
 import type { StepContext } from './step/context.js';
@@ -17,6 +18,13 @@ import type { Unit } from './step/units.js';
  */
 export interface TrainingMethod {
   readonly name: string;
+  /**
+   * What the method has to itself, each as the end of a sentence, e.g. `the masks`: two methods with the same claim do
+   * not combine. Whoever has `moment` decides the schedule, too.
+   */
+  readonly claims?: readonly string[];
+  /** Which layers it changes or needs. */
+  readonly layerClaim?: LayerClaim;
 
   // While the step is built
 

@@ -6,7 +6,7 @@ import type { TrainOptions, TrainResult } from './options.js';
 /**
  * Trains a network: steps, evaluations, checkpoints, logs. With `checkpoints.resume` it goes on where it was stopped or
  * killed, and on the CPU computes the same losses, to the last digit, as if it had not been.
- * @throws WhittleError for settings and data that make no sense, numbers that overflow, checkpoints that are damaged or
+ * @throws WhittleError for settings and data that make no sense, methods that do not combine, numbers that overflow, checkpoints that are damaged or
  *   cannot be saved
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {

@@ -1,4 +1,5 @@
 import type { Value } from '../../graph/value.js';
+import { CLAIMS } from '../../train/claims.js';
 import { number, text } from '../../train/config/settings.js';
 import { klDivergence } from '../../train/losses.js';
 import type { TrainingMethod } from '../../train/method.js';
@@ -29,6 +30,7 @@ export function distillation({ teacher, ...options }: DistillationOptions): Trai
   let data: readonly string[] = [];
   return {
     name: 'distillation',
+    claims: [CLAIMS.teacher],
     prepare(network) {
       data = admitTeacher(network, teacher.model);
     },
@@ -62,6 +64,7 @@ export const SOFT_TARGETS = {
 export const HINTON = defineMethod({
   name: 'hinton',
   family: 'distillation',
+  claims: [CLAIMS.teacher],
   summary: 'The softened answers of another model, any ONNX file, are learnt besides the labels.',
   paper: {
     title: 'Distilling the Knowledge in a Neural Network',

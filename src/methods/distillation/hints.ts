@@ -2,6 +2,7 @@ import { WhittleError } from '../../graph/errors.js';
 import type { Model } from '../../graph/model.js';
 import type { Value } from '../../graph/value.js';
 import { conv1d, conv2d, linear, type Network, Scope } from '../../nn/index.js';
+import { CLAIMS } from '../../train/claims.js';
 import { number, text } from '../../train/config/settings.js';
 import { meanSquaredError } from '../../train/losses.js';
 import type { TrainingMethod } from '../../train/method.js';
@@ -34,6 +35,7 @@ export function hints({ teacher, hint, guided, stage = 0.3, ...options }: HintOp
   let data: readonly string[] = [];
   return {
     name: 'hints',
+    claims: [CLAIMS.teacher],
     prepare(network) {
       data = admitTeacher(network, teacher.model);
       const opset = network.opsets.get('') ?? 21;
@@ -110,6 +112,7 @@ function regressor(network: Network, student: Value, teacher: Value): Value {
 export const FITNETS = defineMethod({
   name: 'fitnets',
   family: 'distillation',
+  claims: [CLAIMS.teacher],
   summary:
     'A hidden layer learns to give what a hidden layer of the teacher gives; then Hinton’s distillation.',
   paper: {

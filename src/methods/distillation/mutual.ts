@@ -4,6 +4,7 @@ import { WhittleError } from '../../graph/errors.js';
 import { allValues } from '../../graph/rewrite/index.js';
 import type { Value } from '../../graph/value.js';
 import { initialTensor, type Network } from '../../nn/index.js';
+import { CLAIMS } from '../../train/claims.js';
 import { integer, number, text } from '../../train/config/settings.js';
 import { crossEntropy, klDivergence } from '../../train/losses.js';
 import type { TrainingMethod } from '../../train/method.js';
@@ -33,6 +34,7 @@ export function mutualLearning(options: MutualOptions = {}): TrainingMethod {
   const others = Array.from({ length: peers - 1 }, (_, k) => `peer${k + 1}`);
   return {
     name: 'mutual',
+    claims: [CLAIMS.teacher],
     prepare: network => addPeers(network, others),
     loss(context, loss) {
       const { b, graph } = context;
@@ -92,6 +94,7 @@ function addPeers(network: Network, peers: readonly string[]): void {
 export const MUTUAL = defineMethod({
   name: 'mutual',
   family: 'distillation',
+  claims: [CLAIMS.teacher],
   summary: 'Peers of one architecture learn from the labels and from one another.',
   paper: {
     title: 'Deep Mutual Learning',

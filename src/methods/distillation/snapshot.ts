@@ -1,6 +1,7 @@
 import { WhittleError } from '../../graph/errors.js';
 import type { Value } from '../../graph/value.js';
 import { cloneNetwork, type Network, toInference } from '../../nn/index.js';
+import { CLAIMS } from '../../train/claims.js';
 import { integer, number, text } from '../../train/config/settings.js';
 import { klDivergence } from '../../train/losses.js';
 import type { TrainingMethod } from '../../train/method.js';
@@ -29,6 +30,7 @@ export function snapshotDistillation(options: SnapshotOptions = {}): TrainingMet
   const length = (updates: number): number => Math.ceil(updates / cycles);
   return {
     name: 'snapshot',
+    claims: [CLAIMS.teacher],
     prepare(network) {
       student = cloneNetwork(network);
       weight = 0;
@@ -69,6 +71,7 @@ export function snapshotDistillation(options: SnapshotOptions = {}): TrainingMet
 export const SNAPSHOT = defineMethod({
   name: 'snapshot',
   family: 'distillation',
+  claims: [CLAIMS.teacher],
   summary: 'The rate restarts in cycles; each learns from the network as the last cycle left it.',
   paper: {
     title: 'Snapshot Distillation: Teacher-Student Optimization in One Generation',
@@ -82,6 +85,5 @@ export const SNAPSHOT = defineMethod({
     alpha: number(0.5, { min: 0, max: 1, description: "share of the teacher's term" }),
     logits: text('logits', 'the output with the scores'),
   },
-  claims: ['the schedule'],
   create: snapshotDistillation,
 });

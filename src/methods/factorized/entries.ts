@@ -78,7 +78,6 @@ export const attentionEntry = defineMethod({
     ),
     strength: decaySettings.strength,
   },
-  claims: ['the decay of attention'],
   create: factorizedAttention,
 });
 

@@ -4,7 +4,10 @@ import { selectLayers as selectByWords } from '../select-layers.js';
 import { type FactorDecay, factorDecay } from './decay/index.js';
 import { type FactorizePolicy, factorize } from './factorize.js';
 import { type OvercompleteOptions, overcomplete } from './overcomplete.js';
-import type { LayerSelector } from './select.js';
+import { type LayerSelector, selectLayers } from './select.js';
+
+/** Their decay is of all factors of a network. */
+const FACTORS = 'the decay of factors';
 
 export interface LowRankTrainingOptions extends Omit<FactorizePolicy, 'layers'> {
   /** Default all but the first convolution and the classifier; or words and paths such as `ffn` (`selectLayers`). */
@@ -29,6 +32,8 @@ export function lowRank({
   return {
     ...method,
     name: 'low-rank',
+    claims: [FACTORS],
+    layerClaim: { of: claimed(layers), accepts: ['dense'], gives: 'layers' },
     prepare(network) {
       factorize(network, { ...policy, ...selected(network, layers) });
       method?.prepare?.(network);
@@ -56,6 +61,8 @@ export function overcompleteTraining({
   return {
     ...method,
     name: 'overcomplete',
+    claims: [FACTORS],
+    layerClaim: { of: claimed(layers), accepts: ['dense'], gives: 'computed' },
     prepare(network) {
       overcomplete(network, { ...options, ...selected(network, layers) });
       method?.prepare?.(network);
@@ -69,3 +76,8 @@ function selected(network: Network, layers: LayerSelector | string | undefined):
   const paths = new Set(selectByWords(network, layers, ['linear', 'conv']).map(({ path }) => path));
   return { layers: ({ path }) => paths.has(path) };
 }
+
+const claimed =
+  (layers: LayerSelector | string | undefined) =>
+  (network: Network): string[] =>
+    selectLayers(network, selected(network, layers).layers).map(({ path }) => path);

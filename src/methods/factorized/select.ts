@@ -39,7 +39,8 @@ const TRANSPARENT = new Set([
   'Add',
 ]);
 
-function givesOutput(network: Network, value: Value): boolean {
+/** Whether a value becomes an output with nothing but a bias, a softmax or another form of the tensor in between. */
+export function givesOutput(network: Network, value: Value): boolean {
   if (network.graph.isOutput(value)) return true;
   const { consumers } = value;
   return (
@@ -56,7 +57,7 @@ function givesOutput(network: Network, value: Value): boolean {
 }
 
 /** Whether a value is computed without any layer before it. */
-function seesInput(value: Value, outputs: ReadonlySet<Value>, seen: Set<Value> = new Set()): boolean {
+export function seesInput(value: Value, outputs: ReadonlySet<Value>, seen: Set<Value> = new Set()): boolean {
   if (outputs.has(value)) return false;
   if (seen.has(value) || !value.producer) return true;
   seen.add(value);

@@ -47,6 +47,5 @@ export const GROUP_LASSO = defineMethod({
       'what a group is: the weights of one output, or one input',
     ),
   },
-  claims: ['the group lasso'],
   create: groupLasso,
 });

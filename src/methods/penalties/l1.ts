@@ -24,6 +24,5 @@ export const L1 = defineMethod({
     url: 'https://doi.org/10.1111/j.2517-6161.1996.tb02080.x',
   },
   settings: penaltySettings(1e-4),
-  claims: ['the L1 penalty'],
   create: l1Penalty,
 });

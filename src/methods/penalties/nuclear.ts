@@ -1,9 +1,10 @@
 import { Tensor } from '../../graph/tensor.js';
 import { type DenseMatrix, type Matrix, matmul, matrix, svd } from '../../linalg/index.js';
 import { integer } from '../../train/config/settings.js';
+import { CLAIMS } from '../../train/claims.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
-import { type PenaltyOptions, penalizedLayers, penaltySettings } from './penalized.js';
+import { type PenaltyOptions, penalizedLayers, penaltyClaim, penaltySettings } from './penalized.js';
 
 export interface NuclearOptions extends PenaltyOptions {
   /** Updates between decompositions. */
@@ -23,6 +24,9 @@ export function nuclearPenalty({ strength, layers, interval }: NuclearOptions): 
   let seen = -1;
   return {
     name: 'nuclear',
+    // Products of singular vectors have no zeros.
+    claims: ['the nuclear norm', CLAIMS.masks],
+    layerClaim: penaltyClaim(layers),
     prepare(network) {
       weights = [...penalizedLayers(network, layers).keys()];
       due = 0;
@@ -76,7 +80,5 @@ export const NUCLEAR = defineMethod({
     ...penaltySettings(1e-3),
     interval: integer(100, { min: 1, description: 'updates between decompositions' }),
   },
-  // Products of singular vectors have no zeros.
-  claims: ['the nuclear norm', 'the masks'],
   create: nuclearPenalty,
 });

@@ -3,7 +3,7 @@ import type { Value } from '../../graph/value.js';
 import type { TrainingMethod } from '../../train/method.js';
 import type { StepContext } from '../../train/step/context.js';
 import { defineMethod } from '../entry.js';
-import { type PenaltyOptions, penalizedLayers, penaltySettings } from './penalized.js';
+import { type PenaltyOptions, penalizedLayers, penaltyClaim, penaltySettings } from './penalized.js';
 
 /**
  * Soft orthogonality: λ/4 ‖WᵀW − I‖²_F, or of WWᵀ where W has fewer rows than columns; a kernel is the (out, in·kh·kw)
@@ -14,6 +14,8 @@ export function softOrthogonality({ strength, layers }: PenaltyOptions): Trainin
   let weights: ReadonlySet<string> = new Set();
   return {
     name: 'orthogonality',
+    claims: ['the orthogonality of weights'],
+    layerClaim: penaltyClaim(layers),
     prepare(network) {
       weights = new Set(penalizedLayers(network, layers).keys());
     },
@@ -54,6 +56,5 @@ export const ORTHOGONALITY = defineMethod({
     url: 'https://arxiv.org/abs/1810.09102',
   },
   settings: penaltySettings(1e-2),
-  claims: ['the orthogonality of weights'],
   create: softOrthogonality,
 });

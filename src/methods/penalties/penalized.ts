@@ -1,5 +1,6 @@
 import { WhittleError } from '../../graph/errors.js';
 import type { ConvLayer, LinearLayer, Network } from '../../nn/index.js';
+import type { LayerClaim } from '../../train/claims.js';
 import { number, text } from '../../train/config/settings.js';
 import { LAYER_WORDS, selectLayers } from '../select-layers.js';
 
@@ -35,6 +36,12 @@ export function penalizedLayers(network: Network, layers: string): Map<string, L
     hint: 'The layers chosen are frozen, or another method keeps their weights in another form',
   });
 }
+
+/** What a penalty needs of layers: weights that are stored. */
+export const penaltyClaim = (layers: string): LayerClaim => ({
+  of: network => selectLayers(network, layers, ['linear', 'conv']).map(({ path }) => path),
+  accepts: ['dense', 'shared', 'layers'],
+});
 
 /** The axis of a layer's weight that counts its outputs. */
 export const outputsOf = (layer: LinearLayer | ConvLayer): 0 | 1 =>

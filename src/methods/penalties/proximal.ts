@@ -2,7 +2,7 @@ import type { Value } from '../../graph/value.js';
 import type { ConvLayer, LinearLayer } from '../../nn/index.js';
 import type { TrainingMethod } from '../../train/method.js';
 import type { StepContext } from '../../train/step/context.js';
-import { type PenaltyOptions, penalizedLayers } from './penalized.js';
+import { type PenaltyOptions, penalizedLayers, penaltyClaim } from './penalized.js';
 
 /**
  * A penalty with a corner at zero, where a gradient would only make weights small: after each step of the optimizer the
@@ -19,6 +19,8 @@ export function proximalMethod(
   let chosen: ReadonlyMap<string, LinearLayer | ConvLayer> = new Map();
   return {
     name,
+    claims: [`the strength of ${name}`],
+    layerClaim: penaltyClaim(layers),
     prepare(network) {
       chosen = penalizedLayers(network, layers);
     },

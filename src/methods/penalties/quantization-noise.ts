@@ -2,11 +2,12 @@ import { stopGradient } from '../../graph/autodiff/index.js';
 import type { Value } from '../../graph/value.js';
 import { type ConvLayer, hashedNumbers, type LinearLayer } from '../../nn/index.js';
 import { integer, number } from '../../train/config/settings.js';
+import { CLAIMS } from '../../train/claims.js';
 import type { TrainingMethod } from '../../train/method.js';
 import type { StepContext } from '../../train/step/context.js';
 import { defineMethod } from '../entry.js';
 import { largest } from '../quantized/straight-through.js';
-import { outputsOf, type PenaltyOptions, penalizedLayers, penaltySettings } from './penalized.js';
+import { outputsOf, type PenaltyOptions, penalizedLayers, penaltyClaim, penaltySettings } from './penalized.js';
 
 export interface QuantizationNoiseOptions extends Pick<PenaltyOptions, 'layers'> {
   /** Of the grid, symmetric with a scale for each output. */
@@ -27,6 +28,8 @@ export function quantizationNoise({ bits, rate, layers }: QuantizationNoiseOptio
   let chosen: ReadonlyMap<string, LinearLayer | ConvLayer> = new Map();
   return {
     name: 'quantization-noise',
+    claims: [CLAIMS.numbers],
+    layerClaim: penaltyClaim(layers),
     prepare(network) {
       chosen = penalizedLayers(network, layers);
     },
@@ -84,6 +87,5 @@ export const QUANTIZATION_NOISE = defineMethod({
     rate: number(0.5, { min: 0, max: 1, description: 'share of the weights that are rounded in a step' }),
     layers: penaltySettings(0).layers,
   },
-  claims: ['the numbers that weights may be'],
   create: quantizationNoise,
 });

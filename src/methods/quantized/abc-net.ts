@@ -2,12 +2,13 @@ import { stopGradient, straightThrough } from '../../graph/autodiff/index.js';
 import type { Builder } from '../../graph/ops/builder.js';
 import type { Value } from '../../graph/value.js';
 import { constant } from '../../nn/index.js';
-import { choice, integer, number } from '../../train/config/settings.js';
+import { integer, number } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { signCode, type WeightCode, weightMatrix } from './codes.js';
 import type { LayerContext } from './layers.js';
 import { type QuantizedOptions, quantizedMethod } from './quantized-method.js';
+import { LAYERS } from './select.js';
 import { clip, meanOf, signOf } from './straight-through.js';
 
 export interface AbcNetOptions extends QuantizedOptions {
@@ -37,6 +38,7 @@ export function abcNet(options: AbcNetOptions = {}): TrainingMethod {
   return quantizedMethod({
     name: 'abc-net',
     layers,
+    zeros: false,
     weight({ b, weight }) {
       const centred = b.sub(weight, meanOf(b, weight));
       const deviation = b.sqrt(meanOf(b, b.square(centred)));
@@ -45,7 +47,7 @@ export function abcNet(options: AbcNetOptions = {}): TrainingMethod {
       return b.total(bases.map((basis, m) => b.mul(straightThrough(b.graph, weight, basis), sizes[m]!)));
     },
     ...(inputBases > 0 && { input: context => binaryInput(context, inputBases) }),
-    codes: (layer, read) => ({ weight: codesOf(weightMatrix(layer, read(layer.weight.name)), shifts) }),
+    weightCodes: (layer, read) => codesOf(weightMatrix(layer, read(layer.weight.name)), shifts),
   });
 }
 
@@ -147,8 +149,7 @@ export const ABC_NET = defineMethod({
       min: 0,
       description: 'how far the outermost bases are shifted, in standard deviations',
     }),
-    layers: choice('inner', ['inner', 'all'], 'all layers, or all but first convolution and classifier'),
+    layers: LAYERS,
   },
-  claims: ['the masks'],
   create: abcNet,
 });

@@ -4,12 +4,13 @@ import type { Builder } from '../../graph/ops/builder.js';
 import type { Vjp } from '../../graph/ops/index.js';
 import type { Value } from '../../graph/value.js';
 import { hashedNumbers } from '../../nn/seed-dropout.js';
-import { choice, integer } from '../../train/config/settings.js';
+import { integer } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { meanSizes, roundHalfEven, signCode, type WeightCode, weightMatrix } from './codes.js';
 import type { LayerContext } from './layers.js';
 import { type QuantizedOptions, quantizedMethod } from './quantized-method.js';
+import { LAYERS } from './select.js';
 import { clip, largest, meanOf, roundThrough, signOf } from './straight-through.js';
 
 export interface DorefaOptions extends QuantizedOptions {
@@ -38,6 +39,7 @@ export function dorefa(options: DorefaOptions = {}): TrainingMethod {
   return quantizedMethod({
     name: 'dorefa',
     layers,
+    zeros: false,
     weight: ({ b, weight }) => (bits === 1 ? binary(b, weight) : fewBits(b, weight, bits)),
     ...(inputBits < FLOAT && {
       input: ({ b, input }: LayerContext) => quantize(b, clip(b, input, 0, 1), inputBits),
@@ -52,12 +54,12 @@ export function dorefa(options: DorefaOptions = {}): TrainingMethod {
         return loss;
       },
     }),
-    codes(layer, read) {
+    weightCodes(layer, read) {
       const matrix = weightMatrix(layer, read(layer.weight.name));
-      if (bits > 1) return { weight: [codeOf(matrix, bits)] };
+      if (bits > 1) return [codeOf(matrix, bits)];
       const sizes = meanSizes(matrix);
       const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
-      return { weight: [signCode(matrix, () => mean)] };
+      return [signCode(matrix, () => mean)];
     },
   });
 }
@@ -133,8 +135,7 @@ export const DOREFA = defineMethod({
       description: 'of inputs of layers; 32 leaves them as they are',
     }),
     gradientBits: integer(6, { min: 1, max: 32, description: 'of gradients; 32 leaves them as they are' }),
-    layers: choice('inner', ['inner', 'all'], 'all layers, or all but first convolution and classifier'),
+    layers: LAYERS,
   },
-  claims: ['the masks'],
   create: dorefa,
 });

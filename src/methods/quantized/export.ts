@@ -11,7 +11,7 @@ import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import type { DenseLayer } from '../factorized/low-rank.js';
 import { layoutOf, type WeightCode } from './codes.js';
-import { inputName, outputAxis, perOutput, quantizedInputName, weightName } from './layers.js';
+import { inputName, outputAxis, perOutput, quantizedInputName, weightName, weightOwners } from './layers.js';
 import { removeStraightThrough } from './straight-through.js';
 
 /** What QuantizeLinear makes of a layer's input: (round(x / scale) + zero) within uint8 or int8. */
@@ -21,12 +21,12 @@ export interface InputCode {
   readonly dtype: 'uint8' | 'int8';
 }
 
-/** What a quantized layer is written as. */
+/** What quantized layers are written as. */
 export interface LayerCodes {
-  /** Terms that are summed. */
-  readonly weight: readonly WeightCode[];
-  /** Absent where the input stays as the network computes it. */
-  readonly input?: InputCode | undefined;
+  /** A weight, as terms that are summed; asked once for each weight, of the first layer that has it. */
+  weightCodes(layer: DenseLayer, read: ReadParameter): readonly WeightCode[];
+  /** Absent where inputs stay as the network computes them. */
+  inputCode?(layer: DenseLayer, read: ReadParameter): InputCode;
 }
 
 /** Reads a parameter of the trained network. */
@@ -42,7 +42,7 @@ export type ReadParameter = (name: string) => Tensor;
 export function exportQuantized(
   trained: Model,
   layers: readonly DenseLayer[],
-  codesOf: (layer: DenseLayer, read: ReadParameter) => LayerCodes,
+  codes: LayerCodes,
 ): Model {
   const model = cloneModel(trained);
   const { graph } = model;
@@ -57,17 +57,23 @@ export function exportQuantized(
     if (tensor) return tensor;
     throw new WhittleError('the model has no constant for a parameter', { value: name });
   };
-  const codes = layers.map(layer => codesOf(layer, read));
+  // All are read before anything is replaced.
+  const inputs = layers.map(layer => codes.inputCode?.(layer, read));
+  const owners = weightOwners(layers);
+  const weights = owners.map(layer => codes.weightCodes(layer, read));
   layers.forEach((layer, i) => {
-    const { weight, input } = codes[i]!;
-    const quantized = find(weightName(layer));
+    const input = inputs[i];
     if (input) replaceInput(graph, find(inputName(layer)), find(quantizedInputName(layer)), input);
-    const opset = model.opsets.get('') ?? 21;
-    const [only, ...others] = weight;
+  });
+  const opset = model.opsets.get('') ?? 21;
+  owners.forEach((layer, i) => {
+    const quantized = find(weightName(layer));
+    const [only, ...others] = weights[i]!;
     // Next to rounded inputs ONNX Runtime would round float weights once more, to a grid of its own.
-    if (input && others.length === 0 && !only!.offsets) dequantize(graph, quantized, layer, only!, opset);
-    else {
-      const terms = weight.map(code => unpacked(graph, layer, code, opset));
+    if (codes.inputCode && others.length === 0 && !only!.offsets) {
+      dequantize(graph, quantized, layer, only!, opset);
+    } else {
+      const terms = weights[i]!.map(code => unpacked(graph, layer, code, opset));
       graph.replaceUses(
         quantized,
         terms.reduce((a, b) => graph.op('Add', [a, b])),
@@ -102,8 +108,8 @@ function dequantize(
 ): void {
   const { bits, q, scales } = code;
   const rows = scales.length;
-  const [only, ...others] = quantized.consumers;
-  const transposes = others.length === 0 && only?.opType === 'Transpose';
+  const readers = quantized.consumers;
+  const transposes = readers.every(node => node.opType === 'Transpose');
   const axis = transposes ? 1 - outputAxis(layer) : outputAxis(layer);
   let ints: Value;
   if (bits === 8) {
@@ -126,7 +132,9 @@ function dequantize(
     ],
     { axis },
   );
-  graph.replaceUses(transposes ? only.output : quantized, weight);
+  for (const value of transposes ? readers.map(({ output }) => output) : [quantized]) {
+    graph.replaceUses(value, weight);
+  }
 }
 
 /** The fold form: packed integers, unpacked by ordinary operators that ONNX Runtime runs once. */

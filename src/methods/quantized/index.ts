@@ -7,10 +7,11 @@ import { XNOR } from './xnor.js';
 
 export * from './abc-net.js';
 export * from './dorefa.js';
-export type { LayerContext, LayerQuantizers, QuantizedLayers } from './layers.js';
+export type { LayerContext, LayerQuantizers } from './layers.js';
 export * from './lsq.js';
 export * from './qat.js';
 export { type QuantizationScheme, type QuantizedOptions, quantizedMethod } from './quantized-method.js';
+export type { QuantizedLayers } from './select.js';
 export * from './xnor.js';
 
 /** Quantized training, from the most bits to the fewest. */

@@ -2,9 +2,10 @@ import { typedBuilder } from '../../graph/autodiff/index.js';
 import { WhittleError } from '../../graph/errors.js';
 import type { Builder } from '../../graph/ops/builder.js';
 import type { Value } from '../../graph/value.js';
-import { convolve, type Network, project, recordLayers, replaceLayer, type Scope } from '../../nn/index.js';
+import { convolve, type Network, type Parameter, project, replaceLayer, type Scope } from '../../nn/index.js';
 import type { DenseLayer } from '../factorized/low-rank.js';
-import { type LayerSelector, selectLayers } from '../factorized/select.js';
+import type { LayerSelector } from '../factorized/select.js';
+import { type QuantizedLayers, quantizedLayers } from './select.js';
 
 /** What quantizers of one layer are built with. */
 export interface LayerContext {
@@ -19,6 +20,7 @@ export interface LayerContext {
 
 /** What multiplies in a layer: something else than its weight, perhaps by something else than its input. */
 export interface LayerQuantizers {
+  /** Asked once for each weight, of the first layer that has it. */
   weight(context: LayerContext): Value;
   input?(context: LayerContext): Value;
   /** What the product is multiplied by before the bias is added. */
@@ -27,16 +29,14 @@ export interface LayerQuantizers {
   product?(context: LayerContext, output: Value): Value;
 }
 
-/** `inner`: all but a convolution that sees the data itself and the classifier. */
-export type QuantizedLayers = 'inner' | 'all';
-
 /** Names in the graph of a layer's quantizers: what they read and what they give. */
 export const weightName = ({ weight }: DenseLayer): string => `${weight.name}/quantized`;
 export const inputName = ({ path }: DenseLayer): string => `${path}/input`;
 export const quantizedInputName = ({ path }: DenseLayer): string => `${path}/input/quantized`;
 
 /**
- * Puts quantizers in front of the products of a network, in place. The layers keep their parameters and paths.
+ * Puts quantizers in front of the products of a network, in place. The layers keep their parameters and paths; those that
+ * share a weight share its quantizer.
  * @returns the layers, in the network's order
  * @throws WhittleError where no layer is chosen
  */
@@ -45,21 +45,20 @@ export function quantizeLayers(
   which: QuantizedLayers | LayerSelector,
   quantizers: LayerQuantizers,
 ): DenseLayer[] {
-  if (network.layers.size === 0) recordLayers(network);
+  const paths = quantizedLayers(network, which).map(({ path }) => path);
   const order = [...network.layers.keys()];
-  const selector = which === 'inner' ? undefined : which === 'all' ? () => true : which;
-  const paths = selectLayers(network, selector).map(({ path }) => path);
   if (paths.length === 0) {
     throw new WhittleError('no layer is left to be quantized', {
       hint: `The network has ${order.join(', ') || 'no layers that Whittle knows'}; layers=all leaves none out`,
     });
   }
   const b = typedBuilder(network.toModel());
+  const weights = new Map<Parameter, Value>();
   const layers = paths.map(path => {
     const layer = network.layers.get(path) as DenseLayer;
     let output = layer.output;
     replaceLayer(network, path, scope => {
-      output = quantizedProduct(b, scope, layer, quantizers);
+      output = quantizedProduct(b, scope, layer, quantizers, weights);
       return output;
     });
     const now: DenseLayer = { ...layer, output };
@@ -74,7 +73,17 @@ export function quantizeLayers(
   return layers;
 }
 
-function quantizedProduct(b: Builder, scope: Scope, layer: DenseLayer, quantizers: LayerQuantizers): Value {
+/** The layers with a weight of their own, and of those that share one the first. */
+export const weightOwners = (layers: readonly DenseLayer[]): DenseLayer[] =>
+  layers.filter(({ weight }, i) => layers.findIndex(other => other.weight.name === weight.name) === i);
+
+function quantizedProduct(
+  b: Builder,
+  scope: Scope,
+  layer: DenseLayer,
+  quantizers: LayerQuantizers,
+  weights: Map<Parameter, Value>,
+): Value {
   b.scope = `${layer.path}/`;
   const weight = layer.weight.value;
   const bias = layer.bias?.value ?? null;
@@ -85,7 +94,8 @@ function quantizedProduct(b: Builder, scope: Scope, layer: DenseLayer, quantizer
     input = named(b, x, quantizedInputName(layer));
   }
   const context: LayerContext = { b, scope, layer, weight, input: layer.input };
-  const w = named(b, quantizers.weight(context), weightName(layer));
+  const w = weights.get(layer.weight) ?? named(b, quantizers.weight(context), weightName(layer));
+  weights.set(layer.weight, w);
   const scale = quantizers.outputScale?.(context);
   let output = multiply(scope, layer, input, w, scale ? null : bias);
   if (scale) output = b.mul(output, scale);

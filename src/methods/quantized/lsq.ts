@@ -2,12 +2,13 @@ import type { Builder } from '../../graph/ops/builder.js';
 import { sizeOf } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import { constant } from '../../nn/index.js';
-import { choice, flag, integer } from '../../train/config/settings.js';
+import { flag, integer } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { meanSizes, roundRows, weightMatrix } from './codes.js';
 import { isNonNegative, type LayerContext, perOutput } from './layers.js';
 import { type QuantizedOptions, quantizedMethod } from './quantized-method.js';
+import { LAYERS } from './select.js';
 import { clip, roundThrough, scaleGradient } from './straight-through.js';
 
 export interface LsqOptions extends QuantizedOptions {
@@ -49,6 +50,7 @@ export function learnedSteps(options: LsqOptions = {}): TrainingMethod {
   return quantizedMethod({
     name: 'lsq',
     layers,
+    zeros: true,
     weight({ b, scope, layer, weight }) {
       const { network } = scope;
       const sizes = meanSizes(weightMatrix(layer, network.tensor(layer.weight.name)));
@@ -69,18 +71,20 @@ export function learnedSteps(options: LsqOptions = {}): TrainingMethod {
       },
       begin: ({ path }, { size }) => new Map([[`${path}.${INPUT_STEP}`, stepOf(size, inputs.get(path)!)]]),
     }),
-    codes(layer, read) {
+    // QuantizeLinear knows 8 bits; fewer stay the operators of the training.
+    ...(inputBits === 8 && {
+      inputCode(layer, read) {
+        const scale = Math.max(read(`${layer.path}.${INPUT_STEP}`).toFloat32()[0]!, LEAST_STEP);
+        return { scale, zero: 0, dtype: inputs.get(layer.path)!.low === 0 ? 'uint8' : 'int8' };
+      },
+    }),
+    weightCodes(layer, read) {
       const matrix = weightMatrix(layer, read(layer.weight.name));
       const steps = read(`${layer.path}.${WEIGHT_STEP}`).toFloat32();
       const scales = Float32Array.from({ length: matrix.rows }, (_, r) =>
         Math.max(steps[each ? r : 0]!, LEAST_STEP),
       );
-      const weight = [{ bits, q: roundRows(matrix, scales, weights.low, weights.high), scales }];
-      // QuantizeLinear knows 8 bits; fewer stay the operators of the training.
-      if (inputBits !== 8) return { weight };
-      const scale = Math.max(read(`${layer.path}.${INPUT_STEP}`).toFloat32()[0]!, LEAST_STEP);
-      const dtype = inputs.get(layer.path)!.low === 0 ? ('uint8' as const) : ('int8' as const);
-      return { weight, input: { scale, zero: 0, dtype } };
+      return [{ bits, q: roundRows(matrix, scales, weights.low, weights.high), scales }];
     },
   });
 }
@@ -109,7 +113,7 @@ export const LSQ = defineMethod({
     bits: integer(4, { min: 2, max: 8, description: 'of weights' }),
     inputBits: integer(8, { min: 0, max: 8, description: 'of inputs of layers; 0 leaves them in float32' }),
     perOutput: flag(false, 'a step for each output of a layer, not one for the layer'),
-    layers: choice('inner', ['inner', 'all'], 'all layers, or all but first convolution and classifier'),
+    layers: LAYERS,
   },
   create: learnedSteps,
 });

@@ -7,6 +7,7 @@ import { defineMethod } from '../entry.js';
 import { roundRows, weightMatrix } from './codes.js';
 import { type LayerContext, summedAxes } from './layers.js';
 import { type QuantizedOptions, quantizedMethod } from './quantized-method.js';
+import { LAYERS } from './select.js';
 import { largest, roundThrough } from './straight-through.js';
 
 export interface QatOptions extends QuantizedOptions {
@@ -34,6 +35,7 @@ export function quantizationAware(options: QatOptions = {}): TrainingMethod {
   return quantizedMethod({
     name: 'qat',
     layers,
+    zeros: true,
     weight({ b, weight, layer }) {
       const range = largest(b, b.op('Abs', [weight]), summedAxes(layer));
       const scale = stopGradient(b.graph, b.binary('Max', b.div(range, top), LEAST_SCALE));
@@ -46,14 +48,15 @@ export function quantizationAware(options: QatOptions = {}): TrainingMethod {
           [`${path}.${LOW}`, Math.min(0, min)],
           [`${path}.${HIGH}`, Math.max(0, max)],
         ]),
+      inputCode(layer, read) {
+        const [low, high] = [LOW, HIGH].map(name => read(`${layer.path}.${name}`).toFloat32()[0]!);
+        return affine(low!, high!);
+      },
     }),
-    codes(layer, read) {
+    weightCodes(layer, read) {
       const matrix = weightMatrix(layer, read(layer.weight.name));
       const scales = rowScales(matrix, top);
-      const weight = [{ bits, q: roundRows(matrix, scales, -top, top), scales }];
-      if (inputBits === 0) return { weight };
-      const [low, high] = [LOW, HIGH].map(name => read(`${layer.path}.${name}`).toFloat32()[0]!);
-      return { weight, input: affine(low!, high!) };
+      return [{ bits, q: roundRows(matrix, scales, -top, top), scales }];
     },
   });
 }
@@ -108,7 +111,7 @@ export const QAT = defineMethod({
     bits: integer(8, { min: 2, max: 8, description: 'of weights' }),
     inputs: choice('uint8', ['uint8', 'float32'], 'how inputs of layers are rounded'),
     momentum: number(0.99, { min: 0, max: 1, description: 'how slowly ranges of inputs follow the batches' }),
-    layers: choice('inner', ['inner', 'all'], 'all layers, or all but first convolution and classifier'),
+    layers: LAYERS,
   },
   create: ({ inputs, ...options }) =>
     quantizationAware({ ...options, inputBits: inputs === 'uint8' ? 8 : 0 }),

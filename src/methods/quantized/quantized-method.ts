@@ -1,24 +1,26 @@
 import type { CustomGradients } from '../../graph/autodiff/index.js';
 import { Tensor } from '../../graph/tensor.js';
+import { CLAIMS } from '../../train/claims.js';
 import type { TrainingMethod } from '../../train/method.js';
 import type { DenseLayer } from '../factorized/low-rank.js';
 import type { LayerSelector } from '../factorized/select.js';
-import { exportQuantized, type LayerCodes, type ReadParameter } from './export.js';
-import { type LayerQuantizers, type QuantizedLayers, quantizeLayers } from './layers.js';
+import { exportQuantized, type LayerCodes } from './export.js';
+import { type LayerQuantizers, quantizeLayers } from './layers.js';
 import { type InputStatistics, observeInputs } from './observe.js';
+import { type QuantizedLayers, quantizedLayers } from './select.js';
 
 /** Settings that all quantized training has. */
 export interface QuantizedOptions {
-  /** Which layers; default `inner`: all but a convolution that sees the data itself and the classifier. */
+  /** Which layers; default `inner`. */
   readonly layers?: QuantizedLayers | LayerSelector;
 }
 
 /** What tells one way of quantized training from another. */
-export interface QuantizationScheme extends LayerQuantizers {
+export interface QuantizationScheme extends LayerQuantizers, LayerCodes {
   readonly name: string;
   readonly layers: QuantizedLayers | LayerSelector;
-  /** What a trained layer is written as. */
-  codes(layer: DenseLayer, read: ReadParameter): LayerCodes;
+  /** Whether a weight may be 0 and stay so; binary weights may not, so that masks would have no effect. */
+  readonly zeros: boolean;
   /** Parameters that begin at what the first batch shows of a layer's input: new values by name. */
   begin?(layer: DenseLayer, seen: InputStatistics): ReadonlyMap<string, number>;
   readonly gradientRules?: CustomGradients;
@@ -33,6 +35,11 @@ export function quantizedMethod(scheme: QuantizationScheme): TrainingMethod {
   let layers: readonly DenseLayer[] = [];
   return {
     name: scheme.name,
+    claims: scheme.zeros ? [CLAIMS.numbers] : [CLAIMS.numbers, CLAIMS.masks],
+    layerClaim: {
+      of: network => quantizedLayers(network, scheme.layers).map(({ path }) => path),
+      accepts: ['dense', 'shared', 'layers'],
+    },
     ...(scheme.gradientRules && { gradientRules: scheme.gradientRules }),
     ...(scheme.loss && { loss: scheme.loss }),
     prepare(network) {
@@ -48,6 +55,6 @@ export function quantizedMethod(scheme: QuantizationScheme): TrainingMethod {
         }
       }
     },
-    exportModel: model => exportQuantized(model, layers, (layer, read) => scheme.codes(layer, read)),
+    exportModel: model => exportQuantized(model, layers, scheme),
   };
 }

@@ -2,12 +2,13 @@ import { stopGradient, straightThrough } from '../../graph/autodiff/index.js';
 import type { Builder } from '../../graph/ops/builder.js';
 import { sizeOf, Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
-import { choice, flag } from '../../train/config/settings.js';
+import { flag } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { meanSizes, signCode, weightMatrix } from './codes.js';
 import { type LayerContext, outputAxis, summedAxes } from './layers.js';
 import { type QuantizedOptions, quantizedMethod } from './quantized-method.js';
+import { LAYERS } from './select.js';
 import { clip, signOf } from './straight-through.js';
 
 export interface XnorOptions extends QuantizedOptions {
@@ -28,6 +29,7 @@ export function xnor({ inputs = true, layers = 'inner' }: XnorOptions = {}): Tra
   return quantizedMethod({
     name: 'xnor',
     layers,
+    zeros: false,
     weight({ b, weight, layer }) {
       const axes = summedAxes(layer);
       const size = stopGradient(b.graph, b.mean(b.op('Abs', [weight]), axes));
@@ -40,32 +42,31 @@ export function xnor({ inputs = true, layers = 'inner' }: XnorOptions = {}): Tra
         straightThrough(b.graph, clip(b, input, -1, 1), signOf(b, input)),
       outputScale: inputSizes,
     }),
-    codes(layer, read) {
+    weightCodes(layer, read) {
       const matrix = weightMatrix(layer, read(layer.weight.name));
       const sizes = meanSizes(matrix);
-      return { weight: [signCode(matrix, r => sizes[r]!)] };
+      return [signCode(matrix, r => sizes[r]!)];
     },
   });
 }
 
-/** K: the mean |x| over the features of a row, or over the channels and the window of a filter. */
+/** K: the mean |x| over the features of a row, or over the window of a filter and the channels of its group. */
 function inputSizes({ b, layer, input }: LayerContext): Value {
   const sizes = b.op('Abs', [input]);
   if (layer.kind === 'linear') return b.mean(sizes, [-1]);
-  const { kernelSize, stride, padding, dilation } = layer;
-  return b.op('Conv', [b.mean(sizes, [1]), box(b, kernelSize)], {
-    kernel_shape: kernelSize,
-    strides: stride,
-    pads: [...padding, ...padding],
-    dilations: dilation,
-  });
+  const { kernelSize, stride, padding, dilation, groups, inChannels, outChannels } = layer;
+  const window = { strides: stride, pads: [...padding, ...padding], dilations: dilation };
+  // One map for all filters, or one for each: filters of different groups see other channels.
+  if (groups === 1) return b.op('Conv', [b.mean(sizes, [1]), average(b, [1, 1, ...kernelSize])], window);
+  const perGroup = inChannels / groups;
+  const point = kernelSize.map(() => 1);
+  const means = b.op('Conv', [sizes, average(b, [groups, perGroup, ...point])], { group: groups });
+  return b.op('Conv', [means, average(b, [outChannels, 1, ...kernelSize])], { group: groups, ...window });
 }
 
-/** A filter that averages. */
-const box = (b: Builder, kernelSize: readonly number[]): Value => {
-  const size = sizeOf(kernelSize);
-  return b.constant(Tensor.float32([1, 1, ...kernelSize], new Float32Array(size).fill(1 / size)));
-};
+/** Filters (outputs, inputs, …) that average. */
+const average = (b: Builder, dims: readonly number[]): Value =>
+  b.constant(Tensor.float32(dims, new Float32Array(sizeOf(dims)).fill(1 / sizeOf(dims.slice(1)))));
 
 export const XNOR = defineMethod({
   name: 'xnor',
@@ -79,8 +80,7 @@ export const XNOR = defineMethod({
   },
   settings: {
     inputs: flag(true, 'inputs are binary, too; false is the Binary-Weight-Network'),
-    layers: choice('inner', ['inner', 'all'], 'all layers, or all but first convolution and classifier'),
+    layers: LAYERS,
   },
-  claims: ['the masks'],
   create: xnor,
 });

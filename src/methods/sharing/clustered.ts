@@ -4,7 +4,7 @@ import type { Network } from '../../nn/network.js';
 import { integer, text } from '../../train/config/settings.js';
 import { defineMethod } from '../entry.js';
 import { LAYER_WORDS, selectLayers } from '../select-layers.js';
-import { substituteParameter } from './substitute.js';
+import { storedWeights, substituteParameter } from './substitute.js';
 
 export interface Clusters {
   /** Centroids in rising order; fewer than asked for where there are fewer distinct values. */
@@ -108,6 +108,7 @@ export const clusteredMethod = defineMethod({
   },
   create: ({ layers, bits }) => ({
     name: 'clustered',
+    layerClaim: storedWeights(layers),
     prepare(network) {
       for (const { weight } of selectLayers(network, layers, ['linear', 'conv'])) {
         // Layers may share a weight.

@@ -22,28 +22,40 @@ export interface CrossLayerOptions {
  * apart. The names that go become aliases of those that stay.
  * @throws WhittleError where there is nothing to share
  */
-export function shareAcrossLayers(
+export function shareAcrossLayers(network: Network, options: CrossLayerOptions = {}): void {
+  for (const [parameter, into] of sharedParameters(network, options)) merge(network, parameter, into);
+}
+
+/** Which parameter takes the place of which. */
+function sharedParameters(
   network: Network,
-  { share = 'all', groups = 1 }: CrossLayerOptions = {},
-): void {
+  { share = 'all', groups = 1 }: CrossLayerOptions,
+): Map<Parameter, Parameter> {
   const wanted = share === 'all' ? () => true : parametersOf(network, share);
-  let shared = 0;
+  const shared = new Map<Parameter, Parameter>();
   for (const blocks of alikeBlocks(network)) {
     const perGroup = Math.ceil(blocks.length / groups);
     for (const [at, block] of blocks.entries()) {
       const first = blocks[at - (at % perGroup)]!;
       if (first === block) continue;
       for (const [suffix, parameter] of block) {
-        if (parameter.kind === 'buffer' || !wanted(parameter)) continue;
-        merge(network, parameter, first.get(suffix)!);
-        shared++;
+        if (parameter.kind !== 'buffer' && wanted(parameter)) shared.set(parameter, first.get(suffix)!);
       }
     }
   }
-  if (shared > 0) return;
+  if (shared.size > 0) return shared;
   throw new WhittleError(`the network has no blocks whose parameters (${share}) could be shared`, {
     hint: 'Blocks are told by a number in the names of their parameters, and must have the same shapes',
   });
+}
+
+/** Paths of the layers of which a weight is shared. */
+function sharedLayers(network: Network, options: CrossLayerOptions): string[] {
+  const shared = sharedParameters(network, options);
+  const weights = new Set([...shared.keys(), ...shared.values()]);
+  return [...network.layers.values()].flatMap(layer =>
+    layer.kind !== 'attention' && weights.has(layer.weight) ? [layer.path] : [],
+  );
 }
 
 /** Parameters of a block by what follows its number. */
@@ -112,6 +124,11 @@ export const crossLayerMethod = defineMethod({
   },
   create: values => ({
     name: 'cross-layer',
+    layerClaim: {
+      of: network => sharedLayers(network, values),
+      accepts: ['dense', 'layers', 'factors'],
+      gives: 'shared',
+    },
     prepare: network => shareAcrossLayers(network, values),
   }),
 });

@@ -124,6 +124,7 @@ export const factorizedEmbeddingMethod = defineMethod({
   },
   create: values => ({
     name: 'factorized-embedding',
+    layerClaim: { of: network => [largestEmbedding(network).path], accepts: ['dense'], gives: 'factors' },
     prepare: network => factorizeEmbedding(network, values),
   }),
 });

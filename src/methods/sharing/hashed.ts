@@ -8,7 +8,7 @@ import { Random } from '../../random/random.js';
 import { choice, integer, number, text } from '../../train/config/settings.js';
 import { defineMethod } from '../entry.js';
 import { LAYER_WORDS, selectLayers } from '../select-layers.js';
-import { meanSquare, substituteParameter } from './substitute.js';
+import { meanSquare, storedWeights, substituteParameter } from './substitute.js';
 
 /**
  * A hash of element numbers t = 0, 1, 2, …: a random cubic over the field of integers modulo this prime, so that the
@@ -123,6 +123,7 @@ export const hashedMethod = defineMethod({
   },
   create: values => ({
     name: 'hashed',
+    layerClaim: storedWeights(values.layers),
     prepare(network) {
       for (const { weight } of selectLayers(network, values.layers, ['linear', 'conv'])) {
         // Layers may share a weight.

@@ -2,6 +2,8 @@ import type { Value } from '../../graph/value.js';
 import type { Network } from '../../nn/network.js';
 import type { Parameter } from '../../nn/parameter.js';
 import { Scope } from '../../nn/scope.js';
+import type { LayerClaim } from '../../train/claims.js';
+import { selectLayers } from '../select-layers.js';
 
 /**
  * Computes a parameter from others: `build` gets a scope at the parameter's own name and returns a value of its shape,
@@ -29,6 +31,13 @@ export function removeParameter(network: Network, parameter: Parameter): void {
     if (target === parameter.name) network.aliases.delete(alias);
   }
 }
+
+/** What a method claims that substitutes the weights of these layers. */
+export const storedWeights = (layers: string): LayerClaim => ({
+  of: network => selectLayers(network, layers, ['linear', 'conv']).map(({ path }) => path),
+  accepts: ['dense', 'shared'],
+  gives: 'computed',
+});
 
 /** Mean of the squares of a parameter's present elements. */
 export function meanSquare(network: Network, name: string): number {

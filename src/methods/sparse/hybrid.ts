@@ -54,7 +54,6 @@ export function hybridTickets({ retrain, ...sparsity }: HybridOptions): Training
 export const HYBRID = defineMethod({
   name: 'hybrid',
   family: 'sparse',
-  claims: ['the schedule'],
   summary: 'Hybrid tickets: a dense training, then a sparse one with layer densities fixed by depth.',
   paper: {
     title: 'Sanity-Checking Pruning Methods: Random Tickets can Win the Jackpot',

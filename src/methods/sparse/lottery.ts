@@ -91,7 +91,6 @@ function rewound(masks: SparseMasks, early: ReadonlyMap<string, Tensor>): void {
 export const LOTTERY = defineMethod({
   name: 'lottery',
   family: 'sparse',
-  claims: ['the schedule'],
   summary: 'Train, let the smallest weights go, rewind the others to an early step, and train again.',
   paper: {
     title: 'Linear Mode Connectivity and the Lottery Ticket Hypothesis',

@@ -41,6 +41,7 @@ export function narrow({ width, start, end, interval, scope }: NarrowOptions): T
   const last = ({ updates }: TrainingRun): number => Math.max(1, Math.round(end * updates));
   return sparseMethod({
     name: 'narrow',
+    accepts: ['dense'],
     layers(network) {
       channels = channelsOf(network);
       return channels.parameters;
@@ -163,7 +164,6 @@ function* elementsOf({ axis, indices }: Slice, dims: readonly number[]): Generat
 export const NARROW = defineMethod({
   name: 'narrow',
   family: 'sparse',
-  claims: ['the form of the layers'],
   summary: 'Start wide: neurons and channels go while training, and are removed from the file.',
   paper: {
     title: 'Learning Efficient Convolutional Networks through Network Slimming',

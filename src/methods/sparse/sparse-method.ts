@@ -1,6 +1,7 @@
 import { sizeOf, Tensor } from '../../graph/tensor.js';
 import type { Network } from '../../nn/network.js';
 import type { Parameter } from '../../nn/parameter.js';
+import { CLAIMS, type LayerForm } from '../../train/claims.js';
 import type { TrainingMethod } from '../../train/method.js';
 import type { State } from '../../train/step/state.js';
 import type { Unit } from '../../train/step/units.js';
@@ -11,6 +12,8 @@ export interface MaskRule {
   readonly name: string;
   /** Which parameters get masks; asked once the network is as other methods want it. */
   layers(network: Network): readonly Parameter[];
+  /** Forms of layers that may get masks; default all but weights that are computed from other numbers. */
+  readonly accepts?: readonly LayerForm[];
   /** Whether the optimizer goes on for absent weights, as with sparse momentum; default `sparse`, it does not. */
   readonly optimizer?: 'sparse' | 'dense';
   /** Whether dense gradients can be asked of a step; default false. */
@@ -42,6 +45,16 @@ export function sparseMethod(rule: MaskRule): TrainingMethod {
   const isSparse = (unit: Unit): boolean => unit.parameters.length === 1 && names.has(unit.name);
   return {
     ...rule,
+    claims: [CLAIMS.masks],
+    layerClaim: {
+      accepts: rule.accepts ?? ['dense', 'shared', 'layers', 'factors'],
+      of(network) {
+        const masked = new Set(rule.layers(network));
+        return [...network.layers.values()].flatMap(layer =>
+          layer.kind !== 'attention' && masked.has(layer.weight) ? [layer.path] : [],
+        );
+      },
+    },
     prepare(network) {
       begun = false;
       layers = rule.layers(network);

@@ -26,6 +26,11 @@ export function structuredMethod(
 ): TrainingMethod {
   return {
     name,
+    layerClaim: {
+      of: network => selectLinearLayers(network, layers).map(({ path }) => path),
+      accepts: ['dense'],
+      gives: 'factors',
+    },
     prepare(network) {
       for (const { path } of selectLinearLayers(network, layers)) {
         replaceLinear(network, path, shape => smaller(path, shape, structureOf), start);

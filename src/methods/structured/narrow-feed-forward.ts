@@ -73,6 +73,11 @@ export const narrowFeedForwardMethod = defineMethod({
   settings: { scale: number(0.5, { min: 0, max: 1, description: 'hidden features left, as a fraction' }) },
   create: ({ scale }) => ({
     name: 'narrow-ffn',
+    layerClaim: {
+      of: network => feedForwardPairs(network).flatMap(({ first, second }) => [first.path, second.path]),
+      accepts: ['dense'],
+      gives: 'layers',
+    },
     prepare: network => narrowFeedForward(network, scale),
   }),
 });

@@ -8,6 +8,7 @@ import { cloneNetwork } from '../../nn/clone.js';
 import type { Network } from '../../nn/network.js';
 import { seedDropout } from '../../nn/seed-dropout.js';
 import type { TrainingMethod } from '../method.js';
+import { prepareNetwork } from '../prepare.js';
 import { checkClip } from './clip.js';
 import { addOutput, StepContext } from './context.js';
 import { convolveShortcuts } from './convolve-shortcuts.js';
@@ -47,8 +48,8 @@ export const FLATTEN_BELOW = 16384;
  * Builds a training step around a network in training form: forward pass, gradients, clipping, optimizer and the next
  * states, all in one graph. Learning rate, weight decay, step count and loss scale are inputs. The network is not
  * changed.
- * @throws WhittleError for a network in inference form, a loss that is not one number, limits and factors that make no
- *   sense, and operators without gradient
+ * @throws WhittleError for a network in inference form, methods that do not combine, a loss that is not one number,
+ *   limits and factors that make no sense, and operators without gradient
  */
 export function trainingStep(network: Network, options: StepOptions): TrainingStep {
   if (!network.training) {
@@ -60,8 +61,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
   }
   checkClip(options.clip ?? {});
   checkGroups(options.groups ?? []);
-  const prepared = cloneNetwork(network);
-  for (const method of methods) method.prepare?.(prepared);
+  const prepared = prepareNetwork(network, methods);
 
   const work = cloneNetwork(prepared);
   const { graph } = work;

@@ -26,6 +26,7 @@ export function factorizedAttention({
   return {
     ...method,
     name: 'attention-frobenius',
+    claims: ['the decay of attention'],
     prepare(network) {
       if (attentionParameters(network).length === 0) {
         throw new WhittleError('no attention of the network has projections of its own left', {
