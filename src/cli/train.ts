@@ -83,7 +83,9 @@ async function runTraining(path: string, flags: TrainFlags, terminal: Terminal):
   const { training, values } = await nodes.configure(config, flags.set ?? []);
   const { checkpointEvery, ...options } = training;
   const chosen = (flags.method ?? []).map(text => readMethod(text));
-  const methods = [...(options.methods ?? []), ...(await combine(chosen))];
+  const methods = nodes.inOrder([...(options.methods ?? []), ...(await combine(chosen))]);
+  // Before the folder is made.
+  nodes.checkMethods(methods, options.network);
   await mkdir(out, { recursive: true }).catch((cause: Error) => {
     throw new WhittleError(`the folder cannot be made: ${cause.message}`, { file: out, cause });
   });

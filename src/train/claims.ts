@@ -53,7 +53,7 @@ export function checkClaims(claimants: readonly Claimant[]): void {
 }
 
 /** Paths in an error; the rest is counted. */
-const NAMED = 4;
+const NAMED = 3;
 
 /**
  * Follows the layers through the methods, in their order.
@@ -72,7 +72,7 @@ export function checkLayers(methods: readonly TrainingMethod[], network: Network
       if (!paths.has(path) || accepts.includes(form)) continue;
       const taken = [...paths].filter(other => forms.get(other)?.by === by);
       throw new WhittleError(
-        `${by.name} and ${method.name} do not combine: ${by.name} changes layers that ${method.name} is to act on, ${listed(taken)}`,
+        `${by.name} and ${method.name} do not combine: ${by.name} changes layers that ${method.name} acts on (${listed(taken)})`,
         { hint: 'Give them different layers where they have the setting `layers`, or leave one of them out' },
       );
     }

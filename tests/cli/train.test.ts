@@ -135,6 +135,28 @@ it('trains by a method of the command line, and goes on with the same one only',
   expect(both.err).toMatch(/rigl and snip do not combine: both decide the masks/);
 });
 
+it('combines the methods of the file with those of the command line, or says why not', async () => {
+  const masks = `rigl({
+    density: 0.5, counted: 'layers', dense: 'none', spread: 'uniform', interval: 5, fraction: 0.3, stop: 0.75,
+  })`;
+  const config = CONFIG.replace('batchSize: 16,', `batchSize: 16, methods: [${masks}],`);
+  await writeFile(join(project, 'masks.ts'), `import { rigl } from 'whittle-nn/methods';${config}`);
+  const both = await whittle('masks.ts', '--out', 'both', '--method', 'snip');
+  expect(both.err).toMatch(/rigl and snip do not combine: both decide the masks/);
+  const hashed = await whittle('masks.ts', '--out', 'both', '--method', 'hashed');
+  expect(hashed.err).toMatch(/hashed and rigl do not combine: hashed changes layers .* \S+.*layers/);
+  expect(existsSync(join(project, 'both'))).toBe(false);
+  // Factors come before their masks, wherever they are named.
+  const factors = 'low-rank:rule=rank,amount=1,layers=all';
+  const { out } = await whittle('masks.ts', '--out', 'factors', '--set', 'updates=10', '--method', factors);
+  expect(out).toMatch(/^Trained 10 updates/);
+  const { graph } = await loadModel(join(project, 'factors', 'model.onnx'));
+  const matrices = [...graph.initializers].map(({ initializer }) => initializer as Tensor);
+  const weights = matrices.filter(({ dims }) => dims.length === 2).flatMap(tensor => tensor.toNumbers());
+  expect(weights).toHaveLength(2 + 16 + 2 * 16);
+  expect(weights.filter(value => value === 0)).toHaveLength(weights.length / 2);
+});
+
 it('learns from the file of a teacher', async () => {
   const teacher = exportForInference(mlp({ widths: [2, 3, 2] }));
   await writeFile(join(project, 'teacher, 1.onnx'), encodeToBytes(teacher));

@@ -18,7 +18,7 @@ const LEAST_NORM = 1e-20;
  * al., 2016, https://arxiv.org/abs/1608.03665.
  */
 export const groupLasso = ({ groups, ...options }: GroupLassoOptions): TrainingMethod =>
-  proximalMethod('group-lasso', options, ({ b }, weight, layer, threshold) => {
+  proximalMethod({ name: 'group-lasso', claim: 'the group lasso' }, options, ({ b }, weight, layer, threshold) => {
     const { dims } = layer.weight;
     const outputs = outputsOf(layer);
     const counted = groups === 'outputs' ? outputs : 1 - outputs;

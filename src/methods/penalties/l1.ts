@@ -9,7 +9,7 @@ import { proximalMethod } from './proximal.js';
  * Defrise & De Mol, 2004, https://arxiv.org/abs/math/0307152.
  */
 export const l1Penalty = (options: PenaltyOptions): TrainingMethod =>
-  proximalMethod('l1', options, ({ b }, weight, _layer, threshold) =>
+  proximalMethod({ name: 'l1', claim: 'the L1 penalty' }, options, ({ b }, weight, _layer, threshold) =>
     b.sub(weight, b.op('Clip', [weight, b.neg(threshold), threshold])),
   );
 

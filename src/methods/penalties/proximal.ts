@@ -9,17 +9,18 @@ import { type PenaltyOptions, penalizedLayers, penaltyClaim } from './penalized.
  * weights go through its proximal map, argmin ½‖x − w‖² + ηλ·penalty(x), with η the learning rate, and arrive at zeros
  * that are exact. Parikh & Boyd, Proximal algorithms, 2014, section 4.2. With momentum, or steps that differ from weight
  * to weight as Adam's do, the map is the same and the proof is not.
+ * @param claim what no second method may decide
  * @param proximal the map; `threshold` is ηλ, a scalar
  */
 export function proximalMethod(
-  name: string,
+  { name, claim }: { readonly name: string; readonly claim: string },
   { strength, layers }: PenaltyOptions,
   proximal: (context: StepContext, weight: Value, layer: LinearLayer | ConvLayer, threshold: Value) => Value,
 ): TrainingMethod {
   let chosen: ReadonlyMap<string, LinearLayer | ConvLayer> = new Map();
   return {
     name,
-    claims: [`the strength of ${name}`],
+    claims: [claim],
     layerClaim: penaltyClaim(layers),
     prepare(network) {
       chosen = penalizedLayers(network, layers);

@@ -84,7 +84,8 @@ function quantizedProduct(
   quantizers: LayerQuantizers,
   weights: Map<Parameter, Value>,
 ): Value {
-  b.scope = `${layer.path}/`;
+  // Apart from the network's own nodes, whose names end in numbers too.
+  b.scope = `${layer.path}/quantizer/`;
   const weight = layer.weight.value;
   const bias = layer.bias?.value ?? null;
   let input = layer.input;
