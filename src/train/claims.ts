@@ -52,6 +52,10 @@ export function checkClaims(claimants: readonly Claimant[]): void {
   }
 }
 
+/** Where two methods are to change the same layers. */
+export const WAY_OUT =
+  'Give them different layers where they have the setting `layers`, or leave one of them out';
+
 /** Paths in an error; the rest is counted. */
 const NAMED = 3;
 
@@ -73,7 +77,7 @@ export function checkLayers(methods: readonly TrainingMethod[], network: Network
       const taken = [...paths].filter(other => forms.get(other)?.by === by);
       throw new WhittleError(
         `${by.name} and ${method.name} do not combine: ${by.name} changes layers that ${method.name} acts on (${listed(taken)})`,
-        { hint: 'Give them different layers where they have the setting `layers`, or leave one of them out' },
+        { hint: WAY_OUT },
       );
     }
     for (const path of paths) {

@@ -2,7 +2,7 @@ import { WhittleError } from '../graph/errors.js';
 import { cloneNetwork } from '../nn/clone.js';
 import type { Network } from '../nn/network.js';
 import { recordLayers } from '../nn/record-layers.js';
-import { checkClaims, checkLayers } from './claims.js';
+import { checkClaims, checkLayers, WAY_OUT } from './claims.js';
 import type { TrainingMethod } from './method.js';
 
 /**
@@ -59,6 +59,6 @@ function named(
   const names = (guilty.length > 0 ? guilty : before).map(({ name }) => name).join(', ');
   return new WhittleError(
     `${method.name} finds no place in the network as ${names} made it: ${error.message}`,
-    { ...(error.hint === undefined && { hint: 'Leave one of them out' }), cause: error },
+    { hint: WAY_OUT, cause: error },
   );
 }

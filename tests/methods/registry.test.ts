@@ -1,24 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { defineMethod, type Family, type MethodEntry } from '../../src/methods/entry.js';
 import { combine, METHODS, readMethod } from '../../src/methods/registry.js';
-import { number } from '../../src/train/index.js';
+import { number, type TrainingMethod } from '../../src/train/index.js';
 
-const fake = (name: string, family: Family, claims?: readonly string[]): MethodEntry =>
+const fake = (name: string, family: Family, method: Partial<TrainingMethod>): MethodEntry =>
   defineMethod({
     name,
     family,
     summary: name,
     paper: { title: name, authors: 'N. N.', year: 2000, url: 'https://example.org' },
     settings: { strength: number(1) },
-    ...(claims && { claims }),
-    create: () => ({ name }),
+    create: () => ({ name, ...method }),
   });
 
+const layerClaim = { of: () => [], accepts: ['dense'], gives: 'factors' } as const;
 const FAKES = [
-  fake('teacher', 'distillation'),
-  fake('snapshots', 'distillation', ['the schedule']),
-  fake('factors', 'factorized'),
-  fake('blocks', 'structured'),
+  fake('teacher', 'distillation', { claims: ['the teacher'] }),
+  fake('snapshots', 'distillation', { moment: at => at }),
+  fake('factors', 'factorized', { layerClaim }),
   ...METHODS,
 ];
 const combined = async (...texts: string[]): Promise<string[]> =>
@@ -27,14 +26,24 @@ const combined = async (...texts: string[]): Promise<string[]> =>
 describe('methods combine', () => {
   it('in the order in which they act', async () => {
     expect(await combined('teacher', 'rigl', 'factors')).toEqual(['factors', 'rigl', 'teacher']);
+    expect(await combined('mutual', 'lsq', 'l1', 'hashed', 'cross-layer', 'low-rank')).toEqual([
+      'low-rank',
+      'cross-layer',
+      'hashed',
+      'lsq',
+      'l1',
+      'mutual',
+    ]);
     expect(await combined()).toEqual([]);
   });
 
   it.each([
     [['rigl', 'set'], /rigl and set do not combine: both decide the masks/],
     [['rigl', 'rigl'], /rigl and rigl do not combine/],
-    [['factors', 'blocks'], /both decide the form of the layers/],
     [['lottery', 'snapshots'], /both decide the schedule/],
+    [['lottery', 'hybrid'], /both decide the masks/],
+    [['rigl', 'dorefa'], /both decide the masks/],
+    [['low-rank', 'overcomplete'], /both decide the decay of factors/],
   ])('not %s', async (names, message) => {
     await expect(combined(...names)).rejects.toThrow(message);
   });

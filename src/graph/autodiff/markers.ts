@@ -1,15 +1,13 @@
 import { WhittleError } from '../errors.js';
 import type { Graph } from '../graph.js';
+import type { Node } from '../node.js';
 import { Tensor } from '../tensor.js';
 import type { Value } from '../value.js';
 import { STOP, STRAIGHT_THROUGH } from './rules.js';
 
 /** x, through which no gradient passes: a constant as far as `gradients` is concerned. */
 export function stopGradient(graph: Graph, x: Value): Value {
-  const node = graph.node('Identity', [x], {}, { name: graph.freshName('stop_gradient') });
-  node.gradientRule = STOP;
-  node.output.type = x.type;
-  return node.output;
+  return marked(graph.node('Identity', [x], {}, { outputs: ['stop_gradient'] }), STOP, x);
 }
 
 /**
@@ -19,9 +17,15 @@ export function stopGradient(graph: Graph, x: Value): Value {
 export function straightThrough(graph: Graph, x: Value, y: Value): Value {
   // Where gives y to the last bit, which x + stop(y − x) would not.
   const yes = graph.constant(Tensor.from('bool', [], Uint8Array.of(1)), 'true');
-  const node = graph.node('Where', [yes, y, x], {}, { name: graph.freshName('straight_through') });
-  node.gradientRule = STRAIGHT_THROUGH;
-  node.output.type = y.type ?? x.type;
+  const node = graph.node('Where', [yes, y, x], {}, { outputs: ['straight_through'] });
+  return marked(node, STRAIGHT_THROUGH, y.type ? y : x);
+}
+
+function marked(node: Node, rule: string, like: Value): Value {
+  // A copy of the graph knows the names of its values, and gives none of them to new nodes.
+  node.name = node.output.name;
+  node.gradientRule = rule;
+  node.output.type = like.type;
   return node.output;
 }
 

@@ -29,7 +29,7 @@ export interface DistillationOptions extends SoftTargetOptions {
 export function distillation({ teacher, ...options }: DistillationOptions): TrainingMethod {
   let data: readonly string[] = [];
   return {
-    name: 'distillation',
+    name: 'hinton',
     claims: [CLAIMS.teacher],
     prepare(network) {
       data = admitTeacher(network, teacher.model);

@@ -34,8 +34,9 @@ export function hints({ teacher, hint, guided, stage = 0.3, ...options }: HintOp
   let switchAt = Number.POSITIVE_INFINITY;
   let data: readonly string[] = [];
   return {
-    name: 'hints',
+    name: 'fitnets',
     claims: [CLAIMS.teacher],
+    layerClaim: { of: () => [guided], accepts: ['dense', 'shared'] },
     prepare(network) {
       data = admitTeacher(network, teacher.model);
       const opset = network.opsets.get('') ?? 21;
