@@ -51,12 +51,18 @@ function sample(): Pair[] {
   const chosen: Pair[] = [];
   const families = new Set<string>();
   const seen = new Set<string>();
-  for (const pair of order) {
-    if (families.has(familiesOf(pair)) && pair.every(name => seen.has(name))) continue;
-    families.add(familiesOf(pair));
-    for (const name of pair) seen.add(name);
-    chosen.push(pair);
-  }
+  const take = (wanted: (newFamilies: boolean, newNames: number) => boolean): void => {
+    for (const pair of order) {
+      if (!wanted(!families.has(familiesOf(pair)), pair.filter(name => !seen.has(name)).length)) continue;
+      families.add(familiesOf(pair));
+      for (const name of pair) seen.add(name);
+      chosen.push(pair);
+    }
+  };
+  // Those that bring most first, so that there are few.
+  take((newFamilies, newNames) => newFamilies && newNames === 2);
+  take((newFamilies, newNames) => newFamilies || newNames === 2);
+  take((_, newNames) => newNames > 0);
   return chosen;
 }
 
