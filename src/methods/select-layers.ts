@@ -90,7 +90,8 @@ function matcherOf(
 ): (layer: ReplaceableLayer) => boolean {
   const whole = (path: string): string => wholeOf(network, path);
   if (part === 'all') {
-    return ({ path, output }) => !network.graph.isOutput(network.factorized.get(whole(path))?.output ?? output);
+    return ({ path, output }) =>
+      !network.graph.isOutput(network.factorized.get(whole(path))?.output ?? output);
   }
   if (LAYER_WORDS.includes(part)) return ({ path }) => roles.get(path)?.startsWith(part) ?? false;
   const pieces = part.split('*').map(piece => piece.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));

@@ -1,20 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { Tensor } from '../../src/graph/tensor.js';
+import type { Tensor } from '../../src/graph/tensor.js';
+import { snapshotDistillation } from '../../src/methods/distillation/index.js';
 import { lowRank } from '../../src/methods/factorized/index.js';
 import { combine, readMethod } from '../../src/methods/registry.js';
 import { linearRoles, selectLinearLayers } from '../../src/methods/select-layers.js';
 import { lottery, rigl, snip } from '../../src/methods/sparse/index.js';
-import { snapshotDistillation } from '../../src/methods/distillation/index.js';
-import { conv2d, linear, Network, relu, Scope, vit } from '../../src/nn/index.js';
+import { conv2d, exportForInference, linear, Network, relu, Scope, vit } from '../../src/nn/index.js';
 import { encodeToBytes } from '../../src/onnx/index.js';
-import { exportTrained, prepareNetwork, sgd, type TrainingMethod, trainingStep } from '../../src/train/index.js';
+import {
+  exportTrained,
+  prepareNetwork,
+  sgd,
+  type TrainingMethod,
+  trainingStep,
+} from '../../src/train/index.js';
 import { squaredError } from '../train/small.js';
-import { outcomeOf, transformer, trainTogether } from './matrix.js';
+import { outcomeOf, trainTogether, transformer } from './matrix.js';
 
 const make = (texts: readonly string[]): Promise<TrainingMethod[]> =>
   combine(texts.map(text => readMethod(text)));
 
-const blocks = (): Network =>
+const blocks = (training = true): Network =>
   vit({
     imageSize: 8,
     patchSize: 4,
@@ -24,7 +30,7 @@ const blocks = (): Network =>
     heads: 2,
     depth: 3,
     hiddenFeatures: 128,
-    training: true,
+    training,
   });
 
 /** The export of a network as methods would train it, before they have. */
@@ -62,6 +68,16 @@ describe('shared weights are quantized once', () => {
     expect(alone.float32 - both.float32).toBeGreaterThan(0.9 * 4 * weights);
   });
 
+  it('in a network that was read from a file, too', async () => {
+    const model = exportForInference(blocks(false));
+    const bytesOf = async (...texts: string[]): Promise<number> => {
+      const methods = await make(texts);
+      const network = prepareNetwork(importedNetwork(trainable(model)), methods);
+      return encodeToBytes(exportTrained(network, methods)).byteLength;
+    };
+    expect(await bytesOf('cross-layer', 'qat')).toBeLessThan(0.5 * (await bytesOf('cross-layer')));
+  });
+
   it.each([
     ['cross-layer', 'qat:layers=all'],
     ['cross-layer', 'lsq:layers=all'],
@@ -80,7 +96,10 @@ describe('the layers that quantizers take by themselves', () => {
     const scope = new Scope(network);
     let x = network.input('input', 'float32', ['batch', 1, 6, 6]);
     x = relu(scope, conv2d(scope.at('first'), x, { inChannels: 1, outChannels: 4, kernelSize: 3 }));
-    x = relu(scope, conv2d(scope.at('depthwise'), x, { inChannels: 4, outChannels: 4, kernelSize: 3, groups: 4 }));
+    x = relu(
+      scope,
+      conv2d(scope.at('depthwise'), x, { inChannels: 4, outChannels: 4, kernelSize: 3, groups: 4 }),
+    );
     x = relu(scope, conv2d(scope.at('pointwise'), x, { inChannels: 4, outChannels: 6, kernelSize: 1 }));
     x = scope.op('Flatten', [x]);
     x = relu(scope, linear(scope.at('hidden'), x, { inFeatures: 24, outFeatures: 8 }));
@@ -112,6 +131,13 @@ describe('methods for layers of their own', () => {
     ['cross-layer', 'factorized-embedding:features=4'],
     ['cross-layer', 'hashed'],
   ])('%s and %s train together', async (...texts) => {
+    const outcome = await outcomeOf(texts);
+    expect(outcome).toHaveProperty('apart');
+    expect((outcome as { apart: number }).apart).toBeLessThan(1e-4);
+  });
+
+  it('five at once', async () => {
+    const texts = ['mutual', 'rigl:density=0.5', 'qat', 'cross-layer', 'low-rank:rule=rank,amount=3'];
     const outcome = await outcomeOf(texts);
     expect(outcome).toHaveProperty('apart');
     expect((outcome as { apart: number }).apart).toBeLessThan(1e-4);

@@ -20,7 +20,9 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 type Pair = readonly [string, string];
-const pairs: readonly Pair[] = NAMES.flatMap((first, i) => NAMES.slice(i).map(second => [first, second] as const));
+const pairs: readonly Pair[] = NAMES.flatMap((first, i) =>
+  NAMES.slice(i).map(second => [first, second] as const),
+);
 const familiesOf = (pair: Pair): string => pair.map(name => findMethod(name).family).join(' with ');
 
 /** Pairs that may train together, known once all have been asked. */

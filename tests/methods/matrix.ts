@@ -67,7 +67,8 @@ function texts(length: number, seed: number): Dataset {
     },
     async batch(indices) {
       const rows = Array.from(indices, i => ids.slice(i * tokens, (i + 1) * tokens));
-      const filled = (value: number) => Tensor.int64(Array(rows.length * tokens).fill(value), [rows.length, tokens]);
+      const filled = (value: number) =>
+        Tensor.int64(Array(rows.length * tokens).fill(value), [rows.length, tokens]);
       return {
         input_ids: Tensor.int64(rows.flat(), [rows.length, tokens]),
         attention_mask: filled(1),

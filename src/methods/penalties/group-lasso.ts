@@ -18,16 +18,20 @@ const LEAST_NORM = 1e-20;
  * al., 2016, https://arxiv.org/abs/1608.03665.
  */
 export const groupLasso = ({ groups, ...options }: GroupLassoOptions): TrainingMethod =>
-  proximalMethod({ name: 'group-lasso', claim: 'the group lasso' }, options, ({ b }, weight, layer, threshold) => {
-    const { dims } = layer.weight;
-    const outputs = outputsOf(layer);
-    const counted = groups === 'outputs' ? outputs : 1 - outputs;
-    const summed = dims.map((_, axis) => axis).filter(axis => axis !== counted);
-    const size = summed.reduce((product, axis) => product * dims[axis]!, 1);
-    const norms = b.sqrt(b.sum(b.square(weight), summed, true));
-    const share = b.div(b.mul(threshold, Math.sqrt(size)), b.binary('Max', norms, LEAST_NORM));
-    return b.mul(weight, b.op('Relu', [b.sub(1, share)]));
-  });
+  proximalMethod(
+    { name: 'group-lasso', claim: 'the group lasso' },
+    options,
+    ({ b }, weight, layer, threshold) => {
+      const { dims } = layer.weight;
+      const outputs = outputsOf(layer);
+      const counted = groups === 'outputs' ? outputs : 1 - outputs;
+      const summed = dims.map((_, axis) => axis).filter(axis => axis !== counted);
+      const size = summed.reduce((product, axis) => product * dims[axis]!, 1);
+      const norms = b.sqrt(b.sum(b.square(weight), summed, true));
+      const share = b.div(b.mul(threshold, Math.sqrt(size)), b.binary('Max', norms, LEAST_NORM));
+      return b.mul(weight, b.op('Relu', [b.sub(1, share)]));
+    },
+  );
 
 export const GROUP_LASSO = defineMethod({
   name: 'group-lasso',

@@ -1,7 +1,7 @@
 import { Tensor } from '../../graph/tensor.js';
 import { type DenseMatrix, type Matrix, matmul, matrix, svd } from '../../linalg/index.js';
-import { integer } from '../../train/config/settings.js';
 import { CLAIMS } from '../../train/claims.js';
+import { integer } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { type PenaltyOptions, penalizedLayers, penaltyClaim, penaltySettings } from './penalized.js';

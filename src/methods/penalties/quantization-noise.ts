@@ -1,13 +1,19 @@
 import { stopGradient } from '../../graph/autodiff/index.js';
 import type { Value } from '../../graph/value.js';
 import { type ConvLayer, hashedNumbers, type LinearLayer } from '../../nn/index.js';
-import { integer, number } from '../../train/config/settings.js';
 import { CLAIMS } from '../../train/claims.js';
+import { integer, number } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import type { StepContext } from '../../train/step/context.js';
 import { defineMethod } from '../entry.js';
 import { largest } from '../quantized/straight-through.js';
-import { outputsOf, type PenaltyOptions, penalizedLayers, penaltyClaim, penaltySettings } from './penalized.js';
+import {
+  outputsOf,
+  type PenaltyOptions,
+  penalizedLayers,
+  penaltyClaim,
+  penaltySettings,
+} from './penalized.js';
 
 export interface QuantizationNoiseOptions extends Pick<PenaltyOptions, 'layers'> {
   /** Of the grid, symmetric with a scale for each output. */

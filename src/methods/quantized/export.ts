@@ -39,11 +39,7 @@ export type ReadParameter = (name: string) => Tensor;
  * @returns a model of its own
  * @throws WhittleError where the model is not the export of the network
  */
-export function exportQuantized(
-  trained: Model,
-  layers: readonly DenseLayer[],
-  codes: LayerCodes,
-): Model {
+export function exportQuantized(trained: Model, layers: readonly DenseLayer[], codes: LayerCodes): Model {
   const model = cloneModel(trained);
   const { graph } = model;
   const values = new Map([...allValues(graph)].map(value => [value.name, value]));

@@ -74,7 +74,10 @@ it.each<[string, Geometry]>([
   ['with a stride', { channels: 2, outputs: 3, groups: 1, kernel: 2, stride: 2, padding: 0 }],
   ['in groups', { channels: 4, outputs: 6, groups: 2, kernel: 3, stride: 2, padding: 1 }],
   ['depthwise', { channels: 3, outputs: 3, groups: 3, kernel: 3, stride: 1, padding: 1 }],
-  ['depthwise, two outputs a channel', { channels: 2, outputs: 4, groups: 2, kernel: 3, stride: 1, padding: 0 }],
+  [
+    'depthwise, two outputs a channel',
+    { channels: 2, outputs: 4, groups: 2, kernel: 3, stride: 1, padding: 0 },
+  ],
 ])('XNOR-Net of a convolution: (sign(I) ∗ sign(W)) ⊙ K α, %s', async (_, geometry) => {
   const network = convolution(geometry);
   const random = new Random(5);

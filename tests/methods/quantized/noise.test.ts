@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { Tensor } from '../../../src/graph/tensor.js';
 import { dorefa } from '../../../src/methods/quantized/index.js';
 import { linear, Network, Scope } from '../../../src/nn/index.js';
-import { type Objective, sgd, StepRunner, trainingStep } from '../../../src/train/index.js';
+import { type Objective, StepRunner, sgd, trainingStep } from '../../../src/train/index.js';
 
 const COUNT = 4096;
 const BITS = 2;
