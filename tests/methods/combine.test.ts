@@ -9,9 +9,11 @@ import { conv2d, exportForInference, linear, Network, relu, Scope, vit } from '.
 import { encodeToBytes } from '../../src/onnx/index.js';
 import {
   exportTrained,
+  importedNetwork,
   prepareNetwork,
   sgd,
   type TrainingMethod,
+  trainable,
   trainingStep,
 } from '../../src/train/index.js';
 import { squaredError } from '../train/small.js';
@@ -38,9 +40,10 @@ async function exported(...texts: string[]) {
   const methods = await make(texts);
   const model = exportTrained(prepareNetwork(blocks(), methods), methods);
   const tensors = [...model.graph.initializers].map(({ initializer }) => initializer as Tensor);
-  const bytesOf = (dtype: string) =>
-    tensors.filter(tensor => tensor.dtype === dtype).reduce((sum, { byteLength }) => sum + byteLength, 0);
-  return { bytes: encodeToBytes(model).byteLength, float32: bytesOf('float32'), bytesOf };
+  const float32 = tensors
+    .filter(({ dtype }) => dtype === 'float32')
+    .reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return { bytes: encodeToBytes(model).byteLength, float32 };
 }
 
 describe('shared weights are quantized once', () => {
@@ -57,9 +60,7 @@ describe('shared weights are quantized once', () => {
     const alone = await exported(shared);
     const both = await exported(shared, quantized);
     // Of the layers inside; the patches' convolution and the classifier may stay as they are.
-    const inner = blocks();
-    const methods = await make([shared]);
-    const weights = [...prepareNetwork(inner, methods).parameters.values()]
+    const weights = [...prepareNetwork(blocks(), await make([shared])).parameters.values()]
       .filter(({ name, kind }) => name.startsWith('blocks') && kind === 'weight')
       .reduce((sum, { dims }) => sum + dims[0]! * dims[1]!, 0);
     const saved = weights * (4 - bytesPerWeight);
