@@ -49,7 +49,7 @@ export function quantizeLayers(
   const order = [...network.layers.keys()];
   if (paths.length === 0) {
     throw new WhittleError('no layer is left to be quantized', {
-      hint: `The network has ${order.join(', ') || 'no layers that Whittle knows'}; layers=all leaves none out`,
+      hint: `The network has ${order.join(', ') || 'no layers that Whittle knows'}${which === 'inner' ? '; layers=all takes a first convolution and a classifier, too' : ''}`,
     });
   }
   const b = typedBuilder(network.toModel());
