@@ -3,11 +3,12 @@ import type { Network } from '../../nn/network.js';
 import type { Parameter } from '../../nn/parameter.js';
 import { choice, number } from '../../train/config/settings.js';
 import { parameterSize } from '../../train/step/units.js';
+import { firstProducts, lastProducts, outputParameters, type Product, productsOf } from './products.js';
 
 /** Layers that stay dense: the first and the classifier, one of them, or none. */
 export type DenseLayers = 'ends' | 'first' | 'last' | 'none';
 
-/** What a density is a share of: the weights that have masks, or all trainable parameters of the network. */
+/** What a density is a share of: the weights that have masks, or all trainable ones that its outputs need. */
 export type Counted = 'layers' | 'network';
 
 /** Settings that say how sparse and where; every sparse method has them. */
@@ -32,20 +33,28 @@ export interface Sparsity {
 }
 
 /**
- * Parameters that get masks, in order of building: weights of matrix products and convolutions. Biases, scales and
- * embeddings stay dense.
+ * Parameters that get masks, in the order in which the network computes: weights that matrix products, convolutions and
+ * recurrent layers read, built or imported. Biases, scales and embeddings stay dense, an embedding that is the
+ * classifier's weight too; and what only teachers or peers need.
  * @throws WhittleError where nothing is left
  */
 export function sparseLayers(network: Network, dense: DenseLayers): readonly Parameter[] {
-  const weights = [...network.parameters.values()].filter(
-    ({ kind, dims, trainable }) => kind === 'weight' && trainable && dims.length >= 2,
-  );
-  const from = dense === 'ends' || dense === 'first' ? 1 : 0;
-  const to = dense === 'ends' || dense === 'last' ? -1 : weights.length;
-  const layers = weights.slice(from, to);
+  const products = productsOf(network);
+  const weightsOf = (some: Iterable<Product>): Set<Parameter> =>
+    new Set(
+      [...some]
+        .flatMap(({ parameters }) => parameters)
+        .filter(({ kind, dims, trainable }) => kind === 'weight' && trainable && dims.length >= 2),
+    );
+  const weights = weightsOf(products);
+  const stays = weightsOf([
+    ...(dense === 'ends' || dense === 'first' ? firstProducts(network, products) : []),
+    ...(dense === 'ends' || dense === 'last' ? lastProducts(network, products) : []),
+  ]);
+  const layers = [...weights].filter(weight => !stays.has(weight));
   if (layers.length > 0) return layers;
   throw new WhittleError('no layer is left to be made sparse', {
-    hint: `The network has ${weights.length} weights; with dense=none all of them get masks`,
+    hint: `The network has ${weights.size} weights; with dense=none all of them get masks`,
   });
 }
 
@@ -60,7 +69,9 @@ export function keptWeights(
 ): number {
   const size = layers.reduce((sum, layer) => sum + parameterSize(layer), 0);
   if (counted === 'layers') return Math.round(density * size);
-  const all = network.parameterCount();
+  const all = outputParameters(network)
+    .filter(({ trainable }) => trainable)
+    .reduce((sum, parameter) => sum + parameterSize(parameter), 0);
   const kept = Math.round(density * all) - (all - size);
   if (kept >= layers.length) return kept;
   throw new WhittleError(
