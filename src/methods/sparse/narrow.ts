@@ -12,7 +12,6 @@ import { acrossLayers } from './keep.js';
 import { count, type SparseMasks } from './masks.js';
 import { largest } from './select.js';
 import { sparseMethod } from './sparse-method.js';
-import { removeZeroChannels } from './zero-channels.js';
 
 export interface NarrowOptions {
   /** Share of the channels that is kept. */
@@ -55,7 +54,6 @@ export function narrow({ width, start, end, interval, scope }: NarrowOptions): T
       keepChannels(masks, channels, cubicDensity(width, time), scope);
     },
     settled: run => run.update >= last(run),
-    exportModel: removeZeroChannels,
   });
 }
 

@@ -6,6 +6,7 @@ import type { TrainingMethod } from '../../train/method.js';
 import type { State } from '../../train/step/state.js';
 import type { Unit } from '../../train/step/units.js';
 import { MASK, masked, SparseMasks } from './masks.js';
+import { removeZeroChannels } from './zero-channels.js';
 
 /** When and how the masks of a sparse method move. The rest of the method is the same for all. */
 export interface MaskRule {
@@ -25,7 +26,6 @@ export interface MaskRule {
   lengthen?: TrainingMethod['lengthen'];
   moment?: TrainingMethod['moment'];
   settled?: TrainingMethod['settled'];
-  exportModel?: TrainingMethod['exportModel'];
   save?(): unknown;
   saveTensors?(): ReadonlyMap<string, Tensor>;
   restore?(saved: unknown, tensors: ReadonlyMap<string, Tensor>): void;
@@ -33,7 +33,8 @@ export interface MaskRule {
 
 /**
  * A training method that keeps masks: weights under a 0 are 0, get no gradient and never move. The masks are tensors
- * of the step's graph, one multiplication a weight; who moves them does so between steps.
+ * of the step's graph, one multiplication a weight; who moves them does so between steps. The exported
+ * model is without the channels that nothing reads any more.
  */
 export function sparseMethod(rule: MaskRule): TrainingMethod {
   let layers: readonly Parameter[] = [];
@@ -101,6 +102,7 @@ export function sparseMethod(rule: MaskRule): TrainingMethod {
       }
       return exported;
     },
+    exportModel: removeZeroChannels,
     save: () => ({ begun, rule: rule.save?.() ?? null }),
     restore(saved, tensors) {
       const { begun: was, rule: own } = saved as { begun: boolean; rule: unknown };
