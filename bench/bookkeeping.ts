@@ -22,7 +22,8 @@ const interval = Number(option('--interval') ?? 100);
 const STEPS = 5;
 
 /** @returns steps to be timed, and milliseconds of all changes of masks so far */
-async function prepare(entry: TrainingModel, methods: readonly TrainingMethod[]) {
+async function prepare(entry: TrainingModel, methods: readonly TrainingMethod[], updates: number) {
+  for (const method of methods) method.lengthen?.(STEPS);
   const step = trainingStep(entry.build(), {
     objective: entry.objective,
     optimizer: entry.optimizer,
@@ -34,7 +35,7 @@ async function prepare(entry: TrainingModel, methods: readonly TrainingMethod[])
   const runner = await StepRunner.create(step, { threads });
   const batch = batchOf(entry);
   const data = { length: 1, fields: {}, batch: async () => batch };
-  const run = new Run(runner, { updates: 1e9, data, seed: 1 });
+  const run = new Run(runner, { updates, data, seed: 1 });
   await run.tell('started');
   return {
     release: () => runner.release(),
@@ -42,7 +43,7 @@ async function prepare(entry: TrainingModel, methods: readonly TrainingMethod[])
       let changes = 0;
       const all = await time(async () => {
         for (let i = 0; i < STEPS; i++) {
-          await run.tell('beforeStep');
+          changes += await time(() => run.tell('beforeStep'));
           await runner.run(batch, entry.rates, run.takeWanted());
           changes += await time(() => run.tell('afterStep'));
         }
@@ -52,24 +53,32 @@ async function prepare(entry: TrainingModel, methods: readonly TrainingMethod[])
   };
 }
 
-async function measure(entry: TrainingModel, method: string): Promise<Measurement> {
-  const ours = await prepare(entry, await combine([readMethod(method)]));
-  const plain = await prepare(entry, []);
+async function measure(entry: TrainingModel, method: string, updates: number): Promise<Measurement> {
+  const ours = await prepare(entry, await combine([readMethod(method)]), updates);
+  const plain = await prepare(entry, [], updates);
   const { ms, peerMs } = await inTurns(ours.round, plain.round, 4);
   await ours.release();
   await plain.release();
   return { ms, peer: 'plain step', peerMs };
 }
 
-const moving = ['rigl', 'set', 'dsr', 'sparse-momentum'].map(name => [
-  name,
-  `${name}:interval=${STEPS},dense=none`,
-]);
-const penalties = ['l1', 'group-lasso', 'nuclear', 'orthogonality', 'quantization-noise'].map(name => [
-  name,
-  name,
-]);
-const cases: Case[] = [...moving, ...penalties].flatMap(([name, method]) =>
-  MODELS.map(model => ({ name: `${name}-${model.name}`, run: () => measure(model, method!) })),
+/** Longer than any measurement. */
+const LONG = 1e9;
+/** Methods, and how many updates the training has; all of them change something with the last step of a round. */
+const masks = [
+  ...['rigl', 'set', 'dsr', 'sparse-momentum'].map(
+    name => [name, `${name}:interval=${STEPS},dense=none`, LONG] as const,
+  ),
+  ['gradual', `gradual:interval=${STEPS},start=0,end=1,dense=none`, LONG],
+  ['iterative', 'iterative:rounds=1000,start=0,end=1,dense=none', 1000 * STEPS],
+  // A level is a round.
+  ['lottery', 'lottery:rate=0.01,rewind=0,dense=none', LONG],
+  ['narrow', `narrow:interval=${STEPS},start=0,end=1`, LONG],
+] as const;
+const penalties = ['l1', 'group-lasso', 'nuclear', 'orthogonality', 'quantization-noise'].map(
+  name => [name, name, LONG] as const,
+);
+const cases: Case[] = [...masks, ...penalties].flatMap(([name, method, updates]) =>
+  MODELS.map(model => ({ name: `${name}-${model.name}`, run: () => measure(model, method, updates) })),
 );
 await runBenchmark(cases, argv);

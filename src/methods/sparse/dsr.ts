@@ -27,6 +27,13 @@ export function nextThreshold(threshold: number, removed: number, wanted: number
   return removed > (1 + tolerance) * wanted ? threshold / 2 : threshold;
 }
 
+/** The mask without weights below a threshold. */
+function dropBelow(mask: Float32Array, weights: Float32Array, threshold: number): Float32Array {
+  const kept = new Float32Array(mask.length);
+  for (let i = 0; i < kept.length; i++) kept[i] = Math.abs(weights[i]!) >= threshold ? mask[i]! : 0;
+  return kept;
+}
+
 /**
  * Dynamic sparse reparameterization: sparse from the start; every so often all weights below one threshold go, whichever
  * layer they are in, and as many grow at random, most in layers that kept most. So weights wander between layers.
@@ -47,10 +54,7 @@ export function dsr(options: DsrOptions): TrainingMethod {
       const { run, layers } = masks;
       if (run.update % interval !== 0 || run.update === run.updates) return;
       const before = layers.reduce((sum, layer) => sum + masks.count(layer), 0);
-      const kept = layers.map(layer => {
-        const weights = masks.weights(layer);
-        return masks.mask(layer).map((here, i) => Number(here === 1 && Math.abs(weights[i]!) >= threshold));
-      });
+      const kept = layers.map(layer => dropBelow(masks.mask(layer), masks.weights(layer), threshold));
       const counts = kept.map(count);
       const removed = before - counts.reduce((sum, n) => sum + n, 0);
       const grown = apportion(

@@ -3,7 +3,7 @@ import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { smartCounts } from './density.js';
 import { keptWeights, SPARSITY, type Sparsity, sparseLayers } from './layers.js';
-import { largest, magnitudes } from './select.js';
+import { largestMagnitudes } from './select.js';
 import { sparseMethod } from './sparse-method.js';
 
 export interface HybridOptions extends Sparsity {
@@ -39,7 +39,7 @@ export function hybridTickets({ retrain, ...sparsity }: HybridOptions): Training
       begun = true;
       const counts = smartCounts(layers, keptWeights(run.network, layers, sparsity));
       layers.forEach((layer, i) => {
-        masks.set(layer, largest(magnitudes(masks.weights(layer)), counts[i]!));
+        masks.set(layer, largestMagnitudes(masks.weights(layer), counts[i]!));
       });
       masks.logDensity();
     },

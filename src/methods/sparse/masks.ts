@@ -2,6 +2,7 @@ import { Tensor } from '../../graph/tensor.js';
 import type { Parameter } from '../../nn/parameter.js';
 import type { TrainingRun } from '../../train/method.js';
 import { parameterSize } from '../../train/step/units.js';
+import { clearGaps } from './select.js';
 
 /** Of a mask in checkpoints: `mask/` and the parameter's name; 1 where a weight is, 0 where none is. */
 export const MASK = 'mask';
@@ -12,6 +13,8 @@ export class SparseMasks {
   readonly layers: readonly Parameter[];
 
   private readonly optimizer: 'sparse' | 'dense';
+  /** Masks that were read or set, with the number of weights that are there where it is known. */
+  private readonly known: Map<string, { readonly mask: Float32Array; count?: number }> = new Map();
 
   /** @param optimizer whether it goes on for absent weights (`dense`) or not */
   constructor(run: TrainingRun, layers: readonly Parameter[], optimizer: 'sparse' | 'dense' = 'sparse') {
@@ -29,13 +32,16 @@ export class SparseMasks {
     return this.run.read(name).toFloat32();
   }
 
-  mask({ name }: Parameter): Float32Array {
-    return this.run.read(`${MASK}/${name}`).toFloat32();
+  /** 1 where a weight is, 0 where none is; to be read only. */
+  mask(layer: Parameter): Float32Array {
+    return this.knownOf(layer).mask;
   }
 
   /** Weights that are there. */
   count(layer: Parameter): number {
-    return count(this.mask(layer));
+    const known = this.knownOf(layer);
+    known.count ??= count(known.mask);
+    return known.count;
   }
 
   /** The dense gradient of the last step, which `observeGradients` asked for. */
@@ -55,14 +61,18 @@ export class SparseMasks {
     const { run } = this;
     const { name, dims } = layer;
     const before = this.mask(layer);
+    let kept = 0;
     let grown = 0;
-    for (let i = 0; i < mask.length; i++) if (mask[i]! > before[i]!) grown++;
+    for (let i = 0; i < mask.length; i++) {
+      kept += mask[i]!;
+      grown += mask[i]! * (1 - before[i]!);
+    }
+    this.known.set(name, { mask, count: kept });
     run.write(`${MASK}/${name}`, Tensor.float32(dims, mask));
     this.apply(name, dims, mask);
     if (this.optimizer === 'sparse') {
       for (const state of run.optimizerStates) this.apply(`${state}/${name}`, dims, mask);
     }
-    const kept = count(mask);
     run.log(`density/${name}`, kept / mask.length);
     run.log(`moved/${name}`, kept === 0 ? 0 : grown / kept);
   }
@@ -73,19 +83,17 @@ export class SparseMasks {
     this.run.log('density', kept / this.size);
   }
 
+  private knownOf({ name }: Parameter): { readonly mask: Float32Array; count?: number } {
+    const known = this.known.get(name) ?? { mask: this.run.read(`${MASK}/${name}`).toFloat32() };
+    this.known.set(name, known);
+    return known;
+  }
+
   private apply(name: string, dims: readonly number[], mask: Float32Array): void {
-    // A copy already: what has no place is cleared in it.
-    const values = this.run.read(name).toFloat32();
-    for (let i = 0; i < values.length; i++) if (mask[i] === 0) values[i] = 0;
+    // `read` gives a copy.
+    const values = clearGaps(this.run.read(name).toFloat32(), mask);
     this.run.write(name, Tensor.float32(dims, values));
   }
-}
-
-/** The values where the mask is 1, and 0 elsewhere, also in the place of −0. */
-export function masked(values: Float32Array, mask: Float32Array): Float32Array {
-  const kept = new Float32Array(values.length);
-  for (let i = 0; i < kept.length; i++) if (mask[i] !== 0) kept[i] = values[i]!;
-  return kept;
 }
 
 /** Ones in a mask. */

@@ -1,8 +1,7 @@
 import { choice, integer } from '../../train/config/settings.js';
 import type { Spread } from './density.js';
 import { SPARSITY, type Sparsity } from './layers.js';
-import { count } from './masks.js';
-import { largest, magnitudes } from './select.js';
+import { gather, largestMagnitudes, markMagnitudes } from './select.js';
 
 /** Settings of methods that are sparse from the start and move their weights around at intervals. */
 export const REWIRING = {
@@ -25,11 +24,15 @@ export interface Rewiring extends Sparsity {
 
 /** The mask without the `dropped` weights of least magnitude. */
 export function dropSmallest(mask: Float32Array, weights: Float32Array, dropped: number): Float32Array {
-  return largest(magnitudes(weights), count(mask) - dropped, mask);
+  const { values, places } = gather(weights, mask);
+  const stays = largestMagnitudes(values, values.length - dropped);
+  const kept = new Float32Array(mask.length);
+  for (let i = 0; i < places.length; i++) kept[places[i]!] = stays[i]!;
+  return kept;
 }
 
 /**
- * The mask with `grown` more weights: those of the highest score among the absent.
+ * The mask with `grown` more weights: those whose score is furthest from 0 among the absent.
  * @param blocked places that stay absent
  */
 export function grow(
@@ -38,10 +41,10 @@ export function grow(
   grown: number,
   blocked?: Float32Array,
 ): Float32Array {
-  const absent = new Float32Array(mask.length);
-  for (let i = 0; i < mask.length; i++) absent[i] = mask[i] === 1 || blocked?.[i] === 1 ? 0 : 1;
-  const next = largest(scores, grown, absent);
-  for (let i = 0; i < mask.length; i++) if (mask[i] === 1) next[i] = 1;
+  const next = mask.slice();
+  const taken = blocked ? mask.slice() : mask;
+  if (blocked) for (let i = 0; i < taken.length; i++) taken[i] = Math.max(mask[i]!, blocked[i]!);
+  markMagnitudes(next, scores, grown, taken);
   return next;
 }
 

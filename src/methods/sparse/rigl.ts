@@ -3,9 +3,7 @@ import type { TrainingMethod, TrainingRun } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { keepRandom } from './keep.js';
 import { keptWeights, sparseLayers } from './layers.js';
-import { count } from './masks.js';
 import { cosineFraction, dropSmallest, grow, REWIRING, type Rewiring } from './rewire.js';
-import { magnitudes } from './select.js';
 import { sparseMethod } from './sparse-method.js';
 
 export interface RiglOptions extends Rewiring {
@@ -25,7 +23,7 @@ export function riglChange(
   gradient: Float32Array,
   moved: number,
 ): Float32Array {
-  return grow(dropSmallest(mask, weights, moved), magnitudes(gradient), moved);
+  return grow(dropSmallest(mask, weights, moved), gradient, moved);
 }
 
 /**
@@ -50,7 +48,7 @@ export function rigl({ spread, interval, fraction, stop, ...sparsity }: RiglOpti
       const share = cosineFraction(fraction, run.update, end(run));
       for (const layer of masks.layers) {
         const mask = masks.mask(layer);
-        const present = count(mask);
+        const present = masks.count(layer);
         const moved = Math.min(Math.floor(share * present), mask.length - present);
         masks.set(layer, riglChange(mask, masks.weights(layer), masks.gradient(layer), moved));
       }

@@ -6,7 +6,7 @@ import { keepRandom, randomScores } from './keep.js';
 import { keptWeights, sparseLayers } from './layers.js';
 import { count } from './masks.js';
 import { grow, REWIRING, type Rewiring } from './rewire.js';
-import { largest } from './select.js';
+import { gather, markMagnitudes } from './select.js';
 import { sparseMethod } from './sparse-method.js';
 
 export interface SetOptions extends Rewiring {
@@ -16,20 +16,15 @@ export interface SetOptions extends Rewiring {
 
 /** The mask without a share of its smallest positive and its largest negative weights: those closest to 0. */
 export function dropNearZero(mask: Float32Array, weights: Float32Array, fraction: number): Float32Array {
-  const kept = new Float32Array(mask.length);
-  for (const sign of [1, -1]) {
-    const places = new Uint32Array(mask.length);
-    const sizes = new Float32Array(mask.length);
-    let present = 0;
-    for (let i = 0; i < mask.length; i++) {
-      const size = sign * weights[i]!;
-      if (mask[i] !== 1 || !(sign > 0 ? size >= 0 : size > 0)) continue;
-      places[present] = i;
-      sizes[present++] = size;
-    }
-    const stays = largest(sizes.subarray(0, present), present - Math.floor(fraction * present));
-    for (let i = 0; i < present; i++) if (stays[i] === 1) kept[places[i]!] = 1;
+  const { values, places } = gather(weights, mask);
+  const stays = new Float32Array(values.length);
+  for (const positive of [true, false]) {
+    const side = values.map(value => Number(positive ? value >= 0 : value < 0));
+    const present = count(side);
+    markMagnitudes(stays, values, present - Math.floor(fraction * present), side, 1);
   }
+  const kept = new Float32Array(mask.length);
+  for (let i = 0; i < places.length; i++) kept[places[i]!] = stays[i]!;
   return kept;
 }
 
@@ -44,8 +39,9 @@ export function setChange(
   scores: Float32Array,
 ): Float32Array {
   const kept = dropNearZero(mask, weights, fraction);
-  const room = mask.length - count(mask);
-  const moved = count(mask) - count(kept);
+  const present = count(mask);
+  const room = mask.length - present;
+  const moved = present - count(kept);
   const grown = grow(kept, scores, Math.min(moved, room), mask);
   // In a layer that is nearly full some must come back.
   return moved > room ? grow(grown, scores, moved - room) : grown;

@@ -5,7 +5,8 @@ import { CLAIMS, type LayerForm } from '../../train/claims.js';
 import type { TrainingMethod } from '../../train/method.js';
 import type { State } from '../../train/step/state.js';
 import type { Unit } from '../../train/step/units.js';
-import { MASK, masked, SparseMasks } from './masks.js';
+import { MASK, SparseMasks } from './masks.js';
+import { clearGaps } from './select.js';
 import { removeZeroChannels } from './zero-channels.js';
 
 /** When and how the masks of a sparse method move. The rest of the method is the same for all. */
@@ -98,7 +99,7 @@ export function sparseMethod(rule: MaskRule): TrainingMethod {
         const tensor = replaced.get(layer.name);
         if (!tensor) continue;
         const mask = new SparseMasks(run, layers, rule.optimizer).mask(layer);
-        exported.set(layer.name, Tensor.float32(tensor.dims, masked(tensor.toFloat32(), mask)));
+        exported.set(layer.name, Tensor.float32(tensor.dims, clearGaps(tensor.toFloat32().slice(), mask)));
       }
       return exported;
     },

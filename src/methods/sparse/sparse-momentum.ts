@@ -6,9 +6,7 @@ import { defineMethod } from '../entry.js';
 import { apportion } from './density.js';
 import { keepRandom } from './keep.js';
 import { keptWeights, sparseLayers } from './layers.js';
-import { count } from './masks.js';
 import { cosineFraction, dropSmallest, grow, REWIRING, type Rewiring } from './rewire.js';
-import { magnitudes } from './select.js';
 import { sparseMethod } from './sparse-method.js';
 
 export interface SparseMomentumOptions extends Rewiring {
@@ -19,8 +17,12 @@ export interface SparseMomentumOptions extends Rewiring {
 /** Mean magnitude of the momentum of the weights that are there: what a layer's weights still have to gain. */
 export function meanMomentum(mask: Float32Array, momentum: Float32Array): number {
   let sum = 0;
-  for (let i = 0; i < mask.length; i++) if (mask[i] === 1) sum += Math.abs(momentum[i]!);
-  const present = count(mask);
+  let present = 0;
+  for (let i = 0; i < mask.length; i++) {
+    if (mask[i] !== 1) continue;
+    sum += Math.abs(momentum[i]!);
+    present++;
+  }
   return present === 0 ? 0 : sum / present;
 }
 
@@ -56,19 +58,17 @@ export function sparseMomentum({
       if (update % interval !== 0 || update === updates) return;
       const share = cosineFraction(fraction, update, updates);
       const before = layers.map(layer => masks.mask(layer));
+      const present = layers.map(layer => masks.count(layer));
+      const dropped = present.map(weights => Math.floor(share * weights));
       const momenta = layers.map(layer => momentum(run, layer));
-      const kept = layers.map((layer, i) => {
-        const dropped = Math.floor(share * count(before[i]!));
-        return dropSmallest(before[i]!, masks.weights(layer), dropped);
-      });
-      const removed = kept.reduce((sum, mask, i) => sum + count(before[i]!) - count(mask), 0);
+      const kept = layers.map((layer, i) => dropSmallest(before[i]!, masks.weights(layer), dropped[i]!));
       const grown = apportion(
-        removed,
+        dropped.reduce((sum, weights) => sum + weights, 0),
         before.map((mask, i) => meanMomentum(mask, momenta[i]!)),
-        kept.map(mask => mask.length - count(mask)),
+        before.map((mask, i) => mask.length - present[i]! + dropped[i]!),
       );
       layers.forEach((layer, i) => {
-        masks.set(layer, grow(kept[i]!, magnitudes(momenta[i]!), grown[i]!));
+        masks.set(layer, grow(kept[i]!, momenta[i]!, grown[i]!));
       });
       masks.logDensity();
     },

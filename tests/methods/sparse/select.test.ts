@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { apportion, layerCounts, smartCounts } from '../../../src/methods/sparse/density.js';
-import { largest } from '../../../src/methods/sparse/select.js';
+import {
+  clearGaps,
+  gather,
+  largest,
+  largestMagnitudes,
+  magnitudes,
+} from '../../../src/methods/sparse/select.js';
 
 /** Values with many ties. */
 const scores = fc
@@ -46,11 +52,36 @@ describe('the largest', () => {
     );
   });
 
+  it('by absolute value are the largest of the absolute values', () => {
+    fc.assert(
+      fc.property(scores, fc.nat(60), (values, count) => {
+        expect(largestMagnitudes(values, count)).toEqual(largest(magnitudes(values), count));
+      }),
+    );
+    expect([...largestMagnitudes(Float32Array.of(Number.NaN, 0, -1), 2)]).toEqual([0, 1, 1]);
+  });
+
   it('NaN is never preferred', () => {
     const values = Float32Array.of(Number.NaN, -5, 3, Number.NEGATIVE_INFINITY);
     expect([...largest(values, 3)]).toEqual([0, 1, 1, 1]);
     expect([...largest(values, 4)]).toEqual([1, 1, 1, 1]);
     expect([...largest(values, 1, Float32Array.of(1, 0, 0, 0))]).toEqual([1, 0, 0, 0]);
+  });
+});
+
+describe('a mask', () => {
+  it('leaves what it covers, and 0 elsewhere, never −0', () => {
+    expect([...clearGaps(Float32Array.of(-1, 2, -0, Number.NaN), Float32Array.of(0, 1, 0, 0))]).toEqual([
+      0, 2, 0, 0,
+    ]);
+  });
+
+  it('gathers the weights that are there', () => {
+    const { values, places } = gather(Float32Array.of(5, -6, 7, 8), Float32Array.of(0, 1, 1, 0));
+    expect([[...values], [...places]]).toEqual([
+      [-6, 7],
+      [1, 2],
+    ]);
   });
 });
 
