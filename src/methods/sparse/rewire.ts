@@ -1,7 +1,7 @@
 import { choice, integer } from '../../train/config/settings.js';
 import type { Spread } from './density.js';
 import { SPARSITY, type Sparsity } from './layers.js';
-import { gather, largestMagnitudes, markMagnitudes } from './select.js';
+import { either, gather, largestMagnitudes, markMagnitudes } from './select.js';
 
 /** Settings of methods that are sparse from the start and move their weights around at intervals. */
 export const REWIRING = {
@@ -42,8 +42,7 @@ export function grow(
   blocked?: Float32Array,
 ): Float32Array {
   const next = mask.slice();
-  const taken = blocked ? mask.slice() : mask;
-  if (blocked) for (let i = 0; i < taken.length; i++) taken[i] = Math.max(mask[i]!, blocked[i]!);
+  const taken = blocked ? either(mask, blocked) : mask;
   markMagnitudes(next, scores, grown, taken);
   return next;
 }

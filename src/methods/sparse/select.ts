@@ -116,6 +116,14 @@ export function gather(
   return { values: found.subarray(0, length), places: places.subarray(0, length) };
 }
 
+/** The mask that has 1 where one of two has. */
+export function either(a: Float32Array, b: Float32Array): Float32Array {
+  const mask = a.slice();
+  const [marks, others] = [bitsOf(mask), bitsOf(b)];
+  for (let i = 0; i < marks.length; i++) marks[i]! |= others[i]!;
+  return mask;
+}
+
 /** `values` with 0, not −0, where a mask has 0. */
 export function clearGaps(values: Float32Array, mask: Float32Array): Float32Array {
   const [words, marks] = [bitsOf(values), bitsOf(mask)];
