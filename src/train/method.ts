@@ -68,6 +68,8 @@ export interface TrainingMethod {
    * @param replaced those that methods before this one replaced
    */
   exported?(run: TrainingRun, replaced: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> | undefined;
+  /** Changes a copy of the trained network before it becomes a model, e.g. multiplies factors into plain layers. */
+  exportNetwork?(network: Network): void;
   /** The model to write instead of `model`, which is the trained network's export: without what training left out. */
   exportModel?(model: Model): Model;
   /** What must be saved besides the states of the graph; JSON. */

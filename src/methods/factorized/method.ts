@@ -1,6 +1,7 @@
 import type { Network } from '../../nn/index.js';
 import type { TrainingMethod } from '../../train/index.js';
 import { selectLayers as selectByWords } from '../select-layers.js';
+import { collapseLayer } from './collapse.js';
 import { type FactorDecay, factorDecay } from './decay/index.js';
 import { type FactorizePolicy, factorize } from './factorize.js';
 import { type OvercompleteOptions, overcomplete } from './overcomplete.js';
@@ -50,7 +51,10 @@ export interface OvercompleteTrainingOptions extends OvercompleteOptions {
   readonly strength?: number;
 }
 
-/** Training in overcomplete form; `collapse(result.network)` makes a plain network of what comes out. */
+/**
+ * Training in overcomplete form. `exportTrained(result.network, methods)` writes the plain network that it amounts to;
+ * `collapse(result.network)` makes one of the network itself.
+ */
 export function overcompleteTraining({
   decay = 'frobenius',
   strength = 1,
@@ -66,6 +70,11 @@ export function overcompleteTraining({
     prepare(network) {
       overcomplete(network, { ...options, ...selected(network, layers) });
       method?.prepare?.(network);
+    },
+    exportNetwork(network) {
+      for (const { path, composed } of [...network.factorized.values()]) {
+        if (composed) collapseLayer(network, path);
+      }
     },
   };
 }

@@ -12,6 +12,7 @@ import {
   overcomplete,
   overcompleteTraining,
 } from '../../../src/methods/factorized/index.js';
+import { combine, readMethod } from '../../../src/methods/registry.js';
 import {
   cifarResNet,
   conv2d,
@@ -22,7 +23,8 @@ import {
   vgg,
   vit,
 } from '../../../src/nn/index.js';
-import { StepRunner, sgd, trainingStep } from '../../../src/train/index.js';
+import { encodeToBytes } from '../../../src/onnx/index.js';
+import { exportTrained, StepRunner, sgd, trainingStep } from '../../../src/train/index.js';
 import { expectClose } from '../../nn/close.js';
 import { layerNetwork, run } from '../../nn/run.js';
 import { smallBatch, squaredError } from '../../train/small.js';
@@ -225,6 +227,36 @@ describe('overcomplete training', () => {
     });
     expect(losses.at(-1)!).toBeLessThan(losses[0]!);
     await runner.release();
+  });
+
+  it.each(['overcomplete', 'overcomplete:form=wide,width=2', 'overcomplete:layers=all'])(
+    '%s leaves a file as small as the plain network, with the same outputs',
+    async text => {
+      for (const training of [cifarResNet({ depth: 8, imageSize: 8, training: true }), NETWORKS[1]![1]()]) {
+        const plain = encodeToBytes(exportForInference(training)).byteLength;
+        const [method] = await combine([readMethod(text)]);
+        method!.prepare!(training);
+        moved(training);
+        const factors = training.parameterCount();
+        const { logits } = await run(exportForInference(training), { pixel_values: images });
+        const model = exportTrained(training, [method!]);
+        expectClose((await run(model, { pixel_values: images })).logits, logits!, 1e-5);
+        // Names of nodes may be longer by some letters.
+        expect(encodeToBytes(model).byteLength).toBeLessThan(1.01 * plain);
+        expect(training.parameterCount()).toBe(factors);
+      }
+    },
+  );
+
+  it('leaves thin factors of another method as they are', async () => {
+    const network = NETWORKS[1]![1]();
+    const [path] = [...network.layers.values()].flatMap(layer => (layer.kind === 'linear' ? layer.path : []));
+    makeLowRank(network, path!, { rank: 1 });
+    const method = overcompleteTraining({ layers: /^(?!.*\.[uv]$)/ });
+    method.prepare!(network);
+    const names = [...exportTrained(network, [method]).graph.initializers].map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining([`${path}.u.weight`, `${path}.v.weight`]));
+    expect(names.some(name => /\.[um]$/.test(name))).toBe(false);
   });
 
   it('refuses a width below 1', () => {
