@@ -2,9 +2,10 @@ import { WhittleError } from '../graph/errors.js';
 import { Graph } from '../graph/graph.js';
 import type { Node } from '../graph/node.js';
 import type { Value } from '../graph/value.js';
+import { findAttentions } from '../nn/find-attentions.js';
 import type { LinearLayer } from '../nn/layer.js';
 import type { Network } from '../nn/network.js';
-import { recordLayers } from '../nn/record-layers.js';
+import { ensureLayers } from '../nn/record-layers.js';
 import type { ReplaceableLayer } from '../nn/replace-layer.js';
 
 /** What a linear layer does in a network, found from how it is connected. */
@@ -23,6 +24,7 @@ export const LAYER_WORDS: readonly string[] = [
 
 /** The role of each linear layer, by path. `attention-in` projects to queries, keys or values. */
 export function linearRoles(network: Network): Map<string, LinearRole> {
+  ensureLayers(network);
   const known = attentionRoles(network);
   for (const { first, second } of pairsAmong(network, wholeLinears(network))) {
     known.set(first.path, 'ffn-in');
@@ -64,8 +66,7 @@ export function selectLayers(
   selection: string,
   kinds: readonly ReplaceableLayer['kind'][],
 ): ReplaceableLayer[] {
-  // A network around an imported graph knows its layers once it is asked.
-  if (network.layers.size === 0) recordLayers(network);
+  ensureLayers(network);
   const layers = [...network.layers.values()].filter(layer => layer.kind !== 'attention');
   const candidates = layers.filter(({ kind }) => kinds.includes(kind));
   const roles = linearRoles(network);
@@ -108,11 +109,13 @@ export interface FeedForwardPair<Place extends LinearPlace = LinearLayer> {
 }
 
 /** The feed-forward pairs of a network; projections of attentions belong to none. */
-export const feedForwardPairs = (network: Network): FeedForwardPair[] =>
-  pairsAmong(
+export function feedForwardPairs(network: Network): FeedForwardPair[] {
+  ensureLayers(network);
+  return pairsAmong(
     network,
     [...network.layers.values()].filter(layer => layer.kind === 'linear'),
   );
+}
 
 function pairsAmong<Place extends LinearPlace>(
   network: Network,
@@ -137,6 +140,11 @@ function attentionRoles(network: Network): Map<string, LinearRole> {
     if (layer.kind !== 'attention') continue;
     for (const path of Object.values(layer.projections)) roles.set(path, 'attention-in');
     roles.set(layer.outputProjection, 'attention-out');
+  }
+  // Those that are no `AttentionLayer`, e.g. because keys have fewer heads than queries.
+  for (const { query, key, value, output } of findAttentions(network)) {
+    for (const { path } of [query, key, value]) roles.set(wholeOf(network, path), 'attention-in');
+    roles.set(wholeOf(network, output.path), 'attention-out');
   }
   return roles;
 }

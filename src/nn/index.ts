@@ -1,5 +1,6 @@
 export * from './clone.js';
 export * from './export.js';
+export { type FoundAttention, findAttentions } from './find-attentions.js';
 export * from './fold.js';
 export * from './inference.js';
 export * from './initializers.js';
@@ -29,6 +30,7 @@ export * from './models/vit-tiny.js';
 export * from './models/x-transformers-vit.js';
 export * from './network.js';
 export * from './parameter.js';
+export * from './record-attentions.js';
 export * from './record-layers.js';
 export * from './replace-layer.js';
 export * from './scope.js';

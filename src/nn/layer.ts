@@ -54,7 +54,8 @@ export interface AttentionLayer {
     | { readonly query: string; readonly key: string; readonly value: string }
     | { readonly fused: string };
   readonly outputProjection: string;
-  readonly causal: boolean;
+  /** Unknown of an attention that was not built here. */
+  readonly causal: boolean | undefined;
 }
 
 /** What a dense layer computes, without its place in a network. */

@@ -1,7 +1,7 @@
 import { sizeOf, Tensor, type TensorStorage } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
 import { Random } from '../random/random.js';
-import type { Initializer, InitializerShape } from './initializers.js';
+import { type Initializer, type InitializerShape, uniformFanIn } from './initializers.js';
 
 /**
  * The role of a parameter, by which optimizers and compression choose: `weight` multiplies activations in a matrix
@@ -48,3 +48,14 @@ export function fansOf(dims: readonly number[]): { fanIn: number; fanOut: number
   const kernel = sizeOf(dims.slice(2));
   return { fanIn: dims[1]! * kernel, fanOut: dims[0]! * kernel };
 }
+
+/**
+ * A parameter's initializer for another shape. One that was read from a file knows its own shape only: another is drawn
+ * as a layer draws it by default.
+ */
+export const initializerFor =
+  ({ initializer }: Parameter): Initializer =>
+  (shape, random) => {
+    const data = initializer(shape, random);
+    return data.length === sizeOf(shape.dims) ? data : uniformFanIn(shape, random);
+  };

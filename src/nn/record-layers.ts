@@ -3,12 +3,14 @@ import type { Value } from '../graph/value.js';
 import type { ConvLayer, LinearLayer } from './layer.js';
 import type { Network } from './network.js';
 import type { Parameter } from './parameter.js';
+import { recordAttentions } from './record-attentions.js';
 
 /**
- * Finds the linear layers and convolutions of a network that was not built here, and records them, so that
- * `replaceLayer` and methods that ask for `network.layers` find them. A layer's path is its weight's name without
- * `.weight`. Left out: weights that several nodes share, and convolutions with padding that differs at the two ends.
- * @returns how many were found
+ * Finds the linear layers and convolutions of a network that was not built here, and the attentions that they make up,
+ * and records them, so that `replaceLayer` and methods that ask for `network.layers` find them. A layer's path is its
+ * weight's name without `.weight`. Left out: weights that several nodes share, and convolutions with padding that
+ * differs at the two ends.
+ * @returns how many layers were found
  */
 export function recordLayers(network: Network): number {
   const byValue = new Map([...network.parameters.values()].map(parameter => [parameter.value, parameter]));
@@ -21,7 +23,13 @@ export function recordLayers(network: Network): number {
     network.layers.set(layer.path, layer);
     found++;
   }
+  recordAttentions(network);
   return found;
+}
+
+/** Records the layers of a network around an imported graph, unless that has been done. */
+export function ensureLayers(network: Network): void {
+  if (network.layers.size === 0) recordLayers(network);
 }
 
 type Parameters = ReadonlyMap<Value, Parameter>;
@@ -75,19 +83,32 @@ function linearLayer(node: Node, parameters: Parameters): LinearLayer | undefine
   const { weight, bias, layout } = product;
   const [rows, columns] = weight.dims as [number, number];
   const [outFeatures, inFeatures] = layout === 'out-in' ? [rows, columns] : [columns, rows];
-  const input = node.inputs[0]!;
-  const output = node.output;
+  const shift = bias || node.opType === 'Gemm' ? undefined : addedBias(node.output, outFeatures, parameters);
   return {
     kind: 'linear',
     path: pathOf(weight),
-    input,
-    output,
+    input: node.inputs[0]!,
+    output: shift?.sum ?? node.output,
     weight,
-    bias,
+    bias: bias ?? shift?.bias,
     inFeatures,
     outFeatures,
     layout,
   };
+}
+
+/** What a bias of the outputs is added to a product that nothing else reads. */
+function addedBias(
+  product: Value,
+  outFeatures: number,
+  parameters: Parameters,
+): { readonly bias: Parameter; readonly sum: Value } | undefined {
+  const [add, ...others] = product.consumers;
+  if (add?.opType !== 'Add' || add.domain !== '' || others.length > 0 || add.graph?.isOutput(product))
+    return undefined;
+  const bias = ownParameter(add.inputs[add.inputs[0] === product ? 1 : 0], parameters);
+  if (bias?.dims.length !== 1 || bias.dims[0] !== outFeatures) return undefined;
+  return { bias, sum: add.output };
 }
 
 function productOf(

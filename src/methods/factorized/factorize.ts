@@ -1,5 +1,5 @@
 import { WhittleError } from '../../graph/errors.js';
-import { type Network, recordLayers } from '../../nn/index.js';
+import { ensureLayers, type Network } from '../../nn/index.js';
 import { costAt, ranksWithin } from './budget.js';
 import { type Cost, layerCost, NetworkShapes } from './cost.js';
 import { describeFactorization } from './describe.js';
@@ -72,7 +72,7 @@ export function factorize(network: Network, policy: FactorizePolicy): Factorizat
   if (!(Number.isInteger(step) && step > 0)) {
     throw new WhittleError(`ranks are multiples of a whole number above 0, not of ${step}`);
   }
-  if (network.layers.size === 0) recordLayers(network);
+  ensureLayers(network);
   const shapes = new NetworkShapes(network, policy.sizes);
   const candidates: Candidate[] = selectLayers(network, policy.layers).map(layer => {
     const form = formFor(layer, convolution);

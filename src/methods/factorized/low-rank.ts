@@ -1,17 +1,16 @@
 import { WhittleError } from '../../graph/errors.js';
-import { sizeOf, type Tensor } from '../../graph/tensor.js';
+import type { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import {
   type ConvLayer,
   conv1d,
   conv2d,
-  type Initializer,
+  initializerFor,
   type LinearLayer,
   linear,
   type Network,
   replaceLayer,
   type Scope,
-  uniformFanIn,
 } from '../../nn/index.js';
 import { factorTensors } from './factors.js';
 import { formFor, type Geometry, type MatrixForm, matrixShape, toMatrix } from './matricize.js';
@@ -93,17 +92,9 @@ export function moveBias(
   network.parameter(name).trainable = trainable;
 }
 
-/** The layer's initializer for a weight of another shape. That of an imported weight knows one shape only. */
-export const ownInitializer =
-  ({ weight }: DenseLayer): Initializer =>
-  (shape, random) => {
-    const data = weight.initializer(shape, random);
-    return data.length === sizeOf(shape.dims) ? data : uniformFanIn(shape, random);
-  };
-
 function factors(scope: Scope, layer: DenseLayer, form: MatrixForm, { rank }: LowRankOptions): Value {
   const { network, path } = scope;
-  const weightInit = ownInitializer(layer);
+  const weightInit = initializerFor(layer.weight);
   const ends = { v: { bias: false, weightInit }, u: { bias: layer.bias !== undefined, weightInit } };
   const narrow = scope.at('v');
   const wide = scope.at('u');

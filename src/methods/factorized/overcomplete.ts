@@ -4,16 +4,17 @@ import type { Value } from '../../graph/value.js';
 import { matrix } from '../../linalg/index.js';
 import {
   convolve,
+  ensureLayers,
   type Initializer,
+  initializerFor,
   type Network,
   project,
-  recordLayers,
   replaceLayer,
   type Scope,
 } from '../../nn/index.js';
 import { Random } from '../../random/random.js';
 import type { Factors } from './factors.js';
-import { type DenseLayer, denseLayer, type FactorInit, geometryOf, ownInitializer } from './low-rank.js';
+import { type DenseLayer, denseLayer, type FactorInit, geometryOf } from './low-rank.js';
 import { formFor, type MatrixForm, matrixShape, toMatrix } from './matricize.js';
 import { type LayerSelector, selectLayers } from './select.js';
 import { spectralFactors } from './spectral.js';
@@ -42,7 +43,7 @@ export function overcomplete(
   network: Network,
   { layers: selector, ...options }: OvercompleteOptions & { readonly layers?: LayerSelector } = {},
 ): string[] {
-  if (network.layers.size === 0) recordLayers(network);
+  ensureLayers(network);
   const paths = selectLayers(network, selector).map(({ path }) => path);
   if (paths.length === 0) throw new WhittleError('no layer of the network was chosen to become overcomplete');
   for (const path of paths) makeOvercomplete(network, path, options);
@@ -106,7 +107,7 @@ function compose(
 ): Value {
   const { network, path } = scope;
   const { rows, cols } = matrixShape(layer, form);
-  const initializer = ownInitializer(layer);
+  const initializer = initializerFor(layer.weight);
   const height = layer.kind === 'conv' && form === 'spatial' ? layer.kernelSize[0]! : 1;
   // Fans of the layers that the factors would be if they were run one after the other.
   const u = scope.parameter('u', [rows, rank], {

@@ -5,20 +5,14 @@ import { cp, matmul, matrix, transpose, tucker2 } from '../../linalg/index.js';
 import {
   type ConvLayer,
   conv2d,
+  ensureLayers,
   type FactorizedLayer,
+  initializerFor,
   type Network,
-  recordLayers,
   replaceLayer,
   type Scope,
 } from '../../nn/index.js';
-import {
-  type DenseLayer,
-  denseLayer,
-  type FactorInit,
-  geometryOf,
-  moveBias,
-  ownInitializer,
-} from './low-rank.js';
+import { type DenseLayer, denseLayer, type FactorInit, geometryOf, moveBias } from './low-rank.js';
 import { type LayerSelector, selectLayers } from './select.js';
 import { squaredNorm } from './spectrum.js';
 
@@ -41,7 +35,7 @@ export interface TensorialOptions {
 export function tensorize(network: Network, options: TensorialOptions = {}): string[] {
   const { form = 'tucker2', scale = 0.5, init = 'spectral', layers } = options;
   if (!(scale > 0 && scale <= 1)) throw new WhittleError(`scale must be above 0 and at most 1, not ${scale}`);
-  if (network.layers.size === 0) recordLayers(network);
+  ensureLayers(network);
   const chosen = selectLayers(network, layers).filter(isWindow);
   if (chosen.length === 0)
     throw new WhittleError('no convolution of the network was chosen to be decomposed');
@@ -85,7 +79,7 @@ export function makeTucker2(
   const found =
     init === 'spectral' ? tucker2({ data: kernel.toFloat64(), dims: kernel.dims }, ranks) : undefined;
   build(network, layer, 'tucker2', ['outputs', 'core', 'inputs'], scope => {
-    const weightInit = ownInitializer(layer);
+    const weightInit = initializerFor(layer.weight);
     const point = { kernelSize: 1, bias: false, weightInit };
     const x = conv2d(scope.at('inputs'), layer.input, { ...point, inChannels, outChannels: rankIn });
     const { stride, padding, dilation } = layer;
@@ -123,7 +117,7 @@ export function makeCp(network: Network, path: string, rank: number, init: Facto
   const kernel = network.tensor(layer.weight.name);
   const found = init === 'spectral' ? cp({ data: kernel.toFloat64(), dims: kernel.dims }, rank) : undefined;
   build(network, layer, 'cp', ['outputs', 'columns', 'rows', 'inputs'], scope => {
-    const weightInit = ownInitializer(layer);
+    const weightInit = initializerFor(layer.weight);
     const own = { bias: false, weightInit };
     const each = { ...own, inChannels: rank, outChannels: rank, groups: rank };
     let x = conv2d(scope.at('inputs'), layer.input, { ...own, kernelSize: 1, inChannels, outChannels: rank });

@@ -1,20 +1,19 @@
 import { WhittleError } from '../../graph/errors.js';
-import { sizeOf } from '../../graph/tensor.js';
-import type { Initializer } from '../../nn/initializers.js';
+import { Graph } from '../../graph/graph.js';
 import type { LinearLayer } from '../../nn/layer.js';
 import { type LinearOptions, linear } from '../../nn/layers/linear.js';
 import type { Network } from '../../nn/network.js';
-import type { Parameter } from '../../nn/parameter.js';
+import { initializerFor } from '../../nn/parameter.js';
 import { replaceLayer } from '../../nn/replace-layer.js';
 import { number } from '../../train/config/settings.js';
 import { defineMethod } from '../entry.js';
-import { feedForwardPairs } from '../select-layers.js';
+import { type FeedForwardPair, feedForwardPairs } from '../select-layers.js';
 
 /**
  * Makes the hidden layer of every feed-forward pair narrower, round(scale · width), with fresh weights drawn as the old
- * ones were: the baseline that structured layers have to beat. The layers become `….narrow`. A network that is still to
- * be built has `hiddenFeatures` for the same.
- * @throws WhittleError where the network has no feed-forward pair
+ * ones were, those of a file as a linear layer draws them by default: the baseline that structured layers have to beat.
+ * The layers become `….narrow`. A network that is still to be built has `hiddenFeatures` for the same.
+ * @throws WhittleError where the network has no feed-forward pair, or something besides its weights is as wide as it
  */
 export function narrowFeedForward(network: Network, scale: number): void {
   const pairs = feedForwardPairs(network);
@@ -23,12 +22,24 @@ export function narrowFeedForward(network: Network, scale: number): void {
       hint: 'They are two linear layers with an activation between them',
     });
   }
+  for (const pair of pairs) refuseOtherWidths(pair);
   for (const { first, second, between } of pairs) {
     const hidden = Math.max(1, Math.round(scale * first.outFeatures));
     replaceBySize(network, first, { inFeatures: first.inFeatures, outFeatures: hidden });
     // What lies between is elementwise; only its shapes change.
     for (const node of between) network.inferTypes(node);
     replaceBySize(network, second, { inFeatures: hidden, outFeatures: second.outFeatures });
+  }
+}
+
+/** Slopes of a PReLU and the like have a number for each hidden feature that no fresh weight takes the place of. */
+function refuseOtherWidths({ first, between }: FeedForwardPair): void {
+  for (const value of between.flatMap(({ inputs }) => inputs)) {
+    if (!value || Graph.constantOf(value)?.dims.includes(first.outFeatures) !== true) continue;
+    throw new WhittleError('a feed-forward layer cannot be made narrower where this is as wide as it', {
+      value: value.name,
+      hint: 'Only functions without weights of their own may stand between its two linear layers',
+    });
   }
 }
 
@@ -42,23 +53,11 @@ function replaceBySize(
       ...sizes,
       layout,
       bias: bias !== undefined,
-      weightInit: redrawn(weight),
-      ...(bias && { biasInit: redrawn(bias) }),
+      weightInit: initializerFor(weight),
+      ...(bias && { biasInit: initializerFor(bias) }),
     }),
   );
 }
-
-/** A parameter's own initializer, which a parameter that was read from a file does not have. */
-const redrawn =
-  ({ name, initializer }: Parameter): Initializer =>
-  (shape, random) => {
-    const data = initializer(shape, random);
-    if (data.length === sizeOf(shape.dims)) return data;
-    throw new WhittleError('weights that were read from a file cannot be drawn anew at another width', {
-      value: name,
-      hint: 'Build the network with fewer hiddenFeatures instead',
-    });
-  };
 
 export const narrowFeedForwardMethod = defineMethod({
   name: 'narrow-ffn',

@@ -1,4 +1,5 @@
 import { WhittleError } from '../../../graph/errors.js';
+import { ensureLayers } from '../../../nn/index.js';
 import type { TrainingMethod } from '../../../train/index.js';
 import { type FrobeniusDecayOptions, frobeniusDecay } from '../decay/frobenius.js';
 import { attentionParameters } from './decay.js';
@@ -28,6 +29,7 @@ export function factorizedAttention({
     name: 'attention-frobenius',
     claims: ['the decay of attention'],
     prepare(network) {
+      ensureLayers(network);
       if (attentionParameters(network).length === 0) {
         throw new WhittleError('no attention of the network has projections of its own left', {
           hint: 'Where another method replaces layers, leave it the others: low-rank:layers=ffn',
