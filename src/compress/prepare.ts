@@ -2,10 +2,17 @@ import { cloneModel } from '../graph/clone.js';
 import { WhittleError } from '../graph/errors.js';
 import { inferShapes } from '../graph/infer/index.js';
 import type { Model } from '../graph/model.js';
-import { foldAffine, fuseHardSigmoid, mergeConstants, removeDead } from '../graph/rewrite/index.js';
+import {
+  foldAffine,
+  foldWeights,
+  fuseHardSigmoid,
+  mergeConstants,
+  removeDead,
+} from '../graph/rewrite/index.js';
 import { initLinalg } from '../linalg/index.js';
 import { modelByteLength } from '../onnx/index.js';
 import { upgradeOpset } from '../onnx/opset/upgrade.js';
+import { evaluate } from '../runtime/evaluate.js';
 import { Cache } from './cache.js';
 import { EndToEnd } from './end-to-end.js';
 import { fastForm } from './fast-form.js';
@@ -111,6 +118,8 @@ export async function openJob(
     raiseOpset(exact, INTEGER_PRODUCTS);
   }
   raiseFor(exact, methodsOf(settings, options.onlyMethods));
+  // What is made of constants when the model is loaded hides the weights that it is made of.
+  await foldWeights(exact, async part => new Map(Object.entries(await evaluate(part))));
   rewriteExactly(exact);
   inferShapes(exact);
   if (base === original) refuseIdlePatterns(exact, findSites(exact), options);
