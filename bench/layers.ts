@@ -7,23 +7,26 @@
  *   npm run bench:layers -- --threads 1 --cpu                  processor time of one thread: for busy machines
  *
  * A case is called `layer-step` or `layer-run` where the dense layer has the same shape, and `layer-equal-step` or
- * `layer-equal-run` where it has fewer outputs, so that both have as many parameters. `flopRatio` is what the time would
- * be if it went by multiplications; `parameterRatio` compares the weights.
+ * `layer-equal-run` where it has fewer outputs, so that both have as many parameters. `narrow-ffn` is the baseline that
+ * they have to beat: a feed-forward pair of half the hidden width against one of full width. `flopRatio` is what the time
+ * would be if it went by multiplications; `parameterRatio` compares the weights.
  */
 import { availableParallelism } from 'node:os';
 import { Tensor } from '../src/graph/tensor.js';
+import type { Value } from '../src/graph/value.js';
 import {
   blockSparse,
   dyad,
   type LinearShape,
   monarch,
+  narrowFeedForward,
   parameterCount,
   rankReduction,
   replaceLinear,
   type Structure,
   stackedKronecker,
 } from '../src/methods/structured/index.js';
-import { exportForInference, linear, Network, Scope, zeros } from '../src/nn/index.js';
+import { activation, exportForInference, linear, Network, Scope, zeros } from '../src/nn/index.js';
 import { encodeToBytes } from '../src/onnx/index.js';
 import { createSession } from '../src/runtime/index.js';
 import { layoutPass } from '../src/runtime/layout/index.js';
@@ -39,6 +42,8 @@ const threads = Number(option('--threads') ?? availableParallelism());
 const SHAPE: LinearShape = { inFeatures: 512, outFeatures: 2048 };
 const ROWS = 16 * 64;
 const ROUND_MS = 100;
+/** Hidden features of the narrower feed-forward pair, as a fraction. */
+const NARROW = 0.5;
 
 const LAYERS: Readonly<Record<string, (shape: LinearShape) => Structure>> = {
   'rank-reduction': shape => rankReduction(shape, { fraction: 0.5 }),
@@ -52,15 +57,30 @@ const LAYERS: Readonly<Record<string, (shape: LinearShape) => Structure>> = {
   'block-sparse': shape => blockSparse(shape, { fraction: 0.5, blocks: 8 }),
 };
 
-/** `x` plus a learned vector, so that the layer's input has a gradient; then the layer. */
-function network({ inFeatures, outFeatures }: LinearShape, structure?: Structure): Network {
+/** `x` plus a learned vector, so that the layer's input has a gradient; then the layers. */
+function network(inFeatures: number, layers: (scope: Scope, x: Value) => Value): Network {
   const built = new Network({ training: true });
   const scope = new Scope(built);
   const x = built.input('x', 'float32', ['rows', inFeatures]);
   const shift = scope.parameter('shift', [inFeatures], { kind: 'bias', initializer: zeros });
-  built.output('y', linear(scope.at('fc'), scope.op('Add', [x, shift]), { inFeatures, outFeatures }));
-  if (structure) replaceLinear(built, 'fc', () => structure);
+  built.output('y', layers(scope, scope.op('Add', [x, shift])));
   return built;
+}
+
+function oneLayer(shape: LinearShape, structure?: Structure): Timing {
+  const built = network(shape.inFeatures, (scope, x) => linear(scope.at('fc'), x, shape));
+  if (structure) replaceLinear(built, 'fc', () => structure);
+  return { built, ...shape };
+}
+
+function feedForwardPair({ inFeatures, outFeatures: hiddenFeatures }: LinearShape, scale: number): Timing {
+  const built = network(inFeatures, (scope, x) => {
+    const hidden = linear(scope.at('fc1'), x, { inFeatures, outFeatures: hiddenFeatures });
+    const active = activation(scope, hidden, 'relu');
+    return linear(scope.at('fc2'), active, { inFeatures: hiddenFeatures, outFeatures: inFeatures });
+  });
+  if (scale < 1) narrowFeedForward(built, scale);
+  return { built, inFeatures, outFeatures: inFeatures };
 }
 
 const wave = (dims: readonly number[]): Tensor =>
@@ -68,6 +88,11 @@ const wave = (dims: readonly number[]): Tensor =>
     dims,
     Float32Array.from({ length: dims.reduce((p, d) => p * d, 1) }, (_, i) => Math.sin(i)),
   );
+
+/** A network to time, with the widths of its input and output. */
+interface Timing extends LinearShape {
+  readonly built: Network;
+}
 
 interface Timed {
   /** Milliseconds of one step or run. */
@@ -87,7 +112,7 @@ async function timed(run: () => Promise<unknown>, release: () => Promise<void>):
   return { measure, release };
 }
 
-async function stepOf(built: Network, { inFeatures, outFeatures }: LinearShape): Promise<Timed> {
+async function stepOf({ built, inFeatures, outFeatures }: Timing): Promise<Timed> {
   const step = trainingStep(built, {
     objective: regression({ output: 'y' }),
     optimizer: sgd(),
@@ -102,7 +127,7 @@ async function stepOf(built: Network, { inFeatures, outFeatures }: LinearShape):
   );
 }
 
-async function runOf(built: Network, { inFeatures }: LinearShape): Promise<Timed> {
+async function runOf({ built, inFeatures }: Timing): Promise<Timed> {
   const session = await createSession(encodeToBytes(exportForInference(built)), { threads });
   const feeds = { x: wave([ROWS, inFeatures]) };
   return timed(
@@ -111,40 +136,70 @@ async function runOf(built: Network, { inFeatures }: LinearShape): Promise<Timed
   );
 }
 
+type Prepare = typeof stepOf | typeof runOf;
+
 async function measure(
-  structure: Structure,
-  dense: LinearShape,
-  prepare: typeof stepOf | typeof runOf,
+  { ours, theirs, peer }: { readonly ours: Timing; readonly theirs: Timing; readonly peer: string },
+  prepare: Prepare,
+  ratios: { readonly flopRatio: number; readonly parameterRatio: number },
 ): Promise<Measurement> {
-  const ours = await prepare(network(SHAPE, structure), SHAPE);
-  const theirs = await prepare(network(dense), dense);
-  const { ms, peerMs } = await inTurns(ours.measure, theirs.measure, 2);
-  await ours.release();
-  await theirs.release();
+  const [own, other] = [await prepare(ours), await prepare(theirs)];
+  const { ms, peerMs } = await inTurns(own.measure, other.measure, 2);
+  await own.release();
+  await other.release();
+  const digits = (value: number): number => Number(value.toPrecision(3));
+  const extra = {
+    flopRatio: digits(ratios.flopRatio),
+    parameterRatio: digits(ratios.parameterRatio),
+  };
+  return { ms, peer, peerMs, extra };
+}
+
+function measureLayer(structure: Structure, dense: LinearShape, prepare: Prepare): Promise<Measurement> {
   const weights = dense.inFeatures * dense.outFeatures;
   // A weight that is made of constants alone is made once, when the model is loaded.
   const once = prepare === runOf ? structure.macs(0) : 0;
-  const digits = (value: number): number => Number(value.toPrecision(3));
-  return {
-    ms,
-    peer: `dense ${dense.inFeatures} × ${dense.outFeatures}`,
-    peerMs,
-    extra: {
-      flopRatio: digits((structure.macs(ROWS) - once) / (ROWS * weights)),
-      parameterRatio: digits(parameterCount(structure) / weights),
+  return measure(
+    {
+      ours: oneLayer(SHAPE, structure),
+      theirs: oneLayer(dense),
+      peer: `dense ${dense.inFeatures} × ${dense.outFeatures}`,
     },
-  };
+    prepare,
+    {
+      flopRatio: (structure.macs(ROWS) - once) / (ROWS * weights),
+      parameterRatio: parameterCount(structure) / weights,
+    },
+  );
 }
 
-const cases: Case[] = Object.entries(LAYERS).flatMap(([name, build]) => {
+function measureNarrow(prepare: Prepare): Promise<Measurement> {
+  const { inFeatures, outFeatures } = SHAPE;
+  return measure(
+    {
+      ours: feedForwardPair(SHAPE, NARROW),
+      theirs: feedForwardPair(SHAPE, 1),
+      peer: `dense ${inFeatures} × ${outFeatures} × ${inFeatures}`,
+    },
+    prepare,
+    { flopRatio: NARROW, parameterRatio: NARROW },
+  );
+}
+
+const layerCases: Case[] = Object.entries(LAYERS).flatMap(([name, build]) => {
   const structure = build(SHAPE);
   const outFeatures = Math.round(parameterCount(structure) / SHAPE.inFeatures);
   const equal: LinearShape = { inFeatures: SHAPE.inFeatures, outFeatures };
   return [
-    { name: `${name}-step`, run: () => measure(structure, SHAPE, stepOf) },
-    { name: `${name}-run`, run: () => measure(structure, SHAPE, runOf) },
-    { name: `${name}-equal-step`, run: () => measure(structure, equal, stepOf) },
-    { name: `${name}-equal-run`, run: () => measure(structure, equal, runOf) },
+    { name: `${name}-step`, run: () => measureLayer(structure, SHAPE, stepOf) },
+    { name: `${name}-run`, run: () => measureLayer(structure, SHAPE, runOf) },
+    { name: `${name}-equal-step`, run: () => measureLayer(structure, equal, stepOf) },
+    { name: `${name}-equal-run`, run: () => measureLayer(structure, equal, runOf) },
   ];
 });
+const cases: Case[] = [
+  { name: 'narrow-ffn-step', run: () => measureNarrow(stepOf) },
+  { name: 'narrow-ffn-run', run: () => measureNarrow(runOf) },
+  ...layerCases,
+];
 await runBenchmark(cases, argv);

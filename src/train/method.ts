@@ -28,8 +28,11 @@ export interface TrainingMethod {
 
   // While the step is built
 
-  /** Changes the network before anything else: replaces layers, inserts quantizers. Evaluation sees it too. */
-  prepare?(network: Network): void;
+  /**
+   * Changes the network before anything else: replaces layers, inserts quantizers. Evaluation sees it too.
+   * @param sizes of symbolic dimensions in a step, such as `batch`, as far as they are known
+   */
+  prepare?(network: Network, sizes?: Readonly<Record<string, number>>): void;
   /** Whether the method must see this parameter as a tensor of its own. Others may be laid end to end. */
   separates?(parameter: Parameter): boolean;
   /** Gradients of nodes that `prepare` marked with `customGradient`, by the rules' names. */

@@ -7,14 +7,19 @@ import type { TrainingMethod } from './method.js';
 
 /**
  * A copy of a network as methods train it. What methods claim is checked first.
+ * @param sizes of symbolic dimensions in a step, as far as they are known
  * @throws WhittleError naming two methods that both decide the same, or of which one cannot act on what the other makes
  */
-export function prepareNetwork(network: Network, methods: readonly TrainingMethod[]): Network {
+export function prepareNetwork(
+  network: Network,
+  methods: readonly TrainingMethod[],
+  sizes?: Readonly<Record<string, number>>,
+): Network {
   checkMethods(methods, network);
   const prepared = withLayers(network, methods);
   methods.forEach((method, i) => {
     try {
-      method.prepare?.(prepared);
+      method.prepare?.(prepared, sizes);
     } catch (error) {
       throw error instanceof WhittleError ? named(error, method, methods.slice(0, i), network) : error;
     }

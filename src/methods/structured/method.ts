@@ -31,9 +31,9 @@ export function structuredMethod(
       accepts: ['dense'],
       gives: 'factors',
     },
-    prepare(network) {
+    prepare(network, sizes) {
       for (const { path } of selectLinearLayers(network, layers)) {
-        replaceLinear(network, path, shape => smaller(path, shape, structureOf), start);
+        replaceLinear(network, path, shape => smaller(path, shape, structureOf), start, sizes);
       }
     },
   };

@@ -13,7 +13,8 @@ export interface StackedKroneckerOptions {
   readonly fraction: number;
   /**
    * `factors` multiplies by one factor after the other; `weight` makes the dense weight at each step and multiplies by
-   * that. `auto` takes `factors` where that is fewer multiplications for a row, i.e. at low rank.
+   * that. `auto` takes what is fewer multiplications for the rows of the shape: `factors` for few, and at low rank for
+   * many, which they are where nobody says.
    */
   readonly form?: 'auto' | 'factors' | 'weight';
 }
@@ -36,9 +37,11 @@ export function stackedKronecker(shape: LinearShape, options: StackedKroneckerOp
       { hint: `Keep ${rank < 1 ? 'a larger' : 'a smaller'} fraction of the parameters` },
     );
   }
-  const perRow = rank * k * (p + q);
+  const [perRow, dense] = [rank * k * (p + q), inFeatures * outFeatures];
   const { form = 'auto' } = options;
-  const factored = form === 'factors' || (form === 'auto' && perRow < inFeatures * outFeatures);
+  const { rows: count = Number.POSITIVE_INFINITY } = shape;
+  const fewer = perRow < dense + (k * k * rank) / count;
+  const factored = form === 'factors' || (form === 'auto' && fewer);
   const sizes: Sizes = { inFeatures, outFeatures, p, q, rank };
   return {
     inFeatures,
@@ -47,7 +50,7 @@ export function stackedKronecker(shape: LinearShape, options: StackedKroneckerOp
       { name: 'a', dims: [k, rank], variance: () => 1 / rank },
       { name: 'b', dims: [rank, k], variance: perWeight => perWeight },
     ],
-    macs: rows => (factored ? rows * perRow : k * k * rank + rows * inFeatures * outFeatures),
+    macs: rows => (factored ? rows * perRow : k * k * rank + rows * dense),
     apply: (scope, rows, [a, b]) => (factored ? byFactors : byWeight)(scope, rows, a!, b!, sizes),
     fromDense: weight => nearestTerms(weight, sizes),
   };

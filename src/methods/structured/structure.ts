@@ -12,6 +12,8 @@ import { asRows } from './rows.js';
 export interface LinearShape {
   readonly inFeatures: number;
   readonly outFeatures: number;
+  /** How many vectors a training step multiplies, where it is known. */
+  readonly rows?: number;
 }
 
 /** A tensor that a structured weight is made of. */
@@ -23,7 +25,7 @@ export interface Factor {
 }
 
 /** A family of out × in matrices of fewer parameters, and how a vector is multiplied by one of them. */
-export interface Structure extends LinearShape {
+export interface Structure extends Pick<LinearShape, 'inFeatures' | 'outFeatures'> {
   readonly factors: readonly Factor[];
   /** Multiplications (each with an addition) that `apply` takes for so many rows. */
   macs(rows: number): number;
@@ -49,6 +51,7 @@ export type Start = 'variance' | 'dense';
 
 /**
  * Puts a structured weight in the place of a linear layer's; the bias stays. Its parameters lie under the layer's path.
+ * @param sizes of symbolic dimensions in a training step
  * @throws WhittleError where the layer is none or is not linear
  */
 export function replaceLinear(
@@ -56,11 +59,14 @@ export function replaceLinear(
   path: string,
   structureOf: (shape: LinearShape) => Structure,
   start: Start = 'variance',
+  sizes: Readonly<Record<string, number>> = {},
 ): void {
   replaceLayer(network, path, (scope, layer) => {
     if (layer.kind !== 'linear')
       throw new WhittleError(`"${path}" is a ${layer.kind} layer, not a linear one`);
-    const structure = structureOf(layer);
+    const { inFeatures, outFeatures } = layer;
+    const rows = network.training ? rowsOf(layer, sizes) : undefined;
+    const structure = structureOf({ inFeatures, outFeatures, ...(rows !== undefined && { rows }) });
     const weight = denseWeight(network, layer);
     const initializers =
       start === 'dense' ? nearest(structure, weight) : drawn(structure, meanSquare(weight));
@@ -72,6 +78,12 @@ export function replaceLinear(
       return layer.bias ? scope.op('Add', [product, layer.bias.value]) : product;
     });
   });
+}
+
+/** A model at rest makes what is made of constants once, however few vectors follow. */
+function rowsOf({ input }: LinearLayer, sizes: Readonly<Record<string, number>>): number | undefined {
+  const leading = input.shape?.slice(0, -1).map(dim => (typeof dim === 'string' ? sizes[dim] : dim));
+  return leading?.every(dim => typeof dim === 'number') ? sizeOf(leading) : undefined;
 }
 
 /** The present weight of a linear layer, out × in. */

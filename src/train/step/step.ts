@@ -61,7 +61,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
   }
   checkClip(options.clip ?? {});
   checkGroups(options.groups ?? []);
-  const prepared = prepareNetwork(network, methods);
+  const prepared = prepareNetwork(network, methods, options.sizes);
 
   const work = cloneNetwork(prepared);
   const { graph } = work;

@@ -6,6 +6,8 @@ import {
   narrowFeedForwardMethod,
   rankReductionMethod,
   STRUCTURED_METHODS,
+  stackedKronecker,
+  stackedKroneckerMethod,
 } from '../../../src/methods/structured/index.js';
 import { exportForInference } from '../../../src/nn/export.js';
 import { bert } from '../../../src/nn/models/bert.js';
@@ -172,5 +174,52 @@ describe('structured methods', () => {
     expect(() => narrowFeedForwardMethod.create({ scale: 0.5 }).prepare!(mlp({ widths: [3, 2, 1] }))).toThrow(
       /no feed-forward layers/,
     );
+  });
+});
+
+describe('stacked Kronecker products, auto', () => {
+  // 16 products of 8 × 8: 16384 multiplications a row by factors; 4096 by the weight, and 65536 to make it.
+  const structure = (rows?: number) =>
+    stackedKronecker(
+      { inFeatures: 64, outFeatures: 64, ...(rows !== undefined && { rows }) },
+      { fraction: 0.5 },
+    );
+
+  it('takes what is fewer multiplications for the rows, and the weight where they are not known', () => {
+    for (const rows of [1, 5, 6, 1000]) {
+      expect(structure(rows).macs(rows)).toBe(Math.min(rows * 16384, 65536 + rows * 4096));
+    }
+    expect(structure().macs(3)).toBe(65536 + 3 * 4096);
+  });
+
+  it.each([
+    ['5 examples in a step', true, 5, true],
+    ['6 examples in a step', true, 6, false],
+    ['a step of any size', true, undefined, false],
+    ['inference, which makes the weight once', false, 1, false],
+  ])('%s', (_, training, batch, factored) => {
+    const network = mlp({ widths: [64, 64, 3], training });
+    const [entry, values] = [
+      stackedKroneckerMethod,
+      readSettings(stackedKroneckerMethod.settings, ['layers=0']),
+    ];
+    entry.create(values).prepare!(network, batch === undefined ? {} : { batch });
+    const made = [...network.graph.nodes].some(({ output }) => output.shape?.join() === '64,64');
+    expect(made).toBe(!factored);
+  });
+
+  it('knows the batch that it trains with', () => {
+    const method = stackedKroneckerMethod.create(readSettings(stackedKroneckerMethod.settings, ['layers=0']));
+    const made = [2, 200].map(batch => {
+      const network = mlp({ widths: [64, 64, 3], training: true });
+      const { network: prepared } = trainingStep(network, {
+        objective: classification(),
+        optimizer: adamW(),
+        methods: [method],
+        sizes: { batch },
+      });
+      return [...prepared.graph.nodes].some(({ output }) => output.shape?.join() === '64,64');
+    });
+    expect(made).toEqual([false, true]);
   });
 });
