@@ -26,6 +26,11 @@ export interface TrainingMethod {
   /** Which layers it changes or needs. */
   readonly layerClaim?: LayerClaim;
 
+  // Before it is built
+
+  /** The examples to train on instead of `data`. Asked at a resume again: it must give the same. */
+  trainOn?(data: Dataset): Dataset | Promise<Dataset>;
+
   // While the step is built
 
   /**

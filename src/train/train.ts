@@ -10,14 +10,22 @@ import type { TrainOptions, TrainResult } from './options.js';
  *   cannot be saved
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  check(options);
   checkOptions(options);
-  const loop = await Loop.open(options);
+  const own = await withOwnData(options);
+  check(own);
+  const loop = await Loop.open(own);
   try {
     return await loop.run();
   } finally {
     await loop.close();
   }
+}
+
+/** The options with the examples that methods put in the place of the given ones. */
+async function withOwnData(options: TrainOptions): Promise<TrainOptions> {
+  let { train } = options.data;
+  for (const method of options.methods ?? []) train = (await method.trainOn?.(train)) ?? train;
+  return { ...options, data: { ...options.data, train } };
 }
 
 function check({ batchSize, epochs, updates, data, network }: TrainOptions): void {

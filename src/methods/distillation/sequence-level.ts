@@ -4,6 +4,7 @@ import type { Model } from '../../graph/model.js';
 import { Tensor } from '../../graph/tensor.js';
 import { Random } from '../../random/random.js';
 import { createSession, type SessionOptions } from '../../runtime/index.js';
+import { sequenceFeeds } from './sequence-feeds.js';
 
 export interface SequenceOptions {
   /** What the sequences begin with, all of one length. */
@@ -16,25 +17,29 @@ export interface SequenceOptions {
   readonly seed?: number;
   /** Sequences that are written together; default 16. */
   readonly batchSize?: number;
+  /** The teacher's output with the scores; default `logits`, or its only output. */
   readonly logits?: string;
   readonly session?: SessionOptions;
 }
 
 /**
  * Sequence-level distillation of a language model: the student learns, as from any text, what the teacher writes. The
- * teacher reads `input_ids` (batch, tokens) and gives scores (batch, tokens, vocabulary); it sees the whole sequence for
- * each token, so that any file without a cache of keys works.
+ * teacher reads tokens (batch, tokens) and gives scores (batch, tokens, vocabulary); it sees the whole sequence for each
+ * token, so that files with and without a cache of keys work. What else it requires is filled as `sequenceFeeds` says.
  * @returns `input_ids` and `labels` (batch, tokens − 1), the token that follows each
+ * @throws WhittleError where the teacher requires what cannot be filled, or gives no scores of tokens
  *
  * Kim & Rush, 2016, https://arxiv.org/abs/1606.07947, where the teacher translates by beam search; a language model
  * without a source draws instead.
  */
 export async function teacherSequences(teacher: Model, options: SequenceOptions): Promise<Dataset> {
-  const { prompts, tokens, temperature = 1, seed = 0, batchSize = 16, logits = 'logits' } = options;
+  const { prompts, tokens, temperature = 1, seed = 0, batchSize = 16 } = options;
   const length = prompts[0]?.length ?? 0;
   if (length === 0 || prompts.some(prompt => prompt.length !== length) || tokens <= length) {
     throw new WhittleError('prompts have one length of at least one token, and sequences are longer');
   }
+  const feedsOf = sequenceFeeds(teacher);
+  const logits = options.logits ?? defaultOutput(teacher);
   const random = new Random(seed, 'sequences');
   const session = await createSession(teacher, options.session);
   const written: number[][] = [];
@@ -43,12 +48,8 @@ export async function teacherSequences(teacher: Model, options: SequenceOptions)
       const batch = prompts.slice(from, from + batchSize).map(prompt => [...prompt]);
       while (batch[0]!.length < tokens) {
         const width = batch[0]!.length;
-        const ids = BigInt64Array.from(batch.flat(), BigInt);
-        const results = await session.run({ input_ids: Tensor.from('int64', [batch.length, width], ids) });
-        const scores = results[logits];
-        if (!scores) throw new WhittleError(`the teacher has no output "${logits}"`);
-        const vocabulary = scores.dims.at(-1)!;
-        const data = scores.toFloat32();
+        const scores = (await session.run(feedsOf(batch)))[logits];
+        const [vocabulary, data] = readScores(teacher, scores, logits, [batch.length, width]);
         batch.forEach((sequence, i) => {
           const at = (i * width + width - 1) * vocabulary;
           sequence.push(draw(data.subarray(at, at + vocabulary), temperature, random));
@@ -60,6 +61,32 @@ export async function teacherSequences(teacher: Model, options: SequenceOptions)
     await session.release();
   }
   return sequences(written, tokens - 1);
+}
+
+function defaultOutput({ graph }: Model): string {
+  const [only, ...others] = graph.outputs;
+  return only && others.length === 0 ? only.name : 'logits';
+}
+
+function readScores(
+  { graph, path }: Model,
+  scores: Tensor | undefined,
+  name: string,
+  [count, width]: readonly [number, number],
+): [vocabulary: number, data: Float32Array] {
+  const place = path === undefined ? {} : { file: path };
+  if (!scores) {
+    throw new WhittleError(`the teacher has no output "${name}"`, {
+      ...place,
+      hint: `It has ${graph.outputs.map(output => output.name).join(', ')}`,
+    });
+  }
+  const { dims } = scores;
+  if (dims.length === 3 && dims[0] === count && dims[1] === width) return [dims[2]!, scores.toFloat32()];
+  throw new WhittleError(
+    `the teacher gives [${dims.join(', ')}] for ${count} sequences of ${width} tokens, no scores of each token`,
+    { ...place, value: name, hint: 'logits names another of its outputs' },
+  );
 }
 
 /** A token by its score. */

@@ -1,13 +1,12 @@
 import { WhittleError } from '../../graph/errors.js';
-import type { Value } from '../../graph/value.js';
-import { cloneNetwork, type Network, toInference } from '../../nn/index.js';
+import { cloneNetwork, type Network } from '../../nn/index.js';
 import { CLAIMS } from '../../train/claims.js';
 import { integer, number, text } from '../../train/config/settings.js';
 import { klDivergence } from '../../train/losses.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import type { SoftTargetOptions } from './hinton.js';
-import { embedTeacher, teacherOutput } from './teacher.js';
+import { embedOwn } from './own-teacher.js';
 
 export interface SnapshotOptions extends SoftTargetOptions {
   /** Cycles of the learning rate; default 4. */
@@ -25,7 +24,7 @@ const TEACHER = 'snapshot';
 export function snapshotDistillation(options: SnapshotOptions = {}): TrainingMethod {
   const { cycles = 4, temperature = 2, alpha = 0.5, logits = 'logits' } = options;
   let student: Network | undefined;
-  let parameters: string[] = [];
+  let parameters: readonly string[] = [];
   let weight = 0;
   const length = (updates: number): number => Math.ceil(updates / cycles);
   return {
@@ -38,18 +37,9 @@ export function snapshotDistillation(options: SnapshotOptions = {}): TrainingMet
     loss(context, loss) {
       if (!student) throw new WhittleError('the network was not prepared');
       const { b } = context;
-      const inference = toInference(student);
-      const constants = new Map<string, Value>();
-      for (const { name, trainable, kind } of student.parameters.values()) {
-        const moves = trainable || (kind === 'buffer' && student.updates.has(name));
-        if (!moves || !inference.graph.initializers.has(inference.parameter(name).value)) continue;
-        constants.set(name, context.freeState(`${TEACHER}/${name}`, student.tensor(name)).value);
-      }
-      parameters = [...constants.keys()];
-      const teacher = { model: inference.toModel() };
-      const data = student.inputs.map(({ name }) => name);
-      const scores = teacherOutput(teacher, embedTeacher(context, teacher, data, constants), logits);
-      const divergence = klDivergence(b, context.output(logits), scores, { temperature });
+      const teacher = embedOwn(context, student, TEACHER, logits);
+      parameters = teacher.parameters;
+      const divergence = klDivergence(b, context.output(logits), teacher.scores, { temperature });
       context.metric('distillation', divergence);
       const share = context.scalar('snapshot_share', () => weight);
       return b.add(b.mul(loss, b.sub(1, share)), b.mul(divergence, share));
