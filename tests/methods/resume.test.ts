@@ -51,6 +51,7 @@ const CASES: readonly (readonly string[])[] = [
   ['fitnets:teacher=TEACHER,hint=HIDDEN,guided=hidden,stage=0.5'],
   ['mutual'],
   ['snapshot:cycles=2'],
+  ['born-again:generations=2'],
   ['low-rank:rule=rank,amount=3', 'qat:bits=4'],
   ['qat:bits=4', 'hinton:teacher=TEACHER'],
   ['rigl:dense=none,density=0.5,interval=3', 'hinton:teacher=TEACHER'],
