@@ -11,7 +11,7 @@ import { saveModel } from '../onnx/save.node.js';
 import type { SessionOptions } from '../runtime/options.js';
 import { CheckpointFolder } from '../train/checkpoint/folder.node.js';
 import type { ConfiguredTraining } from '../train/config/config.js';
-import { exportTrained } from '../train/export-trained.js';
+import { exportedNetwork, exportTrained } from '../train/export-trained.js';
 import { jsonLines } from '../train/logs/text-logs.node.js';
 import type { TrainProgress } from '../train/options.js';
 import { train } from '../train/train.js';
@@ -92,7 +92,8 @@ export async function execute(execution: Execution): Promise<Executed> {
   if (signal.aborted) throw new Interrupted();
   const figures = {
     ...evaluation,
-    parameters: network?.parameterCount() ?? countWeights(model),
+    parameters:
+      (network && exportedNetwork(network, training.methods).parameterCount()) ?? countWeights(model),
     bytes: saved.bytes,
     ...flopsOf(model),
     // Of a run that was cut off nobody knows what it spent before.

@@ -1,6 +1,6 @@
 import type { Dataset } from '../../datasets/dataset.js';
 import { WhittleError } from '../../graph/errors.js';
-import { integer, number } from '../../train/config/settings.js';
+import { integer, number, text } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { openTeacher, TEACHER } from './open-teacher.js';
@@ -72,7 +72,7 @@ export const SEQUENCE_LEVEL = defineMethod({
   },
   settings: {
     teacher: TEACHER.teacher,
-    output: TEACHER.output,
+    output: text('', "the teacher's output with the scores; default `logits`, or its only one"),
     prompt: integer(1, { min: 1, description: 'tokens of each example that the teacher goes on from' }),
     sequences: integer(0, { min: 0, description: 'to train on; 0: as many as the data set has' }),
     temperature: number(1, {
