@@ -46,10 +46,14 @@ it('every two methods prepare one network, or are refused by name with a way out
   expect(new Set(allowed.flat()).size).toBe(NAMES.length);
 });
 
+/** Needs texts that have no classes; `distillation/sequences.test.ts` trains with it. */
+const LANGUAGE_ONLY = 'sequence-level';
+
 /** One pair of each two families, and one with each method, drawn with a fixed seed. */
 function sample(): Pair[] {
   const random = new Random(11);
-  const order = [...random.permutation(allowed.length)].map(i => allowed[i]!);
+  const trained = allowed.filter(pair => !pair.includes(LANGUAGE_ONLY));
+  const order = [...random.permutation(trained.length)].map(i => trained[i]!);
   const chosen: Pair[] = [];
   const families = new Set<string>();
   const seen = new Set<string>();
@@ -70,7 +74,7 @@ function sample(): Pair[] {
 
 it('two methods that go together train, and the file computes what they trained', async () => {
   const chosen = sample();
-  expect(new Set(chosen.flat()).size).toBe(NAMES.length);
+  expect(new Set(chosen.flat()).size).toBe(NAMES.length - 1);
   for (const pair of chosen) {
     const outcome = await outcomeOf(pair.map(name => texts.get(name)!));
     if ('refused' in outcome) throw new Error(pair.join(' and '), { cause: outcome.refused });

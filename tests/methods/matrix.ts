@@ -29,12 +29,14 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'factorized-embedding': 'features=4',
   nuclear: 'interval=1',
   snapshot: 'cycles=2',
+  'born-again': 'generations=2',
 };
 
 /** Every registered method with the settings of the tiny network. */
 export const textOf = (name: string, teacher: { readonly path: string; readonly hidden: string }): string => {
   const distilled: Readonly<Record<string, string>> = {
     hinton: `teacher=${teacher.path}`,
+    'sequence-level': `teacher=${teacher.path}`,
     fitnets: `teacher=${teacher.path},hint=${teacher.hidden},guided=bert.encoder.layer.1.output.dense`,
   };
   const settings = distilled[name] ?? SETTINGS[name];

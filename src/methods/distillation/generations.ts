@@ -1,6 +1,7 @@
 import { WhittleError } from '../../graph/errors.js';
 import { Tensor } from '../../graph/tensor.js';
 import { cloneNetwork, initialTensor, type Network, type Parameter } from '../../nn/index.js';
+import { CLAIMS } from '../../train/claims.js';
 import { integer } from '../../train/config/settings.js';
 import { klDivergence } from '../../train/losses.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
@@ -31,6 +32,7 @@ export function bornAgainTraining(options: BornAgainOptions = {}): TrainingMetho
   let generation = 0;
   return {
     name: 'born-again',
+    claims: [CLAIMS.teacher],
     prepare(network) {
       student = cloneNetwork(network);
       generation = 0;
@@ -103,6 +105,5 @@ export const BORN_AGAIN = defineMethod({
     generations: integer(3, { min: 1, description: 'trainings in all, the first without a teacher' }),
     ...SOFT_TARGETS,
   },
-  claims: ['the schedule'],
   create: bornAgainTraining,
 });

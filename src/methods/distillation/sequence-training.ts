@@ -1,5 +1,6 @@
 import type { Dataset } from '../../datasets/dataset.js';
 import { WhittleError } from '../../graph/errors.js';
+import { CLAIMS } from '../../train/claims.js';
 import { integer, number, text } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
@@ -28,6 +29,7 @@ export function sequenceTraining(options: SequenceTrainingOptions): TrainingMeth
   const { teacher, prompt = 1, sequences, ...rest } = options;
   return {
     name: 'sequence-level',
+    claims: [CLAIMS.teacher],
     async trainOn(data) {
       const tokens = lengthOf(data) + 1;
       const count = Math.min(sequences ?? data.length, data.length);
@@ -81,6 +83,7 @@ export const SEQUENCE_LEVEL = defineMethod({
     }),
     seed: integer(0, { min: 0, description: 'of the draws' }),
   },
+  claims: [CLAIMS.teacher],
   create: async ({ teacher, output, sequences, ...options }) =>
     sequenceTraining({
       teacher: await openTeacher('sequence-level', { teacher, output, inputs: '' }),
