@@ -206,7 +206,7 @@ export default defineStudy({
     'A byte-level model of 0.2 million parameters that sees one novel once: it learns spelling and common words. What a method costs a model that has learnt more than that cannot be seen here.',
     'Perplexity is per byte. Parameters of a compressed file are the numbers that it holds, and some hold several weights.',
     'Except for the dense models, a quarter of the feed-forward parameters is left, or as many parameters in all. The masks of RigL leave a file as large as the dense one.',
-    'Compressed, all have the same bytes; the dense model is compressed twice as hard as the others. By one `whittle compress` without recovery; the blocks of DYAD are no layers to it, and its file stays larger.',
+    'Compressed, all have the same bytes; the dense model is compressed twice as hard as the others. By one `whittle compress` without recovery.',
   ],
   claims: [
     {
@@ -265,10 +265,14 @@ export default defineStudy({
       LABELS['low-rank'],
       values => `low-rank:rule=parameters,amount=${shareOf(values)}`,
     ),
-    dyad: withMethod(
-      LABELS.dyad,
-      ({ fraction }) => `dyad:layers=ffn,cat=true,blocks=${Math.round(2 / fraction)}`,
-    ),
+    // Version 2: `compress()` sees weights that are put together from parts.
+    dyad: {
+      ...withMethod(
+        LABELS.dyad,
+        ({ fraction }) => `dyad:layers=ffn,cat=true,blocks=${Math.round(2 / fraction)}`,
+      ),
+      version: 2,
+    },
     skl: withMethod(LABELS.skl, ({ fraction }) => `stacked-kronecker:layers=ffn,fraction=${fraction}`),
     shared: withMethod(LABELS.shared, () => 'cross-layer:share=ffn'),
     rigl: withMethod(
