@@ -16,6 +16,7 @@ export * from './layers/linear.js';
 export * from './layers/normalization.js';
 export * from './layers/patches.js';
 export * from './layers/pool.js';
+export * from './layers/residual.js';
 export * from './layers/rotary.js';
 export * from './layers/spectral-linear.js';
 export * from './models/bert.js';

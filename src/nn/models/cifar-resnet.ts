@@ -1,11 +1,9 @@
 import { WhittleError } from '../../graph/errors.js';
-import type { Value } from '../../graph/value.js';
 import { kaimingNormal } from '../initializers.js';
-import { add, relu } from '../layers/activation.js';
-import { conv2d } from '../layers/conv.js';
+import { relu } from '../layers/activation.js';
 import { linear } from '../layers/linear.js';
-import { batchNorm } from '../layers/normalization.js';
 import { globalAveragePool } from '../layers/pool.js';
+import { basicBlock, convNorm } from '../layers/residual.js';
 import { Network, type NetworkOptions } from '../network.js';
 import { Scope } from '../scope.js';
 
@@ -39,13 +37,21 @@ export function cifarResNet(options: CifarResNetOptions): Network {
   const scope = new Scope(network);
   const images = network.input('pixel_values', 'float32', ['batch', channels, imageSize, imageSize]);
 
+  const weightInit = kaimingNormal();
   let inChannels = widths[0]!;
-  let x = convNorm(scope, images, '1', { inChannels: channels, outChannels: inChannels, stride: 1 });
-  x = relu(scope, x);
+  const stem = { inChannels: channels, outChannels: inChannels, kernelSize: 3, weightInit };
+  let x = relu(scope, convNorm(scope, images, ['conv1', 'bn1'], stem));
   for (const [stage, outChannels] of widths.entries()) {
     for (let i = 0; i < blocks; i++) {
       const stride = stage > 0 && i === 0 ? 2 : 1;
-      x = basicBlock(scope.at(`layer${stage + 1}`, i), x, { inChannels, outChannels, stride, shortcut });
+      x = basicBlock(scope.at(`layer${stage + 1}`, i), x, {
+        inChannels,
+        outChannels,
+        stride,
+        shortcut,
+        shortcutName: 'shortcut',
+        weightInit,
+      });
       inChannels = outChannels;
     }
   }
@@ -53,72 +59,10 @@ export function cifarResNet(options: CifarResNetOptions): Network {
   const logits = linear(scope.at('linear'), pooled, {
     inFeatures: inChannels,
     outFeatures: classes,
-    weightInit: kaimingNormal(),
+    weightInit,
   });
   network.output('logits', logits);
   return network;
-}
-
-interface BlockOptions {
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly stride: number;
-}
-
-/** relu(bn(conv(relu(bn(conv x)))) + shortcut x) */
-function basicBlock(
-  scope: Scope,
-  x: Value,
-  { shortcut, ...options }: BlockOptions & { shortcut: 'pad' | 'conv' },
-): Value {
-  const { inChannels, outChannels, stride } = options;
-  let y = relu(scope, convNorm(scope, x, '1', options));
-  y = convNorm(scope, y, '2', { inChannels: outChannels, outChannels, stride: 1 });
-  const same = stride === 1 && inChannels === outChannels;
-  const skip = same
-    ? x
-    : shortcut === 'pad'
-      ? paddedShortcut(scope, x, options)
-      : projection(scope, x, options);
-  return relu(scope, add(scope, y, skip));
-}
-
-/** A 3×3 convolution `conv{name}` and its BatchNorm `bn{name}`. */
-function convNorm(scope: Scope, x: Value, name: string, options: BlockOptions): Value {
-  const y = conv2d(scope.at(`conv${name}`), x, {
-    ...options,
-    kernelSize: 3,
-    padding: 1,
-    bias: false,
-    weightInit: kaimingNormal(),
-  });
-  return batchNorm(scope.at(`bn${name}`), y, { features: options.outChannels });
-}
-
-/** Option A: every second pixel, and zeros for the channels that are new, half of them before and half after. */
-function paddedShortcut(scope: Scope, x: Value, { inChannels, outChannels, stride }: BlockOptions): Value {
-  const before = Math.floor((outChannels - inChannels) / 2);
-  const after = outChannels - inChannels - before;
-  const end = 2 ** 31 - 1;
-  const halved = scope.op('Slice', [
-    x,
-    scope.int64(0, 0),
-    scope.int64(end, end),
-    scope.int64(2, 3),
-    scope.int64(stride, stride),
-  ]);
-  return scope.op('Pad', [halved, scope.int64(0, before, 0, 0, 0, after, 0, 0)]);
-}
-
-/** Option B: a strided 1×1 convolution and BatchNorm. */
-function projection(scope: Scope, x: Value, options: BlockOptions): Value {
-  const y = conv2d(scope.at('shortcut', 0), x, {
-    ...options,
-    kernelSize: 1,
-    bias: false,
-    weightInit: kaimingNormal(),
-  });
-  return batchNorm(scope.at('shortcut', 1), y, { features: options.outChannels });
 }
 
 function blocksPerStage(depth: number): number {

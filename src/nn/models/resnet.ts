@@ -1,11 +1,8 @@
 import { WhittleError } from '../../graph/errors.js';
-import type { Value } from '../../graph/value.js';
-import { kaimingNormal } from '../initializers.js';
-import { add, relu } from '../layers/activation.js';
-import { conv2d } from '../layers/conv.js';
+import { relu } from '../layers/activation.js';
 import { linear } from '../layers/linear.js';
-import { batchNorm } from '../layers/normalization.js';
 import { globalAveragePool, maxPool2d } from '../layers/pool.js';
+import { basicBlock, bottleneck, convNorm } from '../layers/residual.js';
 import { Network, type NetworkOptions } from '../network.js';
 import { Scope } from '../scope.js';
 
@@ -52,73 +49,19 @@ export function resNet(options: ResNetOptions): Network {
   const images = network.input('pixel_values', 'float32', ['batch', channels, imageSize, imageSize]);
 
   const stem = { inChannels: channels, outChannels: widths[0]!, kernelSize: 7, stride: 2 };
-  let x = relu(scope, convNorm(scope, images, 'conv1', 'bn1', stem));
+  let x = relu(scope, convNorm(scope, images, ['conv1', 'bn1'], stem));
   x = maxPool2d(scope, x, { kernelSize: 3, stride: 2, padding: 1 });
   let inChannels = widths[0]!;
   const block = layout.expansion === 1 ? basicBlock : bottleneck;
   for (const [stage, count] of layout.blocks.entries()) {
     for (let i = 0; i < count; i++) {
       const stride = stage > 0 && i === 0 ? 2 : 1;
-      const middle = widths[stage]!;
-      const outChannels = middle * layout.expansion;
-      x = block(scope.at(`layer${stage + 1}`, i), x, { inChannels, middle, outChannels, stride });
+      const outChannels = widths[stage]! * layout.expansion;
+      x = block(scope.at(`layer${stage + 1}`, i), x, { inChannels, outChannels, stride });
       inChannels = outChannels;
     }
   }
   const pooled = globalAveragePool(scope, x); // (batch, channels)
   network.output('logits', linear(scope.at('fc'), pooled, { inFeatures: inChannels, outFeatures: classes }));
   return network;
-}
-
-interface ConvNormOptions {
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly kernelSize: number;
-  readonly stride?: number;
-}
-
-function convNorm(scope: Scope, x: Value, conv: string, norm: string, options: ConvNormOptions): Value {
-  const y = conv2d(scope.at(conv), x, {
-    ...options,
-    padding: (options.kernelSize - 1) / 2,
-    bias: false,
-    weightInit: kaimingNormal({ fan: 'out' }),
-  });
-  return batchNorm(scope.at(norm), y, { features: options.outChannels });
-}
-
-interface BlockOptions {
-  readonly inChannels: number;
-  readonly middle: number;
-  readonly outChannels: number;
-  readonly stride: number;
-}
-
-/** Two 3×3 convolutions. */
-function basicBlock(scope: Scope, x: Value, options: BlockOptions): Value {
-  const { inChannels, outChannels, stride } = options;
-  let y = convNorm(scope, x, 'conv1', 'bn1', { inChannels, outChannels, kernelSize: 3, stride });
-  y = convNorm(scope, relu(scope, y), 'conv2', 'bn2', {
-    inChannels: outChannels,
-    outChannels,
-    kernelSize: 3,
-  });
-  return relu(scope, add(scope, y, downsample(scope, x, options)));
-}
-
-/** 1×1 down to `middle` channels, 3×3, 1×1 up. */
-function bottleneck(scope: Scope, x: Value, options: BlockOptions): Value {
-  const { inChannels, middle, outChannels, stride } = options;
-  let y = convNorm(scope, x, 'conv1', 'bn1', { inChannels, outChannels: middle, kernelSize: 1 });
-  const square = { inChannels: middle, outChannels: middle, kernelSize: 3, stride };
-  y = convNorm(scope, relu(scope, y), 'conv2', 'bn2', square);
-  y = convNorm(scope, relu(scope, y), 'conv3', 'bn3', { inChannels: middle, outChannels, kernelSize: 1 });
-  return relu(scope, add(scope, y, downsample(scope, x, options)));
-}
-
-/** The skip connection: x itself, or a strided 1×1 convolution where the size changes. */
-function downsample(scope: Scope, x: Value, { inChannels, outChannels, stride }: BlockOptions): Value {
-  if (stride === 1 && inChannels === outChannels) return x;
-  const options = { inChannels, outChannels, kernelSize: 1, stride };
-  return convNorm(scope.at('downsample'), x, '0', '1', options);
 }
