@@ -10,6 +10,7 @@ import { type Shape, tensorType, type Value } from '../graph/value.js';
 import type { Initializer } from './initializers.js';
 import type { FactorizedLayer, Layer } from './layer.js';
 import { fansOf, initialTensor, type Parameter, type ParameterKind } from './parameter.js';
+import { checkDims } from './sizes.js';
 
 /**
  * The operator set of built networks: the lowest with a sound GroupNormalization (21) that also has Gelu (20) and
@@ -76,8 +77,12 @@ export class Network {
     return this.graph.outputs;
   }
 
-  /** Declares an input; symbolic dimensions are names: `['batch', 3, 32, 32]`. */
+  /**
+   * Declares an input; symbolic dimensions are names: `['batch', 3, 32, 32]`.
+   * @throws WhittleError for dimensions that are no whole numbers
+   */
   input(name: string, dtype: DType, shape: Shape): Value {
+    checkDims(name, shape);
     return this.graph.addInput(name, tensorType(dtype, shape));
   }
 
@@ -94,9 +99,10 @@ export class Network {
 
   /**
    * Adds a parameter under exactly this name.
-   * @throws WhittleError where the name is taken
+   * @throws WhittleError where the name is taken, and for dimensions that are no whole numbers
    */
   addParameter(name: string, dims: readonly number[], options: ParameterOptions): Parameter {
+    checkDims(name, dims);
     const shape = { ...fansOf(dims), ...pick(options), dims };
     const value = this.graph.constant(initialTensor(name, shape, options.initializer, this.seed), name);
     if (value.name !== name) {

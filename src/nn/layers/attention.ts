@@ -1,5 +1,7 @@
+import { WhittleError } from '../../graph/errors.js';
 import type { Value } from '../../graph/value.js';
 import type { Scope } from '../scope.js';
+import { checkSizes } from '../sizes.js';
 import { dropout } from './dropout.js';
 import { type LinearOptions, linear } from './linear.js';
 import { type Rotary, rotate } from './rotary.js';
@@ -100,6 +102,19 @@ export interface AttentionOptions {
   readonly outputInit?: LinearOptions['weightInit'];
 }
 
+/**
+ * The width of each head where heads share the features.
+ * @throws WhittleError where they cannot
+ */
+export function headWidth(features: number, heads: number, node = ''): number {
+  const width = features / heads;
+  if (Number.isInteger(width)) return width;
+  throw new WhittleError(`${heads} heads do not divide ${features} features`, {
+    node,
+    hint: 'Choose heads that divide the features, or give the width of a head as headDim',
+  });
+}
+
 const DEFAULT_NAMES: AttentionNames = {
   projections: { query: 'q_proj', key: 'k_proj', value: 'v_proj' },
   output: 'out_proj',
@@ -109,9 +124,13 @@ const DEFAULT_NAMES: AttentionNames = {
  * Multi-head self-attention with its projections, named `q_proj`, `k_proj`, `v_proj` and `out_proj` unless told.
  * @param x (batch, tokens, features)
  * @returns (batch, tokens, features)
+ * @throws WhittleError where the heads do not divide the features and have no width of their own
  */
 export function multiHeadAttention(scope: Scope, x: Value, options: AttentionOptions): Value {
-  const { features, heads, headDim = features / heads, names = DEFAULT_NAMES, bias = true } = options;
+  const { features, heads, names = DEFAULT_NAMES, bias = true } = options;
+  checkSizes({ features, heads }, { node: scope.path });
+  const { headDim = headWidth(features, heads, scope.path) } = options;
+  checkSizes({ headDim }, { node: scope.path });
   const inner = heads * headDim;
   const base = { ...options.linear, bias };
   const { projections } = names;

@@ -1,3 +1,4 @@
+import { WhittleError } from '../../graph/errors.js';
 import type { Value } from '../../graph/value.js';
 import { type Initializer, uniformFanIn } from '../initializers.js';
 import type { Scope } from '../scope.js';
@@ -18,10 +19,18 @@ export interface LinearOptions {
  * y = x Wᵀ + b over the last dimension. Parameters: `weight`, `bias`.
  * @param x (…, inFeatures)
  * @returns (…, outFeatures)
+ * @throws WhittleError where x has another width
  */
 export function linear(scope: Scope, x: Value, options: LinearOptions): Value {
   const { inFeatures, outFeatures, layout = 'out-in', bias: hasBias = true } = options;
   const { weightInit = uniformFanIn, biasInit = uniformFanIn } = options;
+  const width = x.shape?.at(-1);
+  if (typeof width === 'number' && width !== inFeatures) {
+    throw new WhittleError(`the layer takes ${inFeatures} features and gets ${width}`, {
+      node: scope.path,
+      hint: `Give inFeatures ${width}, or check the layer before`,
+    });
+  }
   const fans = { fanIn: inFeatures, fanOut: outFeatures };
   const dims = layout === 'out-in' ? [outFeatures, inFeatures] : [inFeatures, outFeatures];
   const weight = scope.parameter('weight', dims, { kind: 'weight', initializer: weightInit, ...fans });

@@ -1,3 +1,4 @@
+import { WhittleError } from '../../graph/errors.js';
 import type { Value } from '../../graph/value.js';
 import { type Initializer, ones, zeros } from '../initializers.js';
 import type { Scope } from '../scope.js';
@@ -66,6 +67,7 @@ export function layerNorm(scope: Scope, x: Value, { features, epsilon = 1e-5 }: 
 /**
  * Normalizes groups of neighbouring channels. Parameters: `weight`, `bias`.
  * @param x (batch, features, …)
+ * @throws WhittleError where the groups are not equal
  * Wu & He, ECCV 2018.
  */
 export function groupNorm(
@@ -73,6 +75,12 @@ export function groupNorm(
   x: Value,
   { features, groups, epsilon = 1e-5 }: LayerNormOptions & { readonly groups: number },
 ): Value {
+  if (!Number.isInteger(features / groups)) {
+    throw new WhittleError(`${groups} groups do not divide ${features} features`, {
+      node: scope.path,
+      hint: 'Choose a number of groups that divides the features',
+    });
+  }
   const weight = scope.parameter('weight', [features], { kind: 'scale', initializer: ones });
   const bias = scope.parameter('bias', [features], { kind: 'bias', initializer: zeros });
   return scope.op('GroupNormalization', [x, weight, bias], { num_groups: groups, epsilon });

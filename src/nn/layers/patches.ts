@@ -1,6 +1,7 @@
 import { WhittleError } from '../../graph/errors.js';
 import type { Value } from '../../graph/value.js';
 import type { Scope } from '../scope.js';
+import { checkSizes } from '../sizes.js';
 
 export interface PatchOptions {
   readonly imageSize: number;
@@ -24,7 +25,10 @@ export function patchTokens(scope: Scope, images: Value, options: PatchOptions):
 
 /** @throws WhittleError where patches do not tile the image */
 export function patchesPerSide({ imageSize, patchSize }: Omit<PatchOptions, 'channels'>): number {
+  checkSizes({ imageSize, patchSize });
   const side = imageSize / patchSize;
   if (Number.isInteger(side)) return side;
-  throw new WhittleError(`patches of ${patchSize} do not tile an image of ${imageSize}`);
+  throw new WhittleError(`patches of ${patchSize} do not tile an image of ${imageSize}`, {
+    hint: 'Choose a patch size that divides the image size',
+  });
 }

@@ -21,6 +21,7 @@ export interface ConvNormOptions {
  * A convolution without bias under the first name, its BatchNorm under the second.
  * @param x (batch, inChannels, height, width)
  * @returns (batch, outChannels, ⌈height / stride⌉, ⌈width / stride⌉)
+ * @throws WhittleError for an even kernel, and as `conv2d` does
  */
 export function convNorm(
   scope: Scope,
@@ -30,6 +31,12 @@ export function convNorm(
 ): Value {
   const { outChannels, kernelSize, weightInit = kaimingNormal({ fan: 'out' }) } = options;
   const padding = (kernelSize - 1) / 2;
+  if (!Number.isInteger(padding)) {
+    throw new WhittleError(`a kernel of ${kernelSize} has no middle, so that no padding keeps the size`, {
+      node: scope.at(conv).path,
+      hint: 'Use an odd kernel size, or conv2d and batchNorm',
+    });
+  }
   const y = conv2d(scope.at(conv), x, { ...options, padding, bias: false, weightInit });
   return batchNorm(scope.at(norm), y, { features: outChannels });
 }

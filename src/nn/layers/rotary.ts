@@ -24,7 +24,7 @@ export interface RotaryOptions {
 /**
  * Angles position / base^(2i/dim) for the positions 0 … tokens − 1.
  * @param tokens how many, an int64 vector of one element
- * @throws WhittleError for an odd number of dimensions
+ * @throws WhittleError for a number of dimensions that is odd, 0 or more than a head has
  * Su et al., "RoFormer", arXiv:2104.09864.
  */
 export function rotaryTable(
@@ -32,9 +32,9 @@ export function rotaryTable(
   tokens: Value,
   { headDim, dim = headDim, base = 10000 }: RotaryOptions,
 ): Rotary {
-  if (dim % 2 !== 0 || dim > headDim) {
+  if (dim % 2 !== 0 || dim < 2 || dim > headDim) {
     throw new WhittleError(`${dim} of ${headDim} dimensions of a head cannot rotate in pairs`, {
-      hint: 'Choose an even number, by the fraction that rotates or the width of a head',
+      hint: 'Choose an even number of at least 2, by the fraction that rotates or the width of a head',
     });
   }
   const half = Float32Array.from({ length: dim / 2 }, (_, i) => base ** ((-2 * i) / dim));

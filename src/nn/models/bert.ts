@@ -1,7 +1,7 @@
 import type { Value } from '../../graph/value.js';
 import { normal, zeros } from '../initializers.js';
 import { activation, add } from '../layers/activation.js';
-import { multiHeadAttention, paddingMask } from '../layers/attention.js';
+import { headWidth, multiHeadAttention, paddingMask } from '../layers/attention.js';
 import { dropout } from '../layers/dropout.js';
 import { embedding, positionEmbedding } from '../layers/embedding.js';
 import { feedForward } from '../layers/feed-forward.js';
@@ -10,6 +10,7 @@ import { linear } from '../layers/linear.js';
 import { layerNorm } from '../layers/normalization.js';
 import { Network, type NetworkOptions } from '../network.js';
 import { Scope } from '../scope.js';
+import { checkSizes } from '../sizes.js';
 
 export interface BertOptions extends NetworkOptions {
   /** Default 30522. */
@@ -55,6 +56,7 @@ type Sizes = Required<Pick<BertOptions, 'vocabulary' | 'features' | 'maxTokens' 
  * BERT, from `input_ids`, `attention_mask` and `token_type_ids`, all (batch, tokens) int64. Named as in Hugging Face's
  * `BertModel`, `BertForMaskedLM`, `BertForQuestionAnswering` and `BertForSequenceClassification`. The defaults are
  * BERT-base, uncased.
+ * @throws WhittleError for sizes that do not divide or are no whole numbers
  * Devlin et al., NAACL 2019.
  */
 export function bert(options: BertOptions = {}): Network {
@@ -67,11 +69,12 @@ export function bert(options: BertOptions = {}): Network {
     segments = 2,
   } = options;
   const {
-    headDim = features / heads,
+    headDim = headWidth(features, heads),
     hiddenFeatures = 4 * features,
     dropout: rate = 0.1,
     head = 'none',
   } = options;
+  checkSizes({ depth });
   const network = new Network(options);
   network.basePrefix = 'bert.';
   const root = new Scope(network);

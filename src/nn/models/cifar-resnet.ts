@@ -6,6 +6,7 @@ import { globalAveragePool } from '../layers/pool.js';
 import { basicBlock, convNorm } from '../layers/residual.js';
 import { Network, type NetworkOptions } from '../network.js';
 import { Scope } from '../scope.js';
+import { scaledWidths } from '../sizes.js';
 
 export interface CifarResNetOptions extends NetworkOptions {
   /** 6n + 2: 20, 32, 44, 56, 110, … */
@@ -32,7 +33,7 @@ export interface CifarResNetOptions extends NetworkOptions {
 export function cifarResNet(options: CifarResNetOptions): Network {
   const { depth, width = 1, classes = 10, channels = 3, imageSize = 32, shortcut = 'pad' } = options;
   const blocks = blocksPerStage(depth);
-  const widths = [16, 32, 64].map(base => Math.max(1, Math.round(base * width)));
+  const widths = scaledWidths([16, 32, 64], width);
   const network = new Network(options);
   const scope = new Scope(network);
   const images = network.input('pixel_values', 'float32', ['batch', channels, imageSize, imageSize]);

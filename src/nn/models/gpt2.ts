@@ -1,6 +1,6 @@
 import { normal, zeros } from '../initializers.js';
 import { add } from '../layers/activation.js';
-import { causalMask, multiHeadAttention } from '../layers/attention.js';
+import { causalMask, headWidth, multiHeadAttention } from '../layers/attention.js';
 import { dropout } from '../layers/dropout.js';
 import { embedding, positionEmbedding } from '../layers/embedding.js';
 import { feedForward } from '../layers/feed-forward.js';
@@ -8,6 +8,7 @@ import { tiedProjection } from '../layers/head.js';
 import { layerNorm } from '../layers/normalization.js';
 import { Network, type NetworkOptions } from '../network.js';
 import { Scope } from '../scope.js';
+import { checkSizes } from '../sizes.js';
 
 export interface Gpt2Options extends NetworkOptions {
   /** Default 50257. */
@@ -32,11 +33,17 @@ export interface Gpt2Options extends NetworkOptions {
  * GPT-2, `input_ids` (batch, tokens) int64 → `logits` (batch, tokens, vocabulary), causal. Named as in Hugging Face's
  * `GPT2LMHeadModel`; its linear layers (`Conv1D` there) store weights as (in, out), and the head shares the token
  * embeddings. Texts in a batch are of one length. The defaults are the smallest GPT-2.
+ * @throws WhittleError for sizes that do not divide or are no whole numbers
  * Radford et al., "Language models are unsupervised multitask learners", 2019.
  */
 export function gpt2(options: Gpt2Options = {}): Network {
   const { vocabulary = 50257, features = 768, depth = 12, heads = 12, maxTokens = 1024 } = options;
-  const { headDim = features / heads, hiddenFeatures = 4 * features, dropout: rate = 0.1 } = options;
+  const {
+    headDim = headWidth(features, heads),
+    hiddenFeatures = 4 * features,
+    dropout: rate = 0.1,
+  } = options;
+  checkSizes({ depth });
   const weightInit = normal(0.02);
   const linear = { layout: 'in-out', weightInit, biasInit: zeros } as const;
   // What adds to the residual stream starts smaller, so that its variance does not grow with depth.

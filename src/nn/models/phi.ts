@@ -1,6 +1,6 @@
 import { normal, zeros } from '../initializers.js';
 import { add } from '../layers/activation.js';
-import { causalMask, multiHeadAttention } from '../layers/attention.js';
+import { causalMask, headWidth, multiHeadAttention } from '../layers/attention.js';
 import { dropout } from '../layers/dropout.js';
 import { embedding } from '../layers/embedding.js';
 import { feedForward } from '../layers/feed-forward.js';
@@ -9,6 +9,7 @@ import { layerNorm } from '../layers/normalization.js';
 import { rotaryTable } from '../layers/rotary.js';
 import { Network, type NetworkOptions } from '../network.js';
 import { Scope } from '../scope.js';
+import { checkSizes } from '../sizes.js';
 
 export interface PhiOptions extends NetworkOptions {
   /** Default 51200. */
@@ -35,17 +36,19 @@ export interface PhiOptions extends NetworkOptions {
  * A decoder in the manner of Phi-2, `input_ids` (batch, tokens) int64 → `logits` (batch, tokens, vocabulary): rotary
  * positions, attention and MLP side by side on one normalized input. Named as in Hugging Face's `PhiForCausalLM`.
  * Texts in a batch are of one length. The defaults are Phi-2.
- * @throws WhittleError where the part of a head that rotates is odd
+ * @throws WhittleError where the part of a head that rotates is odd, and for sizes that do not divide or are no whole
+ * numbers
  * Li et al., "Textbooks are all you need II: phi-1.5 technical report", arXiv:2309.05463.
  */
 export function phi(options: PhiOptions = {}): Network {
   const { vocabulary = 51200, features = 2560, depth = 32, heads = 32, rotaryFraction = 0.4 } = options;
   const {
-    headDim = features / heads,
+    headDim = headWidth(features, heads),
     hiddenFeatures = 4 * features,
     rotaryBase,
     dropout: rate = 0,
   } = options;
+  checkSizes({ depth });
   const weightInit = normal(0.02);
   const projection = { weightInit, biasInit: zeros };
 

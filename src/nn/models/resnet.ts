@@ -5,6 +5,7 @@ import { globalAveragePool, maxPool2d } from '../layers/pool.js';
 import { basicBlock, bottleneck, convNorm } from '../layers/residual.js';
 import { Network, type NetworkOptions } from '../network.js';
 import { Scope } from '../scope.js';
+import { scaledWidths } from '../sizes.js';
 
 /** Blocks of each stage, and how many times wider a block's output is than its middle. */
 const DEPTHS: Readonly<Record<number, { blocks: readonly number[]; expansion: 1 | 4 }>> = {
@@ -43,7 +44,7 @@ export function resNet(options: ResNetOptions): Network {
       hint: `Depths are ${Object.keys(DEPTHS).join(', ')}; see also cifarResNet`,
     });
   }
-  const widths = [64, 128, 256, 512].map(base => Math.max(1, Math.round(base * width)));
+  const widths = scaledWidths([64, 128, 256, 512], width);
   const network = new Network(options);
   const scope = new Scope(network);
   const images = network.input('pixel_values', 'float32', ['batch', channels, imageSize, imageSize]);

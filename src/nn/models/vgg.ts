@@ -9,6 +9,7 @@ import { batchNorm } from '../layers/normalization.js';
 import { averagePool2d, flatten, globalAveragePool, maxPool2d } from '../layers/pool.js';
 import { Network, type NetworkOptions } from '../network.js';
 import { Scope } from '../scope.js';
+import { scaledWidths } from '../sizes.js';
 
 /** 3×3 convolutions of each stage of 64, 128, 256, 512 and 512 channels; a stage ends with pooling. */
 const DEPTHS: Readonly<Record<number, readonly number[]>> = {
@@ -59,7 +60,7 @@ export function vgg(options: VggOptions): Network {
       hint: head === 'cifar' ? 'Use a multiple of 32' : 'Use 32, or a multiple of 224',
     });
   }
-  const widths = [64, 128, 256, 512, 512].map(base => Math.max(1, Math.round(base * width)));
+  const widths = scaledWidths([64, 128, 256, 512, 512], width);
   const network = new Network(options);
   const scope = new Scope(network);
   let x: Value = network.input('pixel_values', 'float32', ['batch', channels, imageSize, imageSize]);

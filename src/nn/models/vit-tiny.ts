@@ -12,6 +12,7 @@ import { patchesPerSide, patchTokens } from '../layers/patches.js';
 import { spectralLinear } from '../layers/spectral-linear.js';
 import { Network, type NetworkOptions } from '../network.js';
 import { Scope } from '../scope.js';
+import { checkSizes } from '../sizes.js';
 
 export interface VitTinyOptions extends NetworkOptions {
   /** Height and width of the images; default 32. */
@@ -48,6 +49,7 @@ export function vitTiny(options: VitTinyOptions = {}): Network {
   const { imageSize = 32, patchSize = 4, channels = 3, classes = 10 } = options;
   const { features = 512, depth = 4, heads = 6, headDim = 64, hiddenFeatures = 256 } = options;
   const { dropout: rate = 0.1 } = options;
+  checkSizes({ depth, heads, headDim });
   const network = new Network(options);
   const scope = new Scope(network);
   const images = network.input('pixel_values', 'float32', ['batch', channels, imageSize, imageSize]);

@@ -1,16 +1,17 @@
-import { WhittleError } from '../../graph/errors.js';
 import type { Value } from '../../graph/value.js';
 import { normal, zeros } from '../initializers.js';
 import { add } from '../layers/activation.js';
-import { multiHeadAttention } from '../layers/attention.js';
+import { headWidth, multiHeadAttention } from '../layers/attention.js';
 import { conv2d } from '../layers/conv.js';
 import { dropout } from '../layers/dropout.js';
 import { feedForward } from '../layers/feed-forward.js';
 import { tokenAt } from '../layers/head.js';
 import { linear } from '../layers/linear.js';
 import { layerNorm } from '../layers/normalization.js';
+import { patchesPerSide } from '../layers/patches.js';
 import { Network, type NetworkOptions } from '../network.js';
 import { Scope } from '../scope.js';
+import { checkSizes } from '../sizes.js';
 
 export interface VitOptions extends NetworkOptions {
   /** Height and width of the images; default 224. */
@@ -44,18 +45,15 @@ const LINEAR = { weightInit: normal(0.02), biasInit: zeros };
  * Vision Transformer, `pixel_values` (batch, channels, height, width) → `logits` (batch, classes). Named as in timm:
  * `cls_token`, `pos_embed`, `patch_embed.proj`, `blocks.0.attn.qkv`, …, `norm`, `head`; with mean pooling as timm's
  * `class_token=False, global_pool='avg'`, `fc_norm` after the mean instead of `norm`. The defaults are ViT-B/16.
- * @throws WhittleError where patches do not tile the image, or heads the width
+ * @throws WhittleError where patches do not tile the image, and for sizes that do not divide or are no whole numbers
  * Dosovitskiy et al., ICLR 2021.
  */
 export function vit(options: VitOptions = {}): Network {
   const { imageSize = 224, patchSize = 16, channels = 3, classes = 1000 } = options;
   const { features = 768, depth = 12, heads = 12, pool = 'token', dropout: rate = 0 } = options;
-  const { headDim = features / heads, hiddenFeatures = 4 * features } = options;
-  const side = imageSize / patchSize;
-  if (!Number.isInteger(side)) {
-    throw new WhittleError(`patches of ${patchSize} do not tile an image of ${imageSize}`);
-  }
-  if (!Number.isInteger(headDim)) throw new WhittleError(`${heads} heads do not divide ${features} features`);
+  const { headDim = headWidth(features, heads), hiddenFeatures = 4 * features } = options;
+  checkSizes({ depth });
+  const side = patchesPerSide({ imageSize, patchSize });
 
   const network = new Network(options);
   const scope = new Scope(network);

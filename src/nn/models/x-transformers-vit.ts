@@ -8,6 +8,7 @@ import { rmsNorm } from '../layers/normalization.js';
 import { patchesPerSide, patchTokens } from '../layers/patches.js';
 import { Network, type NetworkOptions } from '../network.js';
 import { Scope } from '../scope.js';
+import { checkSizes } from '../sizes.js';
 
 export interface XTransformersVitOptions extends NetworkOptions {
   /** Height and width of the images; default 32. */
@@ -40,6 +41,7 @@ export interface XTransformersVitOptions extends NetworkOptions {
 export function xTransformersVit(options: XTransformersVitOptions = {}): Network {
   const { imageSize = 32, patchSize = 4, channels = 3, classes = 10 } = options;
   const { features = 256, depth = 4, heads = 6, headDim = 64, hiddenFeatures = 4 * features } = options;
+  checkSizes({ depth, heads, headDim });
   const network = new Network(options);
   const scope = new Scope(network);
   const images = network.input('pixel_values', 'float32', ['batch', channels, imageSize, imageSize]);
