@@ -30,3 +30,4 @@ export type { Unit } from './step/units.js';
 export { train } from './train.js';
 export * from './trainable.js';
 export * from './transcription.js';
+export * from './unfold-batch-norm.js';

@@ -26,8 +26,8 @@ export type WeightSelector = (weight: Weight) => boolean;
 export interface TrainableOptions {
   /**
    * How BatchNormalization nodes normalize: `frozen` (default) by their stored statistics, as in inference, or `batch`
-   * by those of the batch. One that an exporter folded into a convolution has left no statistics to unfold it with:
-   * the convolution and its bias train as they are.
+   * by those of the batch. Those that an exporter folded into convolutions come back with `unfoldBatchNorm`; without
+   * it, the convolution and its bias train as they are.
    */
   readonly batchNormalization?: BatchNormMode;
   /** The operator set that the model is raised to where it is older; default 17. */
