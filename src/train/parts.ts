@@ -1,5 +1,5 @@
 import type { Model } from '../graph/model.js';
-import { expandBatchNorm } from '../graph/rewrite/index.js';
+import { alignGroups, expandBatchNorm } from '../graph/rewrite/index.js';
 import type { Network } from '../nn/network.js';
 import { layoutPass } from '../runtime/layout/index.js';
 import { Loader } from './data/loader.js';
@@ -29,7 +29,9 @@ export async function openParts(options: TrainOptions): Promise<Parts> {
   const pass = options.blockedLayout === false || provider !== 'cpu' ? undefined : await layoutPass();
   const arrange = (model: Model): void => {
     pass?.({ model });
-    if (provider === 'webgpu') expandBatchNorm(model.graph);
+    if (provider !== 'webgpu') return;
+    expandBatchNorm(model.graph);
+    alignGroups(model.graph);
   };
   const step = trainingStep(options.network, {
     ...options,

@@ -3,8 +3,14 @@ import { chromiumPath } from './chromium.js';
 import { ServedPage } from './served-page.js';
 import { learn, type TrainingResult } from './training-page.js';
 
+const mean = (numbers: readonly number[]): number => numbers.reduce((sum, v) => sum + v, 0) / numbers.length;
+
+/** The mean loss of the last batches is well below that of the first. */
+const expectLearning = ({ losses }: TrainingResult): void =>
+  expect(mean(losses.slice(-4))).toBeLessThan(0.85 * mean(losses.slice(0, 4)));
+
 describe.skipIf(!chromiumPath)('training in a bundled page', () => {
-  const updates = 4;
+  const updates = 10;
   let served: ServedPage;
   let expected: TrainingResult;
 
@@ -15,10 +21,12 @@ describe.skipIf(!chromiumPath)('training in a bundled page', () => {
 
   afterAll(() => served?.close());
 
+  it('learns in Node', () => expectLearning(expected));
+
   it.each(['wasm', 'webgpu'])(
-    'has on %s the losses of Node',
+    'learns on %s, with the losses and the exported file of Node',
     async provider => {
-      const { losses, scores } = await served.page.evaluate(
+      const result = await served.page.evaluate(
         ([p, count]) => {
           const page = globalThis as unknown as {
             learn: (provider: string, updates: number) => Promise<TrainingResult>;
@@ -27,16 +35,15 @@ describe.skipIf(!chromiumPath)('training in a bundled page', () => {
         },
         [provider, updates] as const,
       );
-      expect(losses).toHaveLength(updates);
-      losses.forEach((loss, i) => expect(loss).toBeCloseTo(expected.losses[i]!, 2));
-      scores.forEach((score, i) => expect(score).toBeCloseTo(expected.scores[i]!, 1));
+      expect(result.losses).toHaveLength(updates);
+      expectLearning(result);
+      // Rounding alone is 2.4e-7, the last digit of float32; wrong gradients of filters moved the third loss by 3e-4.
+      result.losses.forEach((loss, i) =>
+        expect(Math.abs(loss - expected.losses[i]!), `loss ${i}`).toBeLessThan(1e-5),
+      );
+      result.scores.forEach((score, i) => expect(Math.abs(score - expected.scores[i]!)).toBeLessThan(1e-5));
       // Shaders take their time to compile where there is no GPU.
     },
     240_000,
   );
-
-  it('learns', () => {
-    expect(expected.losses.at(-1)).toBeLessThan(expected.losses[0]!);
-    expect(new Set(expected.losses).size).toBe(updates);
-  });
 });

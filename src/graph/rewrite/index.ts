@@ -7,6 +7,7 @@ export { removeDead } from './dead.js';
 export { foldConstants } from './fold.js';
 export type { Evaluate, FoldOptions } from './fold-plan.js';
 export { foldWeights } from './fold-weights.js';
+export { alignGroups } from './grouped-convolution.js';
 export { fuseHardSigmoid } from './hard-swish.js';
 export { functionOf, inlineCall, inlineFunctions } from './inline.js';
 export { mergeConstants, mergeNodes } from './merge.js';
