@@ -55,7 +55,8 @@ function trained(
 ): () => Promise<void> {
   let weights = list;
   let kept = list.flatMap(w => Array.from({ length: states }, () => np.zeros(w.shape)));
-  const lossOf = (parameters: Array[], input: Array, y: Array): Array => crossEntropy(forward(parameters, input), y);
+  const lossOf = (parameters: Array[], input: Array, y: Array): Array =>
+    crossEntropy(forward(parameters, input), y);
   const step = jit((parameters: Array[], before: Array[], input: Array, y: Array, count: Array) => {
     const given = parameters.map(p => p.ref);
     const [loss, gradients] = valueAndGrad(lossOf)(given, input, y) as [Array, Array[]];
