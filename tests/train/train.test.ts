@@ -119,7 +119,7 @@ describe('bad input', () => {
       /batchSize must be positive and whole/,
     );
     await expect(train(tinyTraining({ epochs: -1 }))).rejects.toThrow(/epochs must be positive/);
-    await expect(train(tinyTraining({ data: { train: brightHalves(0, 1) } }))).rejects.toThrow(
+    await expect(train(tinyTraining({ data: { train: brightHalves(0, 1), test: test! } }))).rejects.toThrow(
       /"train" is empty/,
     );
     await expect(train(tinyTraining({ data: { train: test!, test: brightHalves(0, 1) } }))).rejects.toThrow(
