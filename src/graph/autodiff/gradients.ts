@@ -20,8 +20,8 @@ export interface GradientOptions {
   readonly registry?: OpRegistry;
 }
 
-/** Rules emit reductions whose axes are inputs, which they are since this version. */
-const OLDEST_OPSET = 13;
+/** Rules emit scatters that add up, which there are since this version. */
+const OLDEST_OPSET = 16;
 
 /**
  * Reverse-mode differentiation: appends nodes that compute the gradient of `loss` (the sum of its elements, where
@@ -30,9 +30,10 @@ const OLDEST_OPSET = 13;
  * Hessian-vector products.
  *
  * Sizes that inference leaves open are handled when the graph runs. Types of values are inferred and set on the way;
- * a forward node may gain an optional output (a mask, indices).
+ * a forward node may gain an optional output (a mask, indices). ONNX's operator set has to be 16 or newer; `trainable`
+ * and `upgradeOpset` raise that of a model.
  *
- * @throws WhittleError for an operator without a gradient, with the path that needs it
+ * @throws WhittleError for an operator without a gradient, with the path that needs it, or an older operator set
  */
 export function gradients(
   target: Graph | Model,
@@ -63,7 +64,10 @@ class Differentiation {
     if (opset < OLDEST_OPSET) {
       throw new WhittleError(`gradients need ONNX's operator set ${OLDEST_OPSET} or newer, not ${opset}`, {
         ...(target instanceof Graph ? {} : target.path !== undefined && { file: target.path }),
-        hint: 'Convert the model first: upgradeOpset(model, 17)',
+        hint:
+          target instanceof Graph
+            ? `Say which operator sets its nodes are of: gradients(graph, loss, wrt, { opsets: new Map([['', 17]]) })`
+            : 'Convert the model first, as trainable(model) does: upgradeOpset(model, 17)',
       });
     }
     this.typing = new Typing(target, registry, versions);

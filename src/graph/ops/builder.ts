@@ -217,7 +217,9 @@ export class Builder extends ShapeBuilder {
   countRatio(x: Value, y: Value): Operand {
     const [from, to] = [x.fixedShape, y.fixedShape];
     if (from && to) return sizeOf(to) === 0 ? 1 : sizeOf(from) / sizeOf(to);
-    const ratio = this.op('Div', [this.op('Size', [x]), this.op('Size', [y])]);
+    // Where both are empty at run time nothing is divided, but integers must not be divided by zero.
+    const divisor = this.binary('Max', this.op('Size', [y]), 1);
+    const ratio = this.op('Div', [this.op('Size', [x]), divisor]);
     return this.cast(ratio, x.dtype ?? 'float32');
   }
 }

@@ -126,8 +126,8 @@ function depthwiseFilterGradient(
   const exchanged = { ...window, strides: window.dilations, dilations: window.strides };
   const places = g.shape!.slice(2);
   const merged = x.fixedShape ? x.fixedShape[0]! * channels : undefined;
-  if (merged === undefined || places.some(p => typeof p !== 'number')) {
-    // The number of groups is an attribute, so images cannot be groups here: a product for each tap instead.
+  if (!merged || places.some(p => typeof p !== 'number')) {
+    // The number of groups is an attribute and not 0, so images cannot be groups here: a product for each tap instead.
     const columns = flattenSpatial(b, unfold(b, x, window, channels), [
       channels,
       sizes.slice(2).reduce((p, k) => p * k, 1),

@@ -1,4 +1,5 @@
-import type { Value } from '../value.js';
+import { sameDim } from '../dims.js';
+import type { Shape, Value } from '../value.js';
 import type { Builder } from './builder.js';
 import { readEquation } from './equation.js';
 import type { Gradients, Vjp } from './vjp.js';
@@ -7,26 +8,22 @@ import type { Gradients, Vjp } from './vjp.js';
  * The gradient by one operand is a product of the result's gradient with the other operands, summed over all
  * letters that the operand does not have. Letters that only it has were summed over: along them it is constant.
  */
-const einsum: Vjp = ({ build: b, gradient: g, node, inputs, input, needs, fail }) => {
+const einsum: Vjp = ({ build: b, gradient: g, node, inputs, input, needs }) => {
   const { operands, result } = readEquation(node.string('equation', ''));
-  for (const letters of operands) {
-    if (new Set(letters).size < letters.length) {
-      fail(
-        'a letter that is twice in one operand (a diagonal) is not supported',
-        'Take the diagonal with GatherND',
-      );
-    }
-  }
   return inputs.map((_, i) => {
     if (!needs(i)) return null;
-    const own = operands[i]!;
+    const letters = operands[i]!;
+    const own = [...new Set(letters)];
+    const diagonal = own.length === letters.length ? input(i) : product(b, [letters], [input(i)], own);
     const others = operands.filter((_, j) => j !== i);
     const present = new Set([...result, ...others.flat()]);
     const kept = own.filter(letter => present.has(letter));
     // The runtime wants an ellipsis in the result where any operand has one; the sum over it comes after.
     if (present.has('…') && !own.includes('…')) kept.unshift('…');
     const values = [g, ...inputs.flatMap((_, j) => (j === i ? [] : [input(j)]))];
-    return spread(b, product(b, [result, ...others], values, kept), own, kept, input(i));
+    const found = product(b, [result, ...others], values, kept);
+    const spreadOut = spread(b, found, own, kept, diagonal);
+    return own.length === letters.length ? spreadOut : ontoDiagonal(b, spreadOut, letters, input(i));
   });
 };
 
@@ -34,7 +31,7 @@ const text = (letters: readonly string[]): string => letters.join('').replace('�
 
 const product = (
   b: Builder,
-  terms: readonly string[][],
+  terms: readonly (readonly string[])[],
   values: readonly Value[],
   result: readonly string[],
 ): Value => {
@@ -42,7 +39,7 @@ const product = (
   return b.op('Einsum', values, { equation: `${terms.map(text).join(',')}->${text(result)}` });
 };
 
-/** Repeats along the letters that the product lacks, and sums where the operand was broadcast. */
+/** Repeats along the letters that the product lacks or has one entry of, and sums where the operand was broadcast. */
 function spread(
   b: Builder,
   value: Value,
@@ -56,7 +53,36 @@ function spread(
     kept.includes(letter) ? [] : [i > ellipsis ? i - own.length : i],
   );
   const full = b.unsqueeze(value, missing);
-  return missing.length === 0 ? b.reduceLike(full, like) : b.reduceLike(b.add(full, b.zerosLike(like)), like);
+  return b.reduceLike(covers(full.shape, like.shape) ? full : b.add(full, b.zerosLike(like)), like);
+}
+
+/** Whether a value is known to be as large as another along all of the other's axes. */
+function covers(shape: Shape | undefined, like: Shape | undefined): boolean {
+  if (!shape || !like) return false;
+  const extra = shape.length - like.length;
+  return like.every((dim, i) => {
+    const own = shape[extra + i] ?? null;
+    return dim === 1 || sameDim(own, dim) || (typeof own === 'number' && own > 1);
+  });
+}
+
+/** Puts entries for each different letter of an operand on the diagonal of the letters that it has twice. */
+function ontoDiagonal(b: Builder, value: Value, letters: readonly string[], like: Value): Value {
+  const free = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].filter(l => !letters.includes(l));
+  const sizes = b.sizesOf(like);
+  const hidden = letters.indexOf('…');
+  const terms: string[][] = [[...new Set(letters)]];
+  const values = [value];
+  const result = letters.map((letter, i) => {
+    if (letters.indexOf(letter) === i) return letter;
+    const axis = hidden >= 0 && i > hidden ? sizes.length - letters.length + i : i;
+    const size = b.shapeFrom([sizes[axis]!]);
+    const other = free.shift()!;
+    terms.push([letter, other]);
+    values.push(b.op('EyeLike', [b.fill(b.concat([size, size], 0), 0, value)]));
+    return other;
+  });
+  return product(b, terms, values, result);
 }
 
 export const einsumGradients: Gradients = { Einsum: einsum };

@@ -1,15 +1,9 @@
 import { Tensor } from '../tensor.js';
 import type { Value } from '../value.js';
-import type { Builder } from './builder.js';
+import type { Builder, Operand } from './builder.js';
+import { positions } from './slice-gradient.js';
 import type { Gradients, Vjp, VjpContext } from './vjp.js';
-import {
-  type FixedWindow,
-  fixedWindow,
-  mergeChannels,
-  span,
-  spread,
-  windowAttributes,
-} from './window-gradient.js';
+import { type FixedWindow, fixedWindow, mergeChannels, spread } from './window-gradient.js';
 
 /** To the element that was the largest of each window; the operator gives its place in the whole tensor. */
 const maxPool: Vjp = ({ build: b, gradient: g, node, input, output, fail }) => {
@@ -28,7 +22,7 @@ const maxPool: Vjp = ({ build: b, gradient: g, node, input, output, fail }) => {
 };
 
 /** The window of a pool, and a filter that sums over it. */
-function summing(context: VjpContext): { window: FixedWindow; ones: Value; taps: number } {
+function summing(context: VjpContext): { window: FixedWindow; ones: Value } {
   const { build: b, node, input } = context;
   const x = input(0);
   const window = fixedWindow(context, node.ints('kernel_shape', []), x);
@@ -37,38 +31,55 @@ function summing(context: VjpContext): { window: FixedWindow; ones: Value; taps:
     Tensor.fromNumbers(x.dtype ?? 'float32', [1, 1, ...window.kernel], new Float32Array(taps).fill(1)),
     `ones ${x.dtype} ${window.kernel}`,
   );
-  return { window, ones, taps };
+  return { window, ones };
 }
 
 /** Spreads each output over its window, divided by as many elements as the operator divided by. */
 const averagePool: Vjp = context => {
-  const { build: b, gradient: g, node, input } = context;
+  const { build: b, gradient: g, input } = context;
   const x = input(0);
-  const { window, ones, taps } = summing(context);
-  const padded = [...window.head, ...window.tail].some(p => p > 0) || node.int('ceil_mode', 0) !== 0;
-  const share = padded ? b.mul(g, reciprocalCounts(context, window, ones)) : b.mul(g, 1 / taps);
+  const { window, ones } = summing(context);
+  let count: Operand = 1;
+  for (const axis of window.kernel.keys()) {
+    const own = windowCounts(context, window, axis);
+    count = typeof count === 'number' && typeof own === 'number' ? count * own : b.mul(count, own);
+  }
+  const share = typeof count === 'number' ? b.mul(g, 1 / count) : b.div(g, count);
   // Channels are images of their own: one filter serves them all.
   const rows = mergeChannels(b, x);
   return [b.reshapeLike(spread(b, mergeChannels(b, share), ones, window, 1, rows), x)];
 };
 
-/** One over what each window was divided by: the average of ones, over the number of ones in reach. */
-function reciprocalCounts(
-  { build: b, node, input, gradient }: VjpContext,
-  window: FixedWindow,
-  ones: Value,
-): Value {
-  const x = input(0);
-  const image = b.fill(b.shapeFrom([1, 1, ...b.sizesOf(x).slice(2)]), 1, x);
-  const attributes = Object.fromEntries(node.attributes);
-  const average = b.op('AveragePool', [image], attributes);
-  // With ceil_mode the last window may reach further than the pads say.
-  const tail = window.tail.map((t, i) => {
-    const [size, places] = [x.shape![i + 2], gradient.shape?.[i + 2]];
-    if (typeof size !== 'number' || typeof places !== 'number') return t;
-    return Math.max(0, (places - 1) * window.strides[i]! + span(window, i) - window.head[i]! - size);
-  });
-  return b.div(average, b.op('Conv', [image, ones], windowAttributes({ ...window, tail })));
+/**
+ * How many elements of one axis each place of the window counts: one number for all places, or a value of a size for
+ * each, (places, 1, …). Padding counts with `count_include_pad`; what a rounded-up window reaches beyond it does not,
+ * since operator set 19.
+ */
+function windowCounts(context: VjpContext, window: FixedWindow, axis: number): Operand {
+  const { build: b, gradient: g, node, input, opset } = context;
+  const [kernel, stride, dilation] = [window.kernel[axis]!, window.strides[axis]!, window.dilations[axis]!];
+  const [head, tail] = [window.head[axis]!, window.tail[axis]!];
+  const roundsUp = node.int('ceil_mode', 0) !== 0;
+  const includesPads = node.int('count_include_pad', 0) !== 0;
+  if (includesPads ? !roundsUp || opset < 19 : !roundsUp && head <= 0 && tail <= 0) return kernel;
+  const [low, beyond] = includesPads ? [-head, tail] : [0, 0];
+  const [places, size] = [b.sizesOf(g)[axis + 2]!, b.sizesOf(input(0))[axis + 2]!];
+  const offsets = Array.from({ length: kernel }, (_, tap) => tap * dilation);
+  const later = window.kernel.flatMap((_, i) => (i > axis ? [i - axis] : []));
+  if (typeof places === 'number' && typeof size === 'number') {
+    const counts = Array.from({ length: places }, (_, place) => {
+      const start = place * stride - head;
+      return offsets.filter(o => start + o >= low && start + o < size + beyond).length;
+    });
+    if (counts.every(count => count === counts[0])) return counts[0] ?? 1;
+    const shape = [places, ...later.map(() => 1)];
+    return b.constant(Tensor.fromNumbers(input(0).dtype ?? 'float32', shape, counts));
+  }
+  const starts = b.sub(b.mul(positions(b, g, axis + 2), stride), head); // (places)
+  const taps = b.add(b.unsqueeze(starts, [1]), b.ints(offsets)); // (places, kernel)
+  const end = typeof size === 'number' ? b.scalar(size + beyond, 'int64') : b.add(size, beyond);
+  const counted = b.op('And', [b.binary('Greater', taps, low - 1), b.binary('Less', taps, end)]);
+  return b.unsqueeze(b.sum(b.indicator(counted, input(0).dtype), [1]), later);
 }
 
 const spatialAxes = ({ shape }: VjpContext): number[] => shape(0).flatMap((_, i) => (i < 2 ? [] : [i]));

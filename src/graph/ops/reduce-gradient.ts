@@ -19,10 +19,11 @@ function restored(context: VjpContext, reduced: Value): Value {
 
 /** Gradient by x of a reduction, given dy/dx as an expression of x and y, both of the rank of x. */
 const reduction =
-  (apply: (b: Builder, g: Value, x: Value, y: Value) => Value): Vjp =>
+  (apply: (b: Builder, g: Value, x: Value, y: Value, context: VjpContext) => Value): Vjp =>
   context => {
     const { build: b, gradient: g, input, output } = context;
-    return [b.expandLike(apply(b, restored(context, g), input(0), restored(context, output(0))), input(0))];
+    const byInput = apply(b, restored(context, g), input(0), restored(context, output(0)), context);
+    return [b.expandLike(byInput, input(0))];
   };
 
 /** The extremal elements share the gradient. */
@@ -40,26 +41,15 @@ function reducedAxes(x: Value, y: Value): number[] | undefined {
 }
 
 /** y/x, done right where one factor is zero: the product of the others; with two zeros nothing depends on any. */
-const product = reduction((b, g, x, y) => {
+const product = reduction((b, g, x, y, { node }) => {
   const zero = b.binary('Equal', x, 0);
   const zeros = b.reduceLike(b.indicator(zero, x.dtype), y);
-  const others = b.op(
-    'ReduceProd',
-    [b.where(zero, 1, x), ...productAxes(b, x, y).inputs],
-    productAxes(b, x, y).attributes,
-  );
+  // The axes of the node itself: they need not be known before it runs.
+  const attributes = { ...Object.fromEntries(node.attributes), keepdims: 1 };
+  const others = b.op('ReduceProd', [b.where(zero, 1, x), ...node.inputs.slice(1)], attributes);
   const alone = b.where(b.binary('Equal', zeros, 1), others, 0);
   return b.mul(g, b.where(zero, alone, b.div(y, b.where(zero, 1, x))));
 });
-
-function productAxes(
-  b: Builder,
-  x: Value,
-  y: Value,
-): { inputs: Value[]; attributes: Record<string, number[]> } {
-  const axes = reducedAxes(x, y) ?? [];
-  return b.opset >= 18 ? { inputs: [b.ints(axes)], attributes: {} } : { inputs: [], attributes: { axes } };
-}
 
 /** The reverse running sum of a running sum. */
 const cumSum: Vjp = ({ build: b, gradient: g, node, input }) => [
