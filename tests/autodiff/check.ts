@@ -22,8 +22,8 @@ export interface Variable {
   readonly from?: readonly [number, number];
   /** Values given instead. */
   readonly values?: readonly number[];
-  /** Hides sizes from shape inference, so that the gradient must work them out at run time. */
-  readonly symbolic?: boolean;
+  /** Hides sizes, or those of some axes, from shape inference, so that the gradient finds them at run time. */
+  readonly symbolic?: boolean | readonly number[];
 }
 
 export interface Case {
@@ -96,7 +96,12 @@ async function prepare(test: Case, random: Random): Promise<Setup> {
   const values = test.variables.map(({ dims, symbolic }, i) =>
     model.graph.addInput(
       `x${i}`,
-      tensorType(dtype, symbolic ? dims.map((_, axis) => `x${i}_${axis}`) : dims),
+      tensorType(
+        dtype,
+        dims.map((size, axis) =>
+          (Array.isArray(symbolic) ? symbolic.includes(axis) : symbolic) ? `x${i}_${axis}` : size,
+        ),
+      ),
     ),
   );
   const built = test.build(b, values);

@@ -27,7 +27,14 @@ function matrixGradients(b: Builder, g: Value, x: Value, y: Value): [Value, Valu
   }
   // ONNX Runtime leaves garbage where a fused product sums over nothing.
   if (g.shape?.includes(0)) return [b.zerosLike(x), b.zerosLike(y)];
-  return [b.reduceLike(b.matmul(g, swapped(b, y, n)), x), b.reduceLike(b.matmul(swapped(b, x, m), g), y)];
+  const guarded = (product: Value, summed: number): Value =>
+    typeof g.shape?.at(summed) === 'number'
+      ? product
+      : b.where(b.binary('Equal', b.op('Size', [g]), 0), 0, product);
+  return [
+    b.reduceLike(guarded(b.matmul(g, swapped(b, y, n)), -1), x),
+    b.reduceLike(guarded(b.matmul(swapped(b, x, m), g), -2), y),
+  ];
 }
 
 /** numpy's matmul; a vector counts as a row on the left and as a column on the right. */

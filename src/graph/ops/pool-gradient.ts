@@ -23,9 +23,16 @@ const maxPool: Vjp = ({ build: b, gradient: g, node, input, output, fail }) => {
 
 /** The window of a pool, and a filter that sums over it. */
 function summing(context: VjpContext): { window: FixedWindow; ones: Value } {
-  const { build: b, node, input } = context;
+  const { build: b, node, input, fail } = context;
   const x = input(0);
   const window = fixedWindow(context, node.ints('kernel_shape', []), x);
+  const autoPad = node.string('auto_pad', 'NOTSET');
+  if (autoPad.startsWith('SAME') && window.kernel.some((k, i) => k < window.strides[i]!)) {
+    fail(
+      `auto_pad ${autoPad} with strides beyond the kernel places its windows differently in each runtime`,
+      'Give pads',
+    );
+  }
   const taps = window.kernel.reduce((p, k) => p * k, 1);
   const ones = b.constant(
     Tensor.fromNumbers(x.dtype ?? 'float32', [1, 1, ...window.kernel], new Float32Array(taps).fill(1)),
@@ -52,16 +59,16 @@ const averagePool: Vjp = context => {
 
 /**
  * How many elements of one axis each place of the window counts: one number for all places, or a value of a size for
- * each, (places, 1, …). Padding counts with `count_include_pad`; what a rounded-up window reaches beyond it does not,
- * since operator set 19.
+ * each, (places, 1, …). Padding counts with `count_include_pad`; what a rounded-up window reaches beyond it never does in
+ * ONNX Runtime.
  */
 function windowCounts(context: VjpContext, window: FixedWindow, axis: number): Operand {
-  const { build: b, gradient: g, node, input, opset } = context;
+  const { build: b, gradient: g, node, input } = context;
   const [kernel, stride, dilation] = [window.kernel[axis]!, window.strides[axis]!, window.dilations[axis]!];
   const [head, tail] = [window.head[axis]!, window.tail[axis]!];
   const roundsUp = node.int('ceil_mode', 0) !== 0;
   const includesPads = node.int('count_include_pad', 0) !== 0;
-  if (includesPads ? !roundsUp || opset < 19 : !roundsUp && head <= 0 && tail <= 0) return kernel;
+  if (!roundsUp && (includesPads || (head === 0 && tail === 0))) return kernel;
   const [low, beyond] = includesPads ? [-head, tail] : [0, 0];
   const [places, size] = [b.sizesOf(g)[axis + 2]!, b.sizesOf(input(0))[axis + 2]!];
   const offsets = Array.from({ length: kernel }, (_, tap) => tap * dilation);

@@ -16,6 +16,10 @@ export function broadcastable(random: Random, shape: readonly number[]): number[
 export const sizes = (random: Random, rank: number): number[] =>
   Array.from({ length: rank }, () => (random.uniform() < 0.1 ? 0 : random.integer(1, 3)));
 
+/** A size from 1 to `high`, or seldom 0. */
+export const few = (random: Random, high: number): number =>
+  random.uniform() < 0.15 ? 0 : random.integer(1, high);
+
 export const half = (random: Random): boolean => random.uniform() < 0.5;
 
 export function subset(random: Random, rank: number): number[] {
