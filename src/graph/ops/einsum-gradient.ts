@@ -12,6 +12,8 @@ const einsum: Vjp = ({ build: b, gradient: g, node, inputs, input, needs }) => {
   const { operands, result } = readEquation(node.string('equation', ''));
   return inputs.map((_, i) => {
     if (!needs(i)) return null;
+    // Nothing depends on anything, and ONNX Runtime's process ends where an Einsum sums products over nothing.
+    if ([g, ...inputs].some(value => value?.shape?.includes(0))) return b.zerosLike(input(i));
     const letters = operands[i]!;
     const own = [...new Set(letters)];
     const diagonal = own.length === letters.length ? input(i) : product(b, [letters], [input(i)], own);

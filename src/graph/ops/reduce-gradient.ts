@@ -9,12 +9,12 @@ function restored(context: VjpContext, reduced: Value): Value {
   const constant = has(1) ? context.numbers(1) : node.ints('axes');
   if (has(1) && !constant) return b.op('Unsqueeze', [reduced, input(1)]);
   if (constant && constant.length > 0) return b.unsqueeze(reduced, constant);
-  return node.int('noop_with_empty_axes', 0) !== 0
-    ? reduced
-    : b.reshape(
-        reduced,
-        shape(0).map(() => 1),
-      );
+  // One number broadcasts to any rank.
+  if (node.int('noop_with_empty_axes', 0) !== 0 || !input(0).shape) return reduced;
+  return b.reshape(
+    reduced,
+    shape(0).map(() => 1),
+  );
 }
 
 /** Gradient by x of a reduction, given dy/dx as an expression of x and y, both of the rank of x. */
