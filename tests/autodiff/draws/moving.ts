@@ -1,6 +1,6 @@
 import type { Builder, Value } from '../../../src/graph/index.js';
 import type { Random } from '../random.js';
-import { count, type Draw, type Draws, half, integers, shuffled, sizes, subset } from './draw.js';
+import { count, type Draw, type Draws, few, half, integers, shuffled, sizes, subset } from './draw.js';
 
 const slice: Draw = random => {
   const dims = sizes(random, random.integer(1, 3)).map(size => size + 2);
@@ -16,10 +16,11 @@ const slice: Draw = random => {
 };
 
 const pad: Draw = random => {
-  const dims = random.shape(random.integer(1, 3), 3).map(size => size + 2);
   const mode = random.pick(['constant', 'reflect', 'edge', 'wrap']);
-  const low = mode === 'constant' ? -1 : 0;
-  const pads = Array.from({ length: 2 * dims.length }, () => random.integer(low, 2));
+  const dims = sizes(random, random.integer(1, 3)).map(size => (mode === 'constant' ? size : size + 2));
+  // Constant pads crop too, where there is something left.
+  const low = (axis: number): number => (mode === 'constant' && dims[axis]! > 2 ? -1 : 0);
+  const pads = Array.from({ length: 2 * dims.length }, (_, i) => random.integer(low(i % dims.length), 2));
   return {
     variables: [{ dims, symbolic: random.uniform() < 0.5 }],
     build: (b, [x]) => b.op('Pad', [x!, b.ints(pads)], { mode }),
@@ -27,9 +28,14 @@ const pad: Draw = random => {
   };
 };
 
+/** A shape with an axis that has something to pick from. */
+function withAxis(random: Random, rank = random.integer(1, 3)): { dims: number[]; axis: number } {
+  const axis = random.integer(0, rank - 1);
+  return { dims: sizes(random, rank).map((size, i) => (i === axis ? Math.max(1, size) : size)), axis };
+}
+
 const gather: Draw = random => {
-  const dims = random.shape(random.integer(1, 3), 3);
-  const axis = random.integer(0, dims.length - 1);
+  const { dims, axis } = withAxis(random);
   const shape = sizes(random, random.integer(0, 2));
   const picks = Array.from({ length: shape.reduce((p, d) => p * d, 1) }, () =>
     random.integer(-dims[axis]!, dims[axis]! - 1),
@@ -91,10 +97,10 @@ const any =
   (random: Random): number[] =>
     sizes(random, random.integer(low, high));
 
-const positive =
+/** Something along the first axis. */
+const leading =
   (low: number, high: number) =>
-  (random: Random): number[] =>
-    random.shape(random.integer(low, high), 3);
+  (random: Random): number[] => [random.integer(1, 3), ...sizes(random, random.integer(low, high) - 1)];
 
 /** Indices of a shape, each for an axis of that size, negative ones too. */
 const indices = (b: Builder, random: Random, shape: readonly number[], size: number): Value =>
@@ -105,8 +111,8 @@ const scatter =
   (op: 'ScatterElements' | 'ScatterND'): Draw =>
   random => {
     const rows = random.integer(1, 4);
-    const width = random.integer(1, 3);
-    const places = shuffled(random, rows).slice(0, random.integer(1, rows));
+    const width = few(random, 3);
+    const places = shuffled(random, rows).slice(0, random.integer(0, rows));
     const reduction = random.pick(['none', 'add']);
     return {
       variables: [{ dims: [rows, width], symbolic: half(random) }, { dims: [places.length, width] }],
@@ -162,10 +168,10 @@ const split: Draw = random => {
 };
 
 const compress: Draw = random => {
-  const dims = random.shape(random.integer(1, 3), 3);
+  const dims = sizes(random, random.integer(1, 3));
   const axis = half(random) ? random.integer(-dims.length, dims.length - 1) : undefined;
   const length = axis === undefined ? count(dims) : dims.at(axis)!;
-  const condition = integers(random, random.integer(1, length), 0, 1);
+  const condition = integers(random, random.integer(0, length), 0, 1);
   return {
     variables: [{ dims, symbolic: half(random) }],
     build: (b, [x]) =>
@@ -212,7 +218,7 @@ export const MOVING: Draws = {
   Trilu: moved(any(2, 3), (b, x, _, random) =>
     b.op('Trilu', [x, b.scalar(random.integer(-2, 2), 'int64')], { upper: random.integer(0, 1) }),
   ),
-  'com.microsoft.Trilu': moved(positive(2, 3), (b, x, _, random) =>
+  'com.microsoft.Trilu': moved(any(2, 3), (b, x, _, random) =>
     b.op(
       'Trilu',
       [x, b.scalar(random.integer(-2, 2), 'int64')],
@@ -220,17 +226,17 @@ export const MOVING: Draws = {
       'com.microsoft',
     ),
   ),
-  GatherElements: moved(positive(1, 3), (b, x, dims, random) => {
-    const axis = random.integer(0, dims.length - 1);
+  GatherElements: moved(any(1, 3), (b, x, dims, random) => {
+    const axis = random.pick(dims.flatMap((size, i) => (size > 0 || dims.includes(0) ? [i] : [])));
     return b.op('GatherElements', [x, indices(b, random, dims, dims[axis]!)], { axis });
   }),
-  GatherND: moved(positive(1, 3), (b, x, dims, random) =>
+  GatherND: moved(leading(1, 3), (b, x, dims, random) =>
     b.op('GatherND', [x, indices(b, random, [random.integer(1, 3), 1], dims[0]!)]),
   ),
-  ReverseSequence: moved(positive(2, 3), (b, x, dims, random) =>
+  ReverseSequence: moved(leading(2, 3), (b, x, dims, random) =>
     b.op('ReverseSequence', [x, b.ints(integers(random, dims[1]!, 1, dims[0]!))]),
   ),
-  CenterCropPad: moved(positive(1, 3), (b, x, dims, random) => {
+  CenterCropPad: moved(any(1, 3), (b, x, dims, random) => {
     const axes = subset(random, dims.length);
     return axes.length === 0
       ? b.op('CenterCropPad', [x, b.ints(integers(random, dims.length, 1, 5))])

@@ -1,18 +1,5 @@
 import { Tensor } from '../../../src/graph/index.js';
-import { count, type Draw, type Draws, half } from './draw.js';
-
-const layerNorm: Draw = random => {
-  const dims = random
-    .shape(random.integer(1, 3), 3)
-    .map((size, i, all) => (i === all.length - 1 ? size + 1 : size));
-  const axis = random.integer(0, dims.length - 1);
-  const affine = dims.slice(axis);
-  return {
-    variables: [{ dims }, { dims: affine }, { dims: affine }],
-    build: (b, xs) => b.op('LayerNormalization', xs, { axis, epsilon: 0.1 }),
-    truth: 'float64',
-  };
-};
+import { count, type Draw, type Draws, few, half, sizes } from './draw.js';
 
 const EPSILON = 0.1;
 
@@ -26,10 +13,32 @@ function standardized(x: Float64Array, width: number, epsilon = EPSILON): number
   });
 }
 
+/** In float64, and in float32, where the gradient takes the operator's own statistics. */
+const layerNorm: Draw = random => {
+  const dims = sizes(random, random.integer(1, 3)).map((size, i, all) =>
+    i === all.length - 1 ? Math.max(1, size) + 1 : size,
+  );
+  const axis = random.integer(0, dims.length - 1);
+  const affine = dims.slice(axis).map(size => Math.max(1, size));
+  const whole = [...dims.slice(0, axis), ...affine];
+  const width = count(affine);
+  return {
+    variables: [{ dims: whole, symbolic: half(random) }, { dims: affine }, { dims: affine }],
+    build: (b, xs) => b.op('LayerNormalization', xs, { axis, epsilon: EPSILON }),
+    truth: half(random)
+      ? 'float64'
+      : (x, scale, bias) => [
+          standardized(x!, width).flatMap(row => row.map((v, i) => v * scale![i]! + bias![i]!)),
+        ],
+  };
+};
+
 const batchNormalization: Draw = random => {
-  const dims = random.shape(random.integer(2, 4), 3);
+  // An average over no images would be none.
+  const training = half(random);
+  const dims = [training ? random.integer(1, 3) : few(random, 3), ...random.shape(random.integer(1, 3), 3)];
   const [channels, symbolic] = [[dims[1]!], half(random)];
-  if (half(random)) {
+  if (!training) {
     const positive = { dims: channels, from: [0.4, 2] as const };
     return {
       variables: [{ dims, symbolic }, ...Array.from({ length: 3 }, () => ({ dims: channels })), positive],
@@ -51,7 +60,7 @@ const batchNormalization: Draw = random => {
 };
 
 const instanceNormalization: Draw = random => {
-  const dims = random.shape(random.integer(3, 4), 3);
+  const dims = [few(random, 3), ...random.shape(random.integer(2, 3), 3)];
   const channels = dims[1]!;
   return {
     variables: [{ dims, symbolic: half(random) }, { dims: [channels] }, { dims: [channels] }],
@@ -64,12 +73,13 @@ const instanceNormalization: Draw = random => {
   };
 };
 
+/** ONNX Runtime's takes no batch of size 0. */
 const groupNormalization: Draw = random => {
   const [groups, width, length, batch] = random.shape(4, 3) as [number, number, number, number];
   const channels = groups * width;
   return {
     variables: [
-      { dims: [batch, channels, length], symbolic: false },
+      { dims: [batch, channels, length], symbolic: half(random) && [0, 2] },
       { dims: [channels] },
       { dims: [channels] },
     ],
@@ -89,7 +99,10 @@ const groupNormalization: Draw = random => {
 const rms =
   (op: string, opset: number): Draw =>
   random => {
-    const dims = random.shape(random.integer(1, 3), 4);
+    const rank = random.integer(1, 3);
+    const dims = Array.from({ length: rank }, (_, i) =>
+      i === rank - 1 ? random.integer(1, 4) : few(random, 4),
+    );
     const axis = op === 'RMSNormalization' ? random.integer(0, dims.length - 1) : dims.length - 1;
     const affine = dims.slice(axis);
     const width = count(affine);
@@ -108,9 +121,9 @@ const rms =
   };
 
 const lpNormalization: Draw = random => {
-  const dims = random.shape(random.integer(1, 3), 3);
+  const dims = sizes(random, random.integer(1, 3));
   return {
-    variables: [{ dims, from: [0.3, 2] }],
+    variables: [{ dims, from: [0.3, 2], symbolic: half(random) }],
     build: (b, xs) =>
       b.op('LpNormalization', xs, {
         p: random.integer(1, 2),
@@ -122,11 +135,11 @@ const lpNormalization: Draw = random => {
 
 /** Over the neighbouring channels of (N, C, 1, W). */
 const localResponse: Draw = random => {
-  const [batch, channels, width] = random.shape(3, 4) as [number, number, number];
+  const [batch, channels, width] = [few(random, 4), few(random, 4), few(random, 4)];
   const size = random.integer(1, 2) * 2 - 1;
   const reach = (size - 1) / 2;
   return {
-    variables: [{ dims: [batch, channels, 1, width] }],
+    variables: [{ dims: [batch, channels, 1, width], symbolic: half(random) }],
     build: (b, xs) => b.op('LRN', xs, { size, alpha: 0.5, beta: 0.6, bias: 1.2 }),
     truth: x => [
       x!.map((v, i) => {
@@ -143,9 +156,9 @@ const localResponse: Draw = random => {
 
 /** Each channel over batch and places. At least three different numbers, for ONNX adds nothing to the deviation. */
 const meanVariance: Draw = random => {
-  const [channels, length] = [random.integer(1, 3), random.integer(3, 5)];
+  const [channels, length] = [few(random, 3), random.integer(3, 5)];
   return {
-    variables: [{ dims: [1, channels, length] }],
+    variables: [{ dims: [1, channels, length], symbolic: half(random) }],
     build: (b, xs) => b.op('MeanVarianceNormalization', xs, { axes: [0, 2] }),
     truth: x => [standardized(x!, length, 0).flat()],
   };

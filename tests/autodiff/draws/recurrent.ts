@@ -1,5 +1,5 @@
 import { gru, lstm, rnn, type Sizes } from '../recurrence.js';
-import { count, type Draw, type Draws, half, integers } from './draw.js';
+import { count, type Draw, type Draws, few, half, integers } from './draw.js';
 
 const GATES = { LSTM: 4, GRU: 3, RNN: 1 };
 const FORMULAS = { LSTM: lstm, GRU: gru, RNN: rnn };
@@ -7,7 +7,8 @@ const FORMULAS = { LSTM: lstm, GRU: gru, RNN: rnn };
 const recurrent =
   (op: keyof typeof GATES): Draw =>
   random => {
-    const [steps, batch, features, hidden] = random.shape(4, 3) as [number, number, number, number];
+    const [steps, features, hidden] = random.shape(3, 3) as [number, number, number];
+    const batch = few(random, 3);
     const direction = random.pick(['forward', 'reverse', 'bidirectional'] as const);
     const linearBeforeReset = op === 'GRU' && half(random);
     const sizes: Sizes = { steps, batch, features, hidden, direction, linearBeforeReset };
@@ -16,7 +17,7 @@ const recurrent =
     const states = op === 'LSTM' ? 2 : 1;
     return {
       variables: [
-        { dims: [steps, batch, features] },
+        { dims: [steps, batch, features], symbolic: half(random) && [1] },
         { dims: [dirs, gates * hidden, features] },
         { dims: [dirs, gates * hidden, hidden] },
         { dims: [dirs, 2 * gates * hidden] },
@@ -44,15 +45,18 @@ const logSoftmax = (row: readonly number[]): number[] => {
 const labelLoss =
   (op: 'NegativeLogLikelihoodLoss' | 'SoftmaxCrossEntropyLoss'): Draw =>
   random => {
-    const [batch, classes, length] = random.shape(3, 3) as [number, number, number];
+    const [classes, length] = random.shape(2, 3) as [number, number];
+    const reduction = random.pick(['none', 'sum', 'mean']);
+    // A mean of nothing is not a number; ONNX Runtime's cross entropy takes no batch of size 0.
+    const full = reduction === 'mean' || op === 'SoftmaxCrossEntropyLoss';
+    const batch = full ? random.integer(1, 3) : few(random, 3);
     const dims = half(random) ? [batch, classes] : [batch, classes, length];
-    const places = count(dims) / (batch * classes);
+    const places = count(dims.slice(2));
     const labels = integers(random, batch * places, 0, classes - 1);
     const ignored = labels.length > 1 && half(random) ? (labels[0]! + 1) % classes : undefined;
     const weights = half(random) ? Array.from({ length: classes }, (_, i) => 0.5 + i) : undefined;
-    const reduction = random.pick(['none', 'sum', 'mean']);
     return {
-      variables: [{ dims }],
+      variables: [{ dims, symbolic: half(random) }],
       build: (b, [x]) => {
         const target = b.reshape(b.ints(labels), [batch, ...dims.slice(2)]);
         const weight =
