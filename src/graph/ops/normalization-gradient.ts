@@ -210,6 +210,7 @@ const lpNormalization = byExpansion(({ build: b, node, input, shape }) => {
 /** x·(bias + α·m)^−β, where m averages x² over `size` neighbouring channels. */
 const localResponse = byExpansion(({ build: b, node, input, fail }) => {
   const x = input(0);
+  if (x.shape?.includes(0)) return x;
   const size = node.int('size') ?? fail('it has no size');
   const [batch, channels] = b.sizesOf(x);
   const rows = b.reshape(b.square(x), b.shapeFrom([batch!, 1, channels!, -1]));

@@ -1,6 +1,6 @@
 import type { Value } from '../value.js';
 import type { Builder } from './builder.js';
-import { byExpansion, type Gradients, type VjpContext } from './vjp.js';
+import { byExpansion, type Gradients, type Vjp, type VjpContext } from './vjp.js';
 
 /** State of a cell: hidden, and for an LSTM the cell's memory. */
 interface State {
@@ -189,8 +189,18 @@ function stringsOf({ node }: VjpContext, name: string): string[] | undefined {
   return attribute.value.map(bytes => new TextDecoder().decode(bytes));
 }
 
+function recurrent(architecture: Architecture): Vjp {
+  const written = byExpansion(context => unrolled(context, architecture));
+  return context => {
+    const { build: b, inputs, shape } = context;
+    // ONNX Runtime fuses the products of no sequences wrongly.
+    if (!shape(0).includes(0)) return written(context);
+    return inputs.map(input => input && b.zerosLike(input));
+  };
+}
+
 export const recurrentGradients: Gradients = {
-  LSTM: byExpansion(context => unrolled(context, lstm)),
-  GRU: byExpansion(context => unrolled(context, gru)),
-  RNN: byExpansion(context => unrolled(context, rnn)),
+  LSTM: recurrent(lstm),
+  GRU: recurrent(gru),
+  RNN: recurrent(rnn),
 };

@@ -17,7 +17,9 @@ const slice: Draw = random => {
 
 const pad: Draw = random => {
   const mode = random.pick(['constant', 'reflect', 'edge', 'wrap']);
-  const dims = sizes(random, random.integer(1, 3)).map(size => (mode === 'constant' ? size : size + 2));
+  const dims = sizes(random, random.integer(1, 3)).map(size =>
+    mode === 'constant' ? size : Math.max(1, size) + 2,
+  );
   // Constant pads crop too, where there is something left.
   const low = (axis: number): number => (mode === 'constant' && dims[axis]! > 2 ? -1 : 0);
   const pads = Array.from({ length: 2 * dims.length }, (_, i) => random.integer(low(i % dims.length), 2));

@@ -100,10 +100,8 @@ const rms =
   (op: string, opset: number): Draw =>
   random => {
     const rank = random.integer(1, 3);
-    const dims = Array.from({ length: rank }, (_, i) =>
-      i === rank - 1 ? random.integer(1, 4) : few(random, 4),
-    );
-    const axis = op === 'RMSNormalization' ? random.integer(0, dims.length - 1) : dims.length - 1;
+    const axis = op === 'RMSNormalization' ? random.integer(0, rank - 1) : rank - 1;
+    const dims = Array.from({ length: rank }, (_, i) => (i < axis ? few(random, 4) : random.integer(1, 4)));
     const affine = dims.slice(axis);
     const width = count(affine);
     return {
@@ -135,11 +133,14 @@ const lpNormalization: Draw = random => {
 
 /** Over the neighbouring channels of (N, C, 1, W). */
 const localResponse: Draw = random => {
-  const [batch, channels, width] = [few(random, 4), few(random, 4), few(random, 4)];
+  const symbolic = half(random);
+  // The gradient's average takes no images, but no image without channels or places.
+  const some = (): number => (symbolic ? random.integer(1, 4) : few(random, 4));
+  const [batch, channels, width] = [few(random, 4), some(), some()];
   const size = random.integer(1, 2) * 2 - 1;
   const reach = (size - 1) / 2;
   return {
-    variables: [{ dims: [batch, channels, 1, width], symbolic: half(random) }],
+    variables: [{ dims: [batch, channels, 1, width], symbolic }],
     build: (b, xs) => b.op('LRN', xs, { size, alpha: 0.5, beta: 0.6, bias: 1.2 }),
     truth: x => [
       x!.map((v, i) => {
