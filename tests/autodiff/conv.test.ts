@@ -38,6 +38,7 @@ const CONV: Record<string, Row> = {
   'auto_pad SAME_UPPER': { x: [1, 2, 5, 6], w: [2, 2, 3, 2], attributes: { auto_pad: 'SAME_UPPER' } },
   'auto_pad SAME_LOWER': { x: [1, 2, 5, 6], w: [2, 2, 3, 2], attributes: { auto_pad: 'SAME_LOWER' } },
   'auto_pad VALID': { x: [1, 2, 5, 6], w: [2, 2, 3, 2], attributes: { auto_pad: 'VALID' } },
+  'depthwise, no images': { x: [0, 3, 5, 5], w: [3, 1, 3, 3], attributes: { group: 3 }, bias: true },
   'a batch of 1 pixel': { x: [1, 1, 1, 1], w: [1, 1, 1, 1] },
 };
 

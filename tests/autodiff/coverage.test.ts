@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { OPS } from '../../src/graph/index.js';
 import { DRAWS } from './draws/index.js';
+
+const guide = readFileSync(new URL('../../docs/adding-a-gradient.md', import.meta.url), 'utf8');
 
 /** Operators that trained networks are made of. */
 const STANDARD = `
@@ -28,6 +31,23 @@ const WITHOUT_KERNEL = new Set(['Swish']);
 const differentiable = [...OPS]
   .filter(({ vjp }) => vjp)
   .map(({ domain, op }) => (domain === '' ? op : `${domain}.${op}`));
+
+/** What the section of the guide lists between backticks. */
+const documented = (heading: string): string[] => {
+  const section = guide.split(`## ${heading}\n`)[1]!.split('\n## ')[0]!;
+  return [...section.matchAll(/^- .*$/gm)].flatMap(([line]) =>
+    [...line.matchAll(/`([\w.]+)`/g)].map(([, name]) => name!),
+  );
+};
+
+describe('the guide', () => {
+  it('lists the operators without a gradient', () => {
+    const names = [...OPS]
+      .filter(({ vjp }) => !vjp)
+      .map(({ domain, op }) => (domain === '' ? op : `${domain}.${op}`));
+    expect(documented('What has none').sort()).toEqual(names.sort());
+  });
+});
 
 describe('the registry', () => {
   it.each(STANDARD.trim().split(/\s+/))('has a gradient of %s', op => {

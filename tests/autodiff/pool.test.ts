@@ -1,4 +1,6 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { Graph, gradients, Model, Tensor, tensorType } from '../../src/graph/index.js';
+import { evaluate } from '../../src/runtime/index.js';
 import { checkGradients } from './check.js';
 import { Random } from './random.js';
 
@@ -21,6 +23,41 @@ const WINDOWS: readonly Row[] = [
 ];
 
 describe('gradients of pools', () => {
+  it('AveragePool of a last window that reaches past the input', async () => {
+    for (const [dims, symbolic] of [
+      [
+        [1, 1, 3],
+        ['n', 1, 'w'],
+      ],
+      [[1, 1, 3], undefined],
+    ] as const) {
+      const model = new Model(new Graph());
+      const x = model.graph.addInput('x', tensorType('float32', symbolic ?? dims));
+      const y = model.graph.op('AveragePool', [x], { kernel_shape: [2], strides: [2], ceil_mode: 1 });
+      const [gradient] = gradients(model, y, [x]);
+      model.graph.addOutput(gradient!, 'gradient');
+      const found = await evaluate(model, { x: Tensor.float32([1, 1, 3], [1, 2, 3]) });
+      expect([...found.gradient!.toFloat32()]).toEqual([0.5, 0.5, 1]);
+    }
+  });
+
+  it('AveragePool without the window that would start in the padding', async () => {
+    const model = new Model(new Graph());
+    const x = model.graph.addInput('x', tensorType('float32', [1, 1, 3]));
+    const attributes = { kernel_shape: [2], strides: [2], pads: [1, 1], ceil_mode: 1 };
+    const [gradient] = gradients(model, model.graph.op('AveragePool', [x], attributes), [x]);
+    model.graph.addOutput(gradient!, 'gradient');
+    const found = await evaluate(model, { x: Tensor.float32([1, 1, 3], [1, 2, 3]) });
+    expect([...found.gradient!.toFloat32()]).toEqual([1, 0.5, 0.5]);
+  });
+
+  it('says that it has none where runtimes place the windows differently', () => {
+    const graph = new Graph();
+    const x = graph.addInput('x', tensorType('float32', [1, 1, 5]));
+    const y = graph.op('AveragePool', [x], { kernel_shape: [1], strides: [3], auto_pad: 'SAME_UPPER' });
+    expect(() => gradients(graph, y, [x])).toThrow(/strides beyond the kernel.*Give pads/s);
+  });
+
   it.each(WINDOWS)('MaxPool %s', async (_, dims, attributes) => {
     for (const symbolic of [false, true]) {
       await checkGradients(
@@ -37,8 +74,6 @@ describe('gradients of pools', () => {
   it.each(WINDOWS)('AveragePool %s', async (_, dims, attributes) => {
     for (const count_include_pad of [0, 1]) {
       for (const symbolic of [false, true]) {
-        // A rounded-up window needs sizes to know how far it reaches.
-        if (symbolic && (attributes.ceil_mode || attributes.auto_pad)) continue;
         await checkGradients(
           {
             variables: [{ dims, symbolic }],

@@ -53,6 +53,47 @@ describe('gradients of reductions', () => {
     }
   });
 
+  it('ReduceProd around zeros, over axes that only the run tells', async () => {
+    for (const keepdims of [0, 1]) {
+      await checkGradients(
+        {
+          variables: [{ dims: [2, 3], values: [0, 1, 2, 3, 0, 5], symbolic: true }],
+          build: (b, [x]) => {
+            const rank = b.op('Size', [
+              b.op('Shape', [b.op('Compress', [x!, b.cast(b.ints([1, 1]), 'bool')])]),
+            ]);
+            const axis = b.reshape(rank, [1]); // of the flat tensor, so 1
+            return b.op('ReduceProd', [x!, axis], { keepdims });
+          },
+          truth: 'float64',
+        },
+        new Random(2),
+      );
+    }
+  });
+
+  it('ReduceProd of none of its axes', async () => {
+    await checkGradients(
+      {
+        variables: [{ dims: [2, 3], values: [0, 1, 2, 3, 0, 5] }],
+        build: (b, xs) => b.op('ReduceProd', xs, { noop_with_empty_axes: 1 }),
+        truth: 'float64',
+      },
+      new Random(2),
+    );
+  });
+
+  it('a mean over a batch that turns out empty', async () => {
+    await checkGradients(
+      {
+        variables: [{ dims: [0, 2, 3], symbolic: true }],
+        build: (b, [x]) => b.op('ReduceMean', [x!, b.ints([2])]),
+        truth: 'float64',
+      },
+      new Random(2),
+    );
+  });
+
   it('ReduceSum of nothing', async () => {
     await checkGradients(
       { variables: [{ dims: [2, 0] }], build: (b, [x]) => b.sum(x!, [1]), truth: 'float64' },

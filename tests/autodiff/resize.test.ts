@@ -49,6 +49,32 @@ describe('gradients of Resize', () => {
     }
   });
 
+  it.each([
+    [[1, 1, 3, 1], [1, 1, 2.3, 1], { mode: 'nearest' }],
+    [
+      [1, 1, 3, 2],
+      [1, 1, 2.3, 1],
+      { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' },
+    ],
+    // 1.2 leaves the four rows four, but takes them from other places.
+    [[1, 1, 4, 2], [1, 1, 1.2, 2], { mode: 'linear' }],
+    [[1, 1, 4, 2], [1, 1, 1.2, 1], { mode: 'linear' }],
+    [[1, 1, 4, 2], [1, 1, 1.2, 1.3], { mode: 'nearest', nearest_mode: 'ceil' }],
+    [[0, 1, 4, 2], [1, 1, 2, 1], { mode: 'linear' }],
+    [[2, 0, 4, 2], [1, 1, 2, 1], { mode: 'nearest' }],
+  ] as const)('of %j by scales of %j, %j', async (dims, scales, attributes) => {
+    for (const symbolic of [false, true]) {
+      await checkGradients(
+        {
+          variables: [{ dims, symbolic }],
+          build: (b, [x]) => byScales(b, x!, [...scales], attributes),
+          truth: 'multilinear',
+        },
+        new Random(5),
+      );
+    }
+  });
+
   it('of some axes, and of one dimension', async () => {
     await checkGradients(
       {

@@ -39,3 +39,7 @@ export const integers = (random: Random, count: number, low: number, high: numbe
   Array.from({ length: count }, () => random.integer(low, high));
 
 export const count = (dims: readonly number[]): number => dims.reduce((p, d) => p * d, 1);
+
+/** Numbers for a shape that differ by more than a finite difference moves them, so that their order stays. */
+export const apart = (random: Random, dims: readonly number[]): number[] =>
+  shuffled(random, count(dims)).map(place => (place + 1) / 16);

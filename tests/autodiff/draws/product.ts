@@ -1,6 +1,6 @@
 import type { Case } from '../check.js';
 import type { Random } from '../random.js';
-import { broadcastable, type Draw, type Draws, few, half, sizes } from './draw.js';
+import { apart, broadcastable, type Draw, type Draws, few, half, sizes } from './draw.js';
 
 const matMul: Draw = random => {
   const [m, k, n] = sizes(random, 3) as [number, number, number];
@@ -198,7 +198,13 @@ const pool =
     const strided = same && strides.some(s => s > 1);
     const dims = [few(random, 2), random.integer(1, 2), ...size];
     return {
-      variables: [{ dims, symbolic: open || (!strided && half(random)) }],
+      variables: [
+        {
+          dims,
+          symbolic: open || (!strided && half(random)),
+          ...(op === 'MaxPool' && { values: apart(random, dims) }),
+        },
+      ],
       build: (b, xs) =>
         b.op(op, xs, {
           kernel_shape: kernel,

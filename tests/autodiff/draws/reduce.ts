@@ -1,5 +1,5 @@
 import type { Value } from '../../../src/graph/index.js';
-import { count, type Draw, type Draws, half, sizes, subset } from './draw.js';
+import { apart, count, type Draw, type Draws, half, sizes, subset } from './draw.js';
 
 /** Of nothing these are infinite or not a number; the others are 0 or 1. */
 const NEED_SOMETHING = new Set(['ReduceMax', 'ReduceMin', 'ReduceLogSum', 'ReduceLogSumExp', 'ReduceMean']);
@@ -23,6 +23,7 @@ const reduction =
           dims,
           from: [0.4, 2],
           symbolic: half(random),
+          ...(/Max|Min/.test(op) && { values: apart(random, dims) }),
           ...(zeros && { values: Array.from({ length: count(dims) }, () => random.pick([0, 0.5, 1.5, 2])) }),
         },
       ],
@@ -53,7 +54,7 @@ const topK: Draw = random => {
   const axis = random.integer(0, dims.length - 1);
   const [k, largest] = [random.integer(1, dims[axis]!), random.integer(0, 1)];
   return {
-    variables: [{ dims, symbolic: half(random) }],
+    variables: [{ dims, values: apart(random, dims), symbolic: half(random) }],
     build: (b, [x]) => b.node('TopK', [x!, b.ints([k])], { axis, largest }, 2).output,
     truth: 'float64',
   };
