@@ -22,7 +22,7 @@ export interface BuilderOptions {
  * Writes expressions into a graph: `b.mul(g, b.sub(1, b.square(y)))`. Numbers become constants, constants are
  * shared, and sizes that are known are constants rather than computed at run time.
  *
- * Emits only operators of ONNX's own domain from opset 13 on.
+ * Emits only operators of ONNX's own domain from opset 13 on; `scatterAdd` and the gradients need 16.
  */
 export class Builder extends ShapeBuilder {
   readonly graph: Graph;
