@@ -59,10 +59,8 @@ describe('gradients of reductions', () => {
         {
           variables: [{ dims: [2, 3], values: [0, 1, 2, 3, 0, 5], symbolic: true }],
           build: (b, [x]) => {
-            const rank = b.op('Size', [
-              b.op('Shape', [b.op('Compress', [x!, b.cast(b.ints([1, 1]), 'bool')])]),
-            ]);
-            const axis = b.reshape(rank, [1]); // of the flat tensor, so 1
+            const zero = b.cast(b.mul(b.op('ReduceSum', [x!], { keepdims: 0 }), 0), 'int64');
+            const axis = b.add(b.ints([1]), zero);
             return b.op('ReduceProd', [x!, axis], { keepdims });
           },
           truth: 'float64',
