@@ -134,7 +134,7 @@ describe('bad input', () => {
       fields: { images: test!.fields.pixel_values! },
       batch: test!.batch,
     };
-    await expect(train(tinyTraining({ data: { train: renamed } }))).rejects.toThrow(
+    await expect(train(tinyTraining({ data: { train: renamed, test: test! } }))).rejects.toThrow(
       /"pixel_values".*It has images/,
     );
     const small = {
@@ -143,7 +143,7 @@ describe('bad input', () => {
       fields: { pixel_values: { dtype: 'float32', shape: [1, 5, 6] } },
       batch: test!.batch,
     } as Dataset;
-    await expect(train(tinyTraining({ data: { train: small } }))).rejects.toThrow(
+    await expect(train(tinyTraining({ data: { train: small, test: test! } }))).rejects.toThrow(
       /takes examples of float32 \[1, 6, 6\].*\[1, 5, 6\]/,
     );
     await expect(
