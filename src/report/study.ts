@@ -84,7 +84,8 @@ export function idleText(report: Pick<StudyReport, 'arms'>): string | undefined 
 }
 
 const TESTS: Readonly<Record<ArmComparison['test'], string>> = {
-  blocked: 't-test on the differences within each seed, with the spread of all arms of the group',
+  blocked: 't-test on the differences within each seed, with the spread that the arms of the group share',
+  separate: 'Welch’s t-test with its own spread for an arm that has a larger one (Cochran’s or F-test at 5%)',
   paired: 't-test on the differences within each seed',
   welch: 'Welch’s t-test',
 };

@@ -1,12 +1,12 @@
 import {
   type ArmComparison,
+  type AskedTest,
   armsComparedIn,
   type BetterIs,
   type ComparedArm,
   comparePairs,
   outcomeOf,
 } from './compare-arms.js';
-import type { Comparison } from './statistics/compare.js';
 
 /** What a source says of arms of the study, by the deciding figure. */
 export type Claim = {
@@ -44,7 +44,7 @@ export function judgeClaims(
   claims: readonly Claim[],
   arms: readonly ComparedArm[],
   metric: { readonly betterIs: BetterIs },
-  test?: Comparison['test'],
+  test?: AskedTest,
 ): JudgedClaim[] {
   const named = new Map(arms.map(arm => [arm.name, arm]));
   const stated = claims.map(claim => ({ claim, ...statementOf(claim) }));

@@ -1,4 +1,13 @@
-import { blockedTest, type Comparison, holm, pairedTest, welchTest } from './statistics/compare.js';
+import {
+  blockedTest,
+  blockVariance,
+  type Comparison,
+  holm,
+  pairedTest,
+  separateTest,
+  welchTest,
+} from './statistics/compare.js';
+import { spreadsOf } from './statistics/spread.js';
 
 /** An arm against the one that it is compared with. */
 export interface ArmComparison extends Comparison {
@@ -39,11 +48,14 @@ export function outcomeOf(
   return difference > 0 === (betterIs === 'higher') ? 'better' : 'worse';
 }
 
-/** Every arm against its rival, in the order given; `undefined` where there is none, or too few runs. */
-export function compareArms(
-  arms: readonly ComparedArm[],
-  test?: Comparison['test'],
-): (ArmComparison | undefined)[] {
+/** Tests that a study may ask for. */
+export type AskedTest = 'blocked' | 'paired' | 'welch';
+
+/**
+ * Every arm against its rival, in the order given; `undefined` where there is none, or too few runs. Where no test is
+ * asked for, arms with the same seeds share their spread as far as it is alike, see `spreadsOf`.
+ */
+export function compareArms(arms: readonly ComparedArm[], test?: AskedTest): (ArmComparison | undefined)[] {
   const found = new Map<ComparedArm, ArmComparison>();
   for (const group of new Set(arms.map(arm => arm.group))) {
     const peers = armsComparedIn(arms, group);
@@ -68,10 +80,7 @@ const rivalsIn = (arms: readonly ComparedArm[], group: string | undefined) =>
   });
 
 /** Each pair's comparison, corrected for all that are given; `undefined` where there are too few runs. */
-export function comparePairs(
-  pairs: readonly Pair[],
-  test?: Comparison['test'],
-): (ArmComparison | undefined)[] {
+export function comparePairs(pairs: readonly Pair[], test?: AskedTest): (ArmComparison | undefined)[] {
   const compared = pairs.map(pair => compare(pair, test));
   const corrected = holm(compared.flatMap(comparison => comparison?.p ?? []));
   let next = 0;
@@ -83,22 +92,41 @@ export function comparePairs(
 
 function compare(
   { arm, other, peers }: Pair,
-  test?: Comparison['test'],
+  test?: AskedTest,
 ): (Comparison & { readonly seeds: number }) | undefined {
   const seeds = [...arm.values.keys()].filter(seed => other.values.has(seed));
-  const among = ({ values }: ComparedArm) => seeds.map(seed => values.get(seed)!);
   const same = (compared: ComparedArm) =>
     compared.values.size === seeds.length && seeds.every(seed => compared.values.has(seed));
-  const chosen = test ?? (same(arm) && same(other) ? 'blocked' : 'welch');
-  if (chosen === 'welch') {
+  if (test === 'welch' || (test === undefined && !(same(arm) && same(other)))) {
     const comparison = welchTest([...arm.values.values()], [...other.values.values()]);
     return comparison && { ...comparison, seeds: Math.min(arm.values.size, other.values.size) };
   }
-  const rest = chosen === 'blocked' ? peers.filter(peer => peer !== arm && peer !== other && same(peer)) : [];
-  // With two arms, both are the same test.
-  const comparison =
-    rest.length > 0
-      ? blockedTest(among(arm), among(other), rest.map(among))
-      : pairedTest(among(arm), among(other));
+  const among = ({ values }: ComparedArm) => seeds.map(seed => values.get(seed)!);
+  const rest = peers.filter(peer => peer !== arm && peer !== other && same(peer)).map(among);
+  const tested = test === undefined ? bySpread : test === 'paired' ? pairedTest : inBlocks;
+  const comparison = tested(among(arm), among(other), rest);
   return comparison && { ...comparison, seeds: seeds.length };
+}
+
+type Row = readonly number[];
+
+/** With two arms, both are the same test. */
+const inBlocks = (a: Row, b: Row, rest: readonly Row[]): Comparison | undefined =>
+  rest.length > 0 ? blockedTest(a, b, rest) : pairedTest(a, b);
+
+/** With the spread of the arms that are alike in it, and the own one of an arm that is not. */
+function bySpread(a: Row, b: Row, rest: readonly Row[]): Comparison | undefined {
+  if (rest.length === 0 || a.length < 2) return inBlocks(a, b, rest);
+  const rows = [a, b, ...rest];
+  const { alike, own } = spreadsOf(rows);
+  const shared = alike.map(i => rows[i]!);
+  if (!own.has(0) && !own.has(1)) {
+    return inBlocks(
+      a,
+      b,
+      shared.filter(row => row !== a && row !== b),
+    );
+  }
+  const pooled = blockVariance(shared);
+  return separateTest(a, b, own.has(0) ? undefined : pooled, own.has(1) ? undefined : pooled);
 }

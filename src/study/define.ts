@@ -112,8 +112,9 @@ export interface Study<S extends Settings = Settings> {
   readonly reference: string;
   /**
    * How arms are compared: by the differences within each seed, with the spread of these two alone (`paired`) or of all
-   * arms of the group (`blocked`), or as independent samples (`welch`). Default `blocked` where both arms have the same
-   * seeds: few seeds tell little of the spread, many arms more. Take `paired` where the spread differs between arms.
+   * arms of the group (`blocked`), or as independent samples (`welch`). Default, where both arms have the same seeds, the
+   * spread of those arms of the group that are alike in it, and for an arm of a larger spread its own: few seeds tell
+   * little of a spread, many arms more.
    */
   readonly test?: 'blocked' | 'paired' | 'welch';
   /** Horizontal axis of the plot: a figure; default the arms' `x`, and bars where they have none. */

@@ -16,7 +16,7 @@ export const standardError = (values: readonly number[]): number =>
 
 /** The difference of two means and what chance would make of it. */
 export interface Comparison {
-  readonly test: 'blocked' | 'paired' | 'welch';
+  readonly test: 'blocked' | 'separate' | 'paired' | 'welch';
   readonly difference: number;
   /** Of the difference. */
   readonly standardError: number;
@@ -48,28 +48,64 @@ export function blockedTest(
   const rows = [a, b, ...rest];
   const seeds = a.length;
   if (seeds < 2 || rows.some(row => row.length !== seeds)) return undefined;
-  const ofArm = rows.map(mean);
-  const ofSeed = a.map((_, seed) => mean(rows.map(row => row[seed]!)));
-  const whole = mean(ofArm);
+  const { variance, degreesOfFreedom } = blockVariance(rows);
+  return tested('blocked', mean(a) - mean(b), Math.sqrt((2 * variance) / seeds), degreesOfFreedom);
+}
+
+interface Variance {
+  readonly variance: number;
+  readonly degreesOfFreedom: number;
+}
+
+/** What neither row nor column explains in a table of equally long rows. */
+export function blockVariance(rows: readonly (readonly number[])[]): Variance {
+  const columns = rows[0]!.length;
+  const ofRow = rows.map(mean);
+  const ofColumn = rows[0]!.map((_, column) => mean(rows.map(row => row[column]!)));
+  const whole = mean(ofRow);
   let squares = 0;
   rows.forEach((row, i) => {
-    row.forEach((value, seed) => {
-      squares += (value - ofArm[i]! - ofSeed[seed]! + whole) ** 2;
+    row.forEach((value, column) => {
+      squares += (value - ofRow[i]! - ofColumn[column]! + whole) ** 2;
     });
   });
-  const df = (rows.length - 1) * (seeds - 1);
-  return tested('blocked', ofArm[0]! - ofArm[1]!, Math.sqrt((2 * squares) / (df * seeds)), df);
+  const degreesOfFreedom = (rows.length - 1) * (columns - 1);
+  return { variance: squares / degreesOfFreedom, degreesOfFreedom };
 }
+
+/**
+ * Welch's t-test with variances that may come from elsewhere: an arm of a spread of its own against one whose spread is
+ * known from others, too. `undefined` for fewer than two values.
+ */
+export function separateTest(
+  a: readonly number[],
+  b: readonly number[],
+  ofA: Variance = ownVariance(a),
+  ofB: Variance = ownVariance(b),
+): Comparison | undefined {
+  if (a.length < 2 || b.length < 2) return undefined;
+  const [va, vb] = [ofA.variance / a.length, ofB.variance / b.length];
+  const df = (va + vb) ** 2 / (va ** 2 / ofA.degreesOfFreedom + vb ** 2 / ofB.degreesOfFreedom);
+  return tested(
+    'separate',
+    mean(a) - mean(b),
+    Math.sqrt(va + vb),
+    va + vb > 0 ? df : ofA.degreesOfFreedom + ofB.degreesOfFreedom,
+  );
+}
+
+const ownVariance = (values: readonly number[]): Variance => ({
+  variance: deviation(values) ** 2,
+  degreesOfFreedom: values.length - 1,
+});
 
 /**
  * Welch's t-test on independent samples, whose variances may differ. `undefined` for a sample of fewer than two.
  * Welch, "The generalization of 'Student's' problem when several different population variances are involved", 1947.
  */
 export function welchTest(a: readonly number[], b: readonly number[]): Comparison | undefined {
-  if (a.length < 2 || b.length < 2) return undefined;
-  const [va, vb] = [standardError(a) ** 2, standardError(b) ** 2];
-  const df = (va + vb) ** 2 / (va ** 2 / (a.length - 1) + vb ** 2 / (b.length - 1));
-  return tested('welch', mean(a) - mean(b), Math.sqrt(va + vb), va + vb > 0 ? df : a.length + b.length - 2);
+  const comparison = separateTest(a, b);
+  return comparison && { ...comparison, test: 'welch' };
 }
 
 function tested(

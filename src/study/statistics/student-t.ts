@@ -13,6 +13,16 @@ export function twoSidedP(t: number, df: number): number {
     : incompleteBeta(df / (df + square), df / 2, 0.5);
 }
 
+/**
+ * The chance that a variable with the F distribution of so many degrees of freedom is `f` or larger; not a number where
+ * `f` is none. NIST Digital Library, 8.17; Abramowitz & Stegun, 26.6.2.
+ */
+export function upperF(f: number, above: number, below: number): number {
+  if (Number.isNaN(f)) return Number.NaN;
+  if (!Number.isFinite(f)) return 0;
+  return incompleteBeta(below / (below + above * f), below / 2, above / 2);
+}
+
 /** Regularized incomplete beta function I_x(a, b), 0 ≤ x ≤ 1. */
 export function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
