@@ -157,7 +157,7 @@ class StudyDisplay {
     const outcome =
       record.state === 'failed'
         ? `failed: ${record.reason}`
-        : `${metric.figure} ${valueText(record.figures[metric.figure], metric.format)}`;
+        : `${metric.figure} ${metric.figure in record.figures ? valueText(record.figures[metric.figure], metric.format) : (metric.absent ?? '–')}`;
     const rest = left !== undefined && left > 0 ? `, about ${brief(formatDuration(left))} left` : '';
     this.terminal.err(`${record.arm}, seed ${record.seed}: ${outcome} (${ended} of ${total}${rest})\n`);
   };

@@ -6,7 +6,7 @@ import type { ProbedLayer, Squeeze, Squeezed } from './squeeze.js';
 import { SQUEEZES } from './squeezes/index.js';
 
 export interface RedundancyOptions {
-  /** Whether a network is still good enough. Called some thirty times with copies; it may change them. */
+  /** Whether a network is still good enough. Called some thirty times, with copies; it may change them. */
   readonly holds: (network: Network) => boolean | Promise<boolean>;
   /** Which layers, as `selectLayers` takes them; default `all`, which leaves out the classifier. */
   readonly layers?: string;
@@ -17,7 +17,8 @@ export interface RedundancyOptions {
 /**
  * How much redundancy of each kind trained weights hold: how far they can be pruned, narrowed, factorized, quantized and
  * clustered, each alone and without any training, until the network is no longer good enough.
- * @returns for each squeeze the size that is left, smaller for more redundancy; its `whole` where nothing can be taken
+ * @returns for each squeeze the size that is left, smaller for more redundancy. A squeeze whose finest level is not good
+ * enough is missing, and all are where the network is not good enough as it is
  */
 export async function redundancy(
   network: Network,
@@ -25,11 +26,13 @@ export async function redundancy(
 ): Promise<Record<string, number>> {
   const probed = probedLayers(network, layers);
   const sizes: Record<string, number> = {};
+  // Below the floor chance decides what holds: a squeeze may lift a network a little, and a search would report that.
+  if (!(await holds(cloneNetwork(network)))) return sizes;
   for (const squeeze of squeezes) {
     const level = await leastPassing(squeeze.levels, at =>
       holds(withWeights(network, probed, squeeze.at(probed, at))),
     );
-    sizes[squeeze.name] = level === undefined ? squeeze.whole : squeeze.at(probed, level).size;
+    if (level !== undefined) sizes[squeeze.name] = squeeze.at(probed, level).size;
   }
   return sizes;
 }

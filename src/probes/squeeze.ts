@@ -27,8 +27,6 @@ export interface Squeeze {
   readonly name: string;
   /** What the figure is, as the end of a sentence. */
   readonly measures: string;
-  /** The figure of weights that are left as they are. */
-  readonly whole: number;
   readonly levels: number;
   /** @param level from 0, the crudest */
   at(layers: readonly ProbedLayer[], level: number): Squeezed;

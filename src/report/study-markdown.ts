@@ -1,13 +1,14 @@
+import type { Provenance } from '../study/record.js';
 import type { ArmSummary, StudyReport } from '../study/summary.js';
 import { plural } from './format.js';
 import {
   begunArms,
   differenceText,
+  figureText,
   idleText,
   labelIn,
   markedP,
   seedsText,
-  spreadText,
   testNote,
   verdictOf,
 } from './study.js';
@@ -22,12 +23,12 @@ export function studyMarkdown(report: StudyReport): string {
   const row = (arm: ArmSummary) => [
     arm.label,
     runsText(arm),
-    spreadText(arm.figures[metric.figure], metric.format),
+    figureText(arm, metric),
     arm.comparison
       ? `${differenceText(arm.comparison, metric)}${arm.against === report.reference ? '' : ` (to ${labelIn(report, arm.against!)})`}`
       : '–',
     arm.comparison ? markedP(arm.comparison) : '–',
-    ...columns.map(({ figure, format }) => spreadText(arm.figures[figure], format)),
+    ...columns.map(column => figureText(arm, column)),
   ];
   const verdicts = arms.flatMap(arm => verdictOf(report, arm) ?? []);
   const failures = arms.flatMap(arm =>
@@ -81,14 +82,21 @@ export const outdatedText = ({ outdated, arms }: StudyReport): string =>
     'run',
   )}; by the versions of their arms, not in what they compute.`;
 
-/** What the runs were made with. */
-export const madeText = (report: StudyReport): string =>
-  report.made
-    .map(
-      ({ whittle, node, onnxruntime, platform, cpu, threads, jobs }) =>
-        `Whittle ${whittle}, ONNX Runtime ${onnxruntime}, Node ${node}, ${platform}, ${cpu}; ${plural(threads, 'thread')}${jobs === 1 ? '' : ` in each of ${jobs} runs side by side, so that times are rough`}.`,
-    )
-    .join(' ') + (report.outdated > 0 ? ` ${outdatedText(report)}` : '');
+/** What the runs were made with: a sentence for each machine and version, with the commits of its runs. */
+export function madeText(report: StudyReport): string {
+  const kinds = new Map<string, string[]>();
+  for (const { commit, ...made } of report.made) {
+    const key = JSON.stringify(made);
+    kinds.set(key, [...(kinds.get(key) ?? []), commit ?? 'unknown']);
+  }
+  const sentences = [...kinds].map(([key, commits]) => {
+    const { whittle, node, onnxruntime, platform, cpu, threads, jobs } = JSON.parse(key) as Provenance;
+    const from = commits.every(commit => commit === 'unknown') ? '' : ` (commit ${commits.join(', ')})`;
+    const rough = jobs === 1 ? '' : ` in each of ${jobs} runs side by side, so that times are rough`;
+    return `Whittle ${whittle}${from}, ONNX Runtime ${onnxruntime}, Node ${node}, ${platform}, ${cpu}; ${plural(threads, 'thread')}${rough}.`;
+  });
+  return [...sentences, ...(report.outdated > 0 ? [outdatedText(report)] : [])].join(' ');
+}
 
 /** `numbers` are the columns to align to the right; all but the first unless said otherwise. */
 const tableOf = (

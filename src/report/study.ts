@@ -14,6 +14,17 @@ export function spreadText(spread: Spread | undefined, format: FigureFormat): st
   return valueText(mean, format);
 }
 
+/** An arm's figure over its runs, and how many have it where not all do: `14.3 ± 1.7 (2 of 3, else > 512)`. */
+export function figureText({ figures, runs }: ArmSummary, { figure, format, absent }: Column): string {
+  const spread = figures[figure];
+  if (!spread) return (runs.length > 0 && absent) || '–';
+  const text = spreadText(spread, format);
+  const { length } = spread.values;
+  return length < runs.length
+    ? `${text} (${length} of ${runs.length}${absent ? `, else ${absent}` : ''})`
+    : text;
+}
+
 /** One run's value of a figure. */
 export function valueText(value: number | undefined, format: FigureFormat): string {
   if (value === undefined) return '–';

@@ -60,7 +60,10 @@ export function judgeClaims(
     const own = compared.slice(next, next + than.length);
     next += than.length;
     const comparisons = own.flatMap(comparison => comparison ?? []);
-    const hasRun = (name: string) => named.get(name)!.values.size > 0;
+    const hasRun = (name: string) => {
+      const { values, runs = [] } = named.get(name)!;
+      return values.size > 0 || runs.length > 0;
+    };
     const outcome = judge(relation, {
       begun: hasRun(arm) && than.some(hasRun),
       complete: comparisons.length === than.length,

@@ -22,8 +22,9 @@ export interface ComparedArm {
   readonly name: string;
   readonly group?: string;
   readonly against?: string;
-  /** The deciding figure by seed. */
+  /** The deciding figure by seed; none where a run lacks it. */
   readonly values: ReadonlyMap<number, number>;
+  readonly runs?: readonly unknown[];
 }
 
 /** Two arms to compare. */

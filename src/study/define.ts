@@ -89,6 +89,8 @@ export interface FigureColumn {
   /** Default the figure's name. */
   readonly label?: string;
   readonly format?: FigureFormat;
+  /** What stands for a run without the figure, e.g. `> 512` where a search found nothing; default a dash. */
+  readonly absent?: string;
 }
 
 export interface Study<S extends Settings = Settings> {

@@ -6,6 +6,8 @@ export type Curve = readonly (readonly [update: number, value: number])[];
 /** What made a run: to repeat it, and to tell apart what came from different versions. */
 export interface Provenance {
   readonly whittle: string;
+  /** Of the checkout that Whittle's own code ran from, with a `+` where `src` differed from it; absent elsewhere. */
+  readonly commit?: string;
   readonly node: string;
   readonly onnxruntime: string;
   readonly platform: string;

@@ -9,7 +9,7 @@ import { lock } from './lock.node.js';
 import { isKept } from './needed.node.js';
 import { keyOf, type PlannedRun, planRuns } from './plan.node.js';
 import { provenance } from './provenance.node.js';
-import { latest, type RunRecord } from './record.js';
+import { latest, type Provenance, type RunRecord } from './record.js';
 import { Results } from './results.node.js';
 
 export interface StudyOptions {
@@ -66,6 +66,8 @@ class StudyRun {
   private readonly threads: number;
   private readonly records = new Map<string, RunRecord>();
   private readonly running = new Map<PlannedRun, { job: JobProcess; share: number }>();
+  /** What each run was started with: the code may change while it runs. */
+  private readonly made = new Map<PlannedRun, Provenance>();
   private ended = 0;
   private total = 0;
 
@@ -172,6 +174,7 @@ class StudyRun {
       entry.share = share;
       this.options.onProgress?.(this.progress);
     };
+    this.made.set(run, this.provenance());
     this.running.set(run, entry);
     this.options.onProgress?.(this.progress);
   }
@@ -192,7 +195,7 @@ class StudyRun {
       settings: this.values,
       definition: outcome.kind === 'done' ? outcome.definition : this.loaded.definition,
       date: new Date().toISOString(),
-      made: provenance({ threads: this.threads, jobs: this.jobs }),
+      made: this.made.get(run) ?? this.provenance(),
     } as const;
     const record: RunRecord =
       outcome.kind === 'done'
@@ -202,6 +205,10 @@ class StudyRun {
     this.records.set(key, record);
     this.ended++;
     this.options.onRun?.(record, this.progress);
+  }
+
+  private provenance(): Provenance {
+    return provenance({ threads: this.threads, jobs: this.jobs });
   }
 
   private get progress(): StudyProgress {

@@ -16,6 +16,8 @@ export interface Column {
   readonly figure: string;
   readonly label: string;
   readonly format: FigureFormat;
+  /** What stands for a run that lacks the figure. */
+  readonly absent?: string;
 }
 
 export interface ArmSummary {
@@ -178,23 +180,27 @@ function withComparisons(study: Study, arms: readonly ArmSummary[]): ArmSummary[
   return arms.map((arm, i) => ({ ...arm, ...(comparisons[i] && { comparison: comparisons[i] }) }));
 }
 
-/** What comparisons take of the arms: the deciding figure of each run. */
+/**
+ * What comparisons take of the arms: the deciding figure of each run. Runs do not lack it by chance, so that in an arm
+ * with such a run the others do not speak for it.
+ */
 const comparedArms = ({ metric: { figure } }: Study, arms: readonly ArmSummary[]): ComparedArm[] =>
   arms.map(arm => ({
     ...arm,
     values: new Map(
-      arm.runs.flatMap(run =>
-        run.figures[figure] === undefined ? [] : [[run.seed, run.figures[figure]] as const],
-      ),
+      arm.figures[figure]?.values.length === arm.runs.length
+        ? arm.runs.map(run => [run.seed, run.figures[figure]!])
+        : [],
     ),
   }));
 
-export function columnOf({ figure, label, format }: FigureColumn): Column {
+export function columnOf({ figure, label, format, absent }: FigureColumn): Column {
   const known = STANDARD[figure];
   return {
     figure,
     label: label ?? known?.label ?? figure.replaceAll('_', ' '),
     format: format ?? known?.format ?? (/accuracy|exact|f1$/i.test(figure) ? 'percent' : 'number'),
+    ...(absent !== undefined && { absent }),
   };
 }
 

@@ -195,3 +195,64 @@ describe('a report', () => {
     expect(figure).not.toContain('Parameters');
   });
 });
+
+describe('figures that some runs lack', () => {
+  const study = defineStudy({
+    ...three,
+    metric: { figure: 'width', betterIs: 'lower', absent: '> 512' },
+    columns: [{ figure: 'bits', absent: 'not reached' }, { figure: 'accuracy' }],
+  });
+  const withFigures = (arm: string, all: Record<string, number>[]): RunRecord[] =>
+    all.map((figures, seed) => ({ ...run(arm, seed, 0.9), figures }) as RunRecord);
+  const records = [
+    ...withFigures('a', [{ width: 8, bits: 3 }, { width: 12, bits: 3 }, { width: 10 }]),
+    ...withFigures('b', [{ accuracy: 0.5 }, { accuracy: 0.5 }, { accuracy: 0.5 }]),
+    ...withFigures('c', [{ width: 12 }, { width: 13 }, {}]),
+  ];
+  const report = exampleReport(records, { study });
+
+  it('are not averaged in, and the table says how many have them', () => {
+    const rows = studyMarkdown(report)
+      .split('\n')
+      .filter(line => /^\| [ABC] /.test(line))
+      .map(line => line.split('|').map(cell => cell.trim()));
+    expect(rows.map(cells => cells[3])).toEqual(['10.0 ± 1.2', '> 512', '12.50 ± 0.50 (2 of 3, else > 512)']);
+    expect(rows.map(cells => cells[6])).toEqual([
+      '3 (2 of 3, else not reached)',
+      'not reached',
+      'not reached',
+    ]);
+    expect(rows.map(cells => cells[7])).toEqual(['–', '50.00 ± 0.00%', '–']);
+    for (const text of [
+      studyPage(report),
+      studyText(report, { width: 200, colours: pc.createColors(false) }),
+    ]) {
+      expect(text).toMatch(/2 of 3, else (>|&gt;) 512/);
+      expect(text).not.toMatch(/NaN|undefined/);
+    }
+    expect(studyFigure(report).match(/<g><title>/g)).toHaveLength(2);
+  });
+
+  it('are no reason to test the runs that have them', () => {
+    expect(report.arms.map(({ comparison }) => comparison)).toEqual([undefined, undefined, undefined]);
+    const complete = exampleReport(
+      records.slice(0, 6).concat(withFigures('c', [{ width: 20 }, { width: 22 }, { width: 19 }])),
+      { study },
+    );
+    expect(complete.arms[2]!.comparison).toMatchObject({ test: 'paired', seeds: 3 });
+    expect(complete.arms[1]!.comparison).toBeUndefined();
+  });
+});
+
+it('what made the runs is said once, with their commits', () => {
+  const by = (seed: number, commit?: string): RunRecord => {
+    const record = run('a', seed, 0.9);
+    return { ...record, made: { ...record.made, ...(commit && { commit }) } };
+  };
+  const line = (records: RunRecord[]) => studyMarkdown(exampleReport(records, { study: three }));
+  const text = line([by(0, 'aaaa'), by(1, 'bbbb+'), by(2, 'aaaa')]);
+  expect(text).toContain('(commit aaaa, bbbb+), ONNX Runtime');
+  expect(text.match(/ONNX Runtime/g)).toHaveLength(1);
+  expect(line([by(0), by(1, 'aaaa')])).toContain('(commit unknown, aaaa)');
+  expect(line([by(0), by(1)])).not.toContain('commit');
+});

@@ -5,7 +5,6 @@ import type { Squeeze } from '../squeeze.js';
 export const clustered: Squeeze = {
   name: 'clustered',
   measures: 'bits of an index, log₂ of the number of values that a layer may have',
-  whole: 32,
   levels: 255,
   at(layers, level) {
     const count = level + 2;

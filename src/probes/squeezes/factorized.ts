@@ -17,7 +17,6 @@ function decompositionOf({ weight, rows, cols }: ProbedLayer): Svd {
 export const factorized: Squeeze = {
   name: 'factorized',
   measures: 'parameters of the factors as a share of those of the weights',
-  whole: 1,
   levels: LEVELS + 1,
   at(layers, level) {
     const error = (LEVELS - level) / (LEVELS + 1);

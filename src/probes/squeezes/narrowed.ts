@@ -6,7 +6,6 @@ import { SHARE_LEVELS, shareAt } from './shares.js';
 export const narrowed: Squeeze = {
   name: 'narrowed',
   measures: 'share of the neurons or channels that is kept, those of the largest weights',
-  whole: 1,
   levels: SHARE_LEVELS,
   at(layers, level) {
     const outputs = layers.reduce((sum, { rows }) => sum + rows, 0);

@@ -6,7 +6,6 @@ import { SHARE_LEVELS, shareAt } from './shares.js';
 export const pruned: Squeeze = {
   name: 'pruned',
   measures: 'share of the weights that is kept, the largest of all layers',
-  whole: 1,
   levels: SHARE_LEVELS,
   at(layers, level) {
     const all = layers.map(({ weight }) => weight);

@@ -4,7 +4,6 @@ import type { Squeeze } from '../squeeze.js';
 export const quantized: Squeeze = {
   name: 'quantized',
   measures: 'bits of a weight, log₂ of the number of equally spaced values',
-  whole: 32,
   levels: 127,
   at(layers, level) {
     const top = level + 1;

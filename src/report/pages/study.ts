@@ -10,10 +10,10 @@ import { responsive } from '../responsive.js';
 import {
   begunArms,
   differenceText,
+  figureText,
   idleText,
   labelIn,
   markedP,
-  spreadText,
   testNote,
   valueText,
   verdictOf,
@@ -123,7 +123,7 @@ function armTable(report: StudyReport): Markup {
       {
         heading: metric.label,
         key: arm => arm.figures[metric.figure]?.mean ?? 0,
-        cell: arm => spreadText(arm.figures[metric.figure], metric.format),
+        cell: arm => figureText(arm, metric),
       },
       {
         heading: 'Difference',
@@ -138,10 +138,10 @@ function armTable(report: StudyReport): Markup {
         key: arm => arm.comparison?.corrected ?? 1,
         cell: arm => (arm.comparison ? markedP(arm.comparison) : '–'),
       },
-      ...columns.map(({ figure: name, label, format }) => ({
-        heading: label,
-        key: (arm: ArmSummary) => arm.figures[name]?.mean ?? 0,
-        cell: (arm: ArmSummary) => spreadText(arm.figures[name], format),
+      ...columns.map(column => ({
+        heading: column.label,
+        key: (arm: ArmSummary) => arm.figures[column.figure]?.mean ?? 0,
+        cell: (arm: ArmSummary) => figureText(arm, column),
       })),
     ],
     [testNote(report), idleText(report)].filter(Boolean).join(' '),
@@ -189,10 +189,10 @@ function runTable(report: StudyReport): Markup {
         cell: ({ arm }) => html`<span class="fixed">${arm.label}</span>`,
       },
       { heading: 'Seed', key: ({ run }) => run.seed, cell: ({ run }) => run.seed },
-      ...all.map(({ figure: name, label, format }) => ({
+      ...all.map(({ figure: name, label, format, absent = '–' }) => ({
         heading: label,
         key: ({ run }: Row) => run.figures[name] ?? 0,
-        cell: ({ run }: Row) => valueText(run.figures[name], format),
+        cell: ({ run }: Row) => (name in run.figures ? valueText(run.figures[name], format) : absent),
       })),
     ],
     'Figures of single runs. Sort by a column’s heading.',

@@ -1,7 +1,7 @@
 import type { ClaimOutcome } from '../../study/claims.js';
 import type { ArmSummary, StudyReport } from '../../study/summary.js';
 import { plural, printable } from '../format.js';
-import { begunArms, differenceText, idleText, markedP, spreadText, testNote } from '../study.js';
+import { begunArms, differenceText, figureText, idleText, markedP, testNote } from '../study.js';
 import { capitalized, claimRows, claimsNote } from '../study-claims.js';
 import { studySummary } from '../study-summary.js';
 import { type TextOptions, textTable, wrap } from './text.js';
@@ -14,10 +14,10 @@ export function studyText(report: StudyReport, options: TextOptions): string {
   const rows = begunArms(report).map(arm => [
     printable(arm.label),
     runsText(arm),
-    spreadText(arm.figures[metric.figure], metric.format),
+    figureText(arm, metric),
     arm.comparison ? differenceText(arm.comparison, metric) : '–',
     arm.comparison ? markedP(arm.comparison) : '–',
-    ...columns.map(({ figure, format }) => spreadText(arm.figures[figure], format)),
+    ...columns.map(column => figureText(arm, column)),
   ]);
   const failed = report.arms.flatMap(arm =>
     arm.failed.map(({ seed, reason }) => `${arm.label}, seed ${seed}, failed: ${reason}`),
