@@ -2,7 +2,7 @@
  * What the studies on Fashion-MNIST have in common: a slim CIFAR-style ResNet on part of the training images. The data:
  * `apt install dataset-fashion-mnist`, or --set data=FOLDER.
  */
-import { subset } from 'whittle-nn/datasets';
+import { type Dataset, subset } from 'whittle-nn/datasets';
 import { loadFashionMnist } from 'whittle-nn/datasets/node';
 import { cifarResNet, type Network } from 'whittle-nn/nn';
 import { factorForSize } from 'whittle-nn/study';
@@ -30,14 +30,26 @@ export const settings = {
   learningRate: number(0.1, { min: 0 }),
   weightDecay: number(5e-4, { min: 0 }),
 };
-export type Values = ValuesOf<typeof settings>;
+export type Values = ValuesOf<typeof settings> & { readonly scale?: Scale };
+
+/** What a study at full scale has in the place of this network, this training and these images. */
+export interface Scale {
+  network(width: number, seed: number): Network;
+  /** `values` may ask for fewer epochs or another rate than the study's. */
+  training(network: Network, values: Values, seed: number): ConfiguredTraining;
+  trainingImages(): Dataset;
+}
 
 export const NOTES = [
   'One small network, one small data set, a sixth of its training images: the order of the arms may be another at full scale.',
 ];
 
-export const resNet = ({ depth }: Values, width: number, seed: number): Network =>
+export const resNet = ({ depth, scale }: Values, width: number, seed: number): Network =>
+  scale?.network(width, seed) ??
   cifarResNet({ depth, width, channels: 1, imageSize: 28, classes: 10, training: true, seed });
+
+export const trainingImages = ({ data, scale }: Values): Dataset =>
+  scale?.trainingImages() ?? loadFashionMnist(data, 'train');
 
 /** The dense network of this share of the parameters: narrower. */
 export function narrowNet(values: Values, share: number, seed: number): Network {
@@ -48,6 +60,7 @@ export function narrowNet(values: Values, share: number, seed: number): Network 
 
 /** How every arm is trained. */
 export function training(network: Network, values: Values, seed: number): ConfiguredTraining {
+  if (values.scale) return values.scale.training(network, values, seed);
   const { data, epochs, trainExamples, batchSize, learningRate, weightDecay } = values;
   const train = loadFashionMnist(data, 'train');
   const black = [-train.normalization.mean[0]! / train.normalization.std[0]!];

@@ -1,5 +1,7 @@
+import type { Model } from '../../src/graph/model.js';
 import { exportForInference, type Network } from '../../src/nn/index.js';
 import { asStudy, type Needed, type Study, trains } from '../../src/study/define.js';
+import type { Evaluated } from '../../src/train/evaluate.js';
 import {
   exportTrained,
   readSettings,
@@ -13,7 +15,11 @@ export async function fewSteps<S extends Settings>(
   study: Study<S>,
   name: string,
   changes: readonly string[],
-  { updates = 2, needed = none }: { updates?: number; needed?: Needed } = {},
+  {
+    updates = 2,
+    needed = none,
+    evaluate = () => Promise.reject(new Error('not used')),
+  }: { updates?: number; needed?: Needed; evaluate?: (model: Model) => Promise<Evaluated> } = {},
 ) {
   const { settings, arms } = asStudy(study, 'study.ts');
   const values = readSettings(settings, changes) as never;
@@ -34,7 +40,7 @@ export async function fewSteps<S extends Settings>(
     evaluation: result.evaluation!,
     figures: { updates: result.updates },
     needed,
-    evaluate: () => Promise.reject(new Error('not used')),
+    evaluate,
   });
   return { ...result, evaluation: result.evaluation!, figures: figures ?? {}, model };
 }

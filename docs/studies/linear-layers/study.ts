@@ -6,9 +6,7 @@
  *
  * Fashion-MNIST: `apt install dataset-fashion-mnist`, or --set data=FOLDER.
  *
- * At full scale, as published for CIFAR-10: --set features=256 --set depth=4 --set heads=6 --set headDim=64
- * --set patchSize=4 --set trainExamples=60000 --set epochs=300 --set batchSize=1024 --set learningRate=9.18e-4
- * --set weightDecay=1.5e-5.
+ * At full scale, as published for CIFAR-10: docs/studies/full-scale/linear-layers.
  */
 import { subset } from 'whittle-nn/datasets';
 import { loadFashionMnist } from 'whittle-nn/datasets/node';
@@ -54,7 +52,10 @@ const settings = {
   learningRate: number(2e-3, { min: 0 }),
   weightDecay: number(0.05, { min: 0 }),
 };
-type Values = ValuesOf<typeof settings>;
+export type Values = ValuesOf<typeof settings> & {
+  /** What a study at full scale trains instead, with feed-forward layers of this share of their width. */
+  readonly scale?: (width: number, seed: number) => ConfiguredTraining;
+};
 
 /** What all arms have in common. `width` is a share of the feed-forward layers' own. */
 function training(
@@ -63,6 +64,7 @@ function training(
   width: number,
   methods: TrainingMethod[],
 ): ConfiguredTraining {
+  if (values.scale) return { ...values.scale(width, seed), methods };
   const { data, features, depth, heads, headDim, patchSize } = values;
   const { epochs, trainExamples, batchSize, learningRate, weightDecay } = values;
   const train = loadFashionMnist(data, 'train');

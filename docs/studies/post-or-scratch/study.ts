@@ -4,12 +4,11 @@
  *
  *     whittle study docs/studies/post-or-scratch
  *
- * At full scale: --set depth=32 --set width=2 --set trainExamples=60000 --set epochs=200.
+ * At full scale: docs/studies/full-scale/post-or-scratch.
  */
 import { gzipSync } from 'node:zlib';
 import { type CompressOptions, compress } from 'whittle-nn/compress';
 import { indexedSource } from 'whittle-nn/data';
-import { loadFashionMnist } from 'whittle-nn/datasets/node';
 import { combine, readMethod } from 'whittle-nn/methods';
 import { distillation } from 'whittle-nn/methods/distillation';
 import { exportForInference } from 'whittle-nn/nn';
@@ -35,8 +34,8 @@ const measure: Arm<Values>['measure'] = ({ model }) => ({
 const methods = (text: string) => combine([readMethod(text)]);
 
 /** Training images, one at a time, without labels. */
-function calibration({ data }: Values) {
-  const train = loadFashionMnist(data, 'train');
+function calibration(values: Values) {
+  const train = images.trainingImages(values);
   return indexedSource({ description: 'training images' }, 256, async index => {
     const { pixel_values } = await train.batch([index]);
     return { pixel_values: pixel_values! };

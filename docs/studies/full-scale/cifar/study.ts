@@ -12,17 +12,13 @@ import { defineStudy, type TrainingArm } from 'whittle-nn/study';
 import {
   type ConfiguredTraining,
   choice,
-  classification,
   integer,
   number,
-  randomCrop,
-  randomFlip,
-  sgd,
-  stepwise,
   text,
   type ValuesOf,
   warmup,
 } from 'whittle-nn/train';
+import { cifarTraining } from '../cifar-training.js';
 
 const settings = {
   data: text('cifar-10-batches-bin', 'folder of the .bin files'),
@@ -51,25 +47,16 @@ function networkOf({ network, width, classes: count }: Values, seed: number): Ne
 }
 
 function training(values: Values, seed: number): ConfiguredTraining {
-  const { data, classes, network, epochs, batchSize, learningRate, provider } = values;
+  const { data, classes, network, batchSize, provider } = values;
   const load = classes === '10' ? loadCifar10 : loadCifar100;
   const train = load(data, 'train');
-  const { mean, std } = train.normalization;
-  const falling = stepwise({ base: learningRate, milestones: [0.5, 0.75] });
   const perEpoch = Math.floor(train.length / batchSize);
+  const recipe = { ...values, weightDecay: network === 'vgg-19' ? 2e-4 : 1e-4 };
   return {
-    network: networkOf(values, seed),
-    data: { train, test: load(data, 'test') },
-    objective: classification(),
-    optimizer: sgd({ momentum: 0.9 }),
-    // The source's deep networks begin with an epoch at a tenth of the rate.
-    learningRate: /56|110/.test(network) ? warmup({ updates: perEpoch, start: 0.1 }, falling) : falling,
-    weightDecay: network === 'vgg-19' ? 2e-4 : 1e-4,
-    transforms: [randomCrop({ padding: 4, fill: mean.map((m, i) => -m / std[i]!) }), randomFlip()],
-    evaluation: { every: Math.min(epochs, 5) },
-    batchSize,
-    epochs,
-    seed,
+    ...cifarTraining(networkOf(values, seed), { train, test: load(data, 'test') }, recipe, seed, falling =>
+      // The source's deep networks begin with an epoch at a tenth of the rate.
+      /56|110/.test(network) ? warmup({ updates: perEpoch, start: 0.1 }, falling) : falling,
+    ),
     session: { provider },
   };
 }
