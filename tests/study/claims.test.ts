@@ -54,6 +54,16 @@ const FLIPPED: Readonly<Partial<Record<ClaimOutcome, ClaimOutcome>>> = {
 };
 
 describe('a claim', () => {
+  it('about an arm whose runs lack the deciding figure cannot be told, and was run', () => {
+    const arms = armsOf([[1, 2, 3], [4, 5, 6], []]);
+    expect(outcomes([better('b', 'c')], arms)).toEqual(['not run']);
+    const censored = arms.map(arm => ({ ...arm, runs: [0, 1, 2] }));
+    expect(outcomes([better('b', 'c'), noWorse('b', 'c')], censored)).toEqual([
+      'cannot be told',
+      'cannot be told',
+    ]);
+  });
+
   it('has the opposite outcome when its arms are swapped, or when less is better', () => {
     const seen = new Set<ClaimOutcome>();
     fc.assert(

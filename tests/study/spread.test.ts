@@ -156,6 +156,10 @@ describe('over many made-up studies of three seeds', () => {
     expect(any).toBeLessThan(0.1);
   });
 
+  it('one spread for all tells too much where the reference has another', () => {
+    expect(simulate([5, 1, 1, 1, 1, 1, 1, 1], { test: 'blocked' }).most).toBeGreaterThan(0.25);
+  });
+
   it('one spread for all tells too much of an arm that falls apart, and too little of the others', () => {
     const deviations = [1, 1, 1, 1, 1, 1, 1, 10];
     expect(simulate(deviations, { test: 'blocked' }).told[6]).toBeGreaterThan(0.25);
