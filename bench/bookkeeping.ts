@@ -30,7 +30,7 @@ async function prepare(entry: TrainingModel, methods: readonly TrainingMethod[],
     methods,
     weightDecay: true,
     sizes: entry.sizes,
-    passes: [await layoutPass()],
+    passes: [await layoutPass({ threads })],
   });
   const runner = await StepRunner.create(step, { threads });
   const batch = batchOf(entry);

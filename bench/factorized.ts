@@ -103,7 +103,7 @@ async function stepper(
     optimizer: adam ? adamW() : sgd({ momentum: 0.9 }),
     methods,
     sizes,
-    passes: [await layoutPass()],
+    passes: [await layoutPass({ threads })],
   });
   const runner = await StepRunner.create(step, { threads });
   const batch = batchOf(network, sizes);

@@ -117,7 +117,7 @@ async function stepOf({ built, inFeatures, outFeatures }: Timing): Promise<Timed
     objective: regression({ output: 'y' }),
     optimizer: sgd(),
     sizes: { rows: ROWS },
-    passes: [await layoutPass()],
+    passes: [await layoutPass({ threads })],
   });
   const runner = await StepRunner.create(step, { threads });
   const batch = { x: wave([ROWS, inFeatures]), targets: wave([ROWS, outFeatures]) };

@@ -44,7 +44,7 @@ async function share(shape: readonly [number, number, number], name: string): Pr
     optimizer: model.optimizer,
     weightDecay: true,
     sizes: model.sizes,
-    passes: [await layoutPass()],
+    passes: [await layoutPass({ threads: 1 })],
   });
   const runner = await StepRunner.create(step, { threads: 1 });
   const batch = batchOf(model);

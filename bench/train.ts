@@ -38,7 +38,7 @@ async function measure(entry: TrainingModel): Promise<Measurement> {
     optimizer: entry.optimizer,
     weightDecay: true,
     sizes: entry.sizes,
-    passes: argv.includes('--standard') ? [] : [await layoutPass()],
+    passes: argv.includes('--standard') ? [] : [await layoutPass({ threads })],
   });
   const runner = await StepRunner.create(step, { threads, ...(profile !== undefined && { profile }) });
   const batch = batchOf(entry);

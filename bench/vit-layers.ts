@@ -35,7 +35,7 @@ async function made(name: string) {
     methods: methods!,
     weightDecay: true,
     sizes: { batch: batchSize },
-    passes: [await layoutPass()],
+    passes: [await layoutPass({ threads })],
   });
   return { network, methods: methods!, step, batch };
 }

@@ -93,8 +93,9 @@ export class DistillationStep {
       };
     });
     graph.sort();
-    (await layoutPass())({ model });
-    const session = await createSession(model, threads === undefined ? {} : { threads });
+    const options = threads === undefined ? {} : { threads };
+    (await layoutPass(options))({ model });
+    const session = await createSession(model, options);
     return new DistillationStep(session, slots, inputs, loss.name);
   }
 

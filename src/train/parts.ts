@@ -26,7 +26,7 @@ export async function openParts(options: TrainOptions): Promise<Parts> {
   const { data, batchSize, session = {}, seed = 0, sizes = {} } = options;
   const loader = new Loader(data.train, { batchSize, seed, ...loaderOptions(options) });
   const { provider = 'cpu' } = session;
-  const pass = options.blockedLayout === false || provider !== 'cpu' ? undefined : await layoutPass();
+  const pass = options.blockedLayout === false || provider !== 'cpu' ? undefined : await layoutPass(session);
   const arrange = (model: Model): void => {
     pass?.({ model });
     if (provider !== 'webgpu') return;

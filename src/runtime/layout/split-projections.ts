@@ -1,10 +1,11 @@
 import { typedBuilder } from '../../graph/autodiff/index.js';
-import { Graph } from '../../graph/graph.js';
+import type { Graph } from '../../graph/graph.js';
 import type { Model } from '../../graph/model.js';
 import type { Node } from '../../graph/node.js';
 import type { Builder } from '../../graph/ops/builder.js';
 import { removeDead } from '../../graph/rewrite/index.js';
 import type { Value } from '../../graph/value.js';
+import { isRowSum } from './row-sums.js';
 
 /**
  * Splits weights instead of activations, in place: where the result of a projection is split along its features, as
@@ -87,13 +88,6 @@ function readersOf(value: Value, graph: Graph): Reader[] | undefined {
     else return undefined;
   }
   return graph.isOutput(value) ? undefined : readers;
-}
-
-/** Sums over all axes but the last, as gradients of biases are. */
-function isRowSum(node: Node): boolean {
-  const axes = node.opType === 'ReduceSum' && Graph.constantOf(node.inputs[1])?.toNumbers();
-  const rank = node.inputs[0]?.shape?.length;
-  return axes !== false && axes?.length === rank! - 1 && axes.every(axis => axis >= 0 && axis < rank! - 1);
 }
 
 /** g·Wᵀ, or xᵀ·g, or gᵀ·x. */
