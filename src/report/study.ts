@@ -75,7 +75,11 @@ export function verdictOf(report: StudyReport, arm: ArmSummary): string | undefi
   return `${label} ${outcome === 'better' ? 'beats' : 'loses to'} ${other} by ${by} (${proof}).`;
 }
 
-export const seedsText = ({ seeds }: Pick<StudyReport, 'seeds'>): string => plural(seeds.length, 'seed');
+/** `3 seeds`, or `3 to 7 seeds` where arms have different numbers of them. */
+export function seedsText({ arms, seeds }: Pick<StudyReport, 'arms' | 'seeds'>): string {
+  const fewest = Math.min(...arms.map(({ runs, failed, missing }) => runs.length + failed.length + missing));
+  return `${fewest < seeds.length ? `${fewest} to ` : ''}${plural(seeds.length, 'seed')}`;
+}
 
 /** The arms that tables show: those with a run, or all where none has one. */
 export function begunArms({ arms }: Pick<StudyReport, 'arms'>): readonly ArmSummary[] {

@@ -52,6 +52,11 @@ interface ArmBase<V> {
   readonly x?: number;
   /** The arm to compare with; default the study's reference. `null` for none, where others only begin with this one. */
   readonly against?: string | null;
+  /**
+   * Seeds of its own, as the study's; default those. An arm that others are compared with decides more with more of them,
+   * above all where its spread is large. Arms of different seeds are compared as independent samples.
+   */
+  readonly seeds?: number | readonly number[];
   /** Arms whose runs of the same seed this one needs. */
   readonly needs?: string | readonly string[];
   /** Change it where the arm computes something else than before: its runs are then made anew. Default 1. */
@@ -146,6 +151,10 @@ export function seedsOf({ seeds = 3 }: Pick<Study, 'seeds'>, count?: number): re
   return count <= all.length ? all.slice(0, count) : [...all, ...more(all, count - all.length)];
 }
 
+/** The seeds of an arm: those asked for, else its own, else the study's. */
+export const seedsOfArm = (study: Study, arm: string, asked?: readonly number[]): readonly number[] =>
+  asked ?? seedsOf({ seeds: study.arms[arm]?.seeds ?? study.seeds ?? 3 });
+
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 const more = (taken: readonly number[], count: number): number[] =>
@@ -202,6 +211,7 @@ function checkArms(arms: Study['arms'], reference: string, fail: Fail): void {
         'Use letters, digits, . + % - and _, and put the rest into its label',
       );
     }
+    checkSeeds(arm.seeds, fail);
     if ((typeof arm.train === 'function') === (typeof arm.derive === 'function')) {
       fail(`the arm "${name}" does not say how its model is made`, 'Give it one of train and derive');
     }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { WhittleError } from '../graph/errors.js';
-import { needsOf, type Study } from './define.js';
+import { needsOf, type Study, seedsOfArm } from './define.js';
 
 /** A run to be made. */
 export interface PlannedRun {
@@ -13,7 +13,8 @@ export interface PlannedRun {
 
 export interface PlanOptions {
   readonly values: Readonly<Record<string, unknown>>;
-  readonly seeds: readonly number[];
+  /** Default those of the study and of its arms. */
+  readonly seeds?: readonly number[] | undefined;
   /** Arms to run, with those that they need; default all. */
   readonly only?: readonly string[] | undefined;
 }
@@ -30,22 +31,24 @@ export function planRuns(study: Study, { values, seeds, only }: PlanOptions): Pl
       hint: `Arms are ${Object.keys(study.arms).join(', ')}`,
     });
   }
-  const wanted = new Set<string>();
-  const want = (arm: string): void => {
-    if (wanted.has(arm)) return;
-    for (const other of needsOf(study.arms[arm]!)) want(other);
-    wanted.add(arm);
-  };
-  for (const arm of only ?? Object.keys(study.arms)) want(arm);
+  const chosen = only ?? Object.keys(study.arms);
   const key = (arm: string, seed: number) => keyOf(study, { arm, seed, values });
-  return seeds.flatMap(seed =>
-    [...wanted].map(arm => ({
+  const all = new Set(chosen.flatMap(arm => seedsOfArm(study, arm, seeds)));
+  return [...all].flatMap(seed => {
+    const wanted = new Set<string>();
+    const want = (arm: string): void => {
+      if (wanted.has(arm)) return;
+      for (const other of needsOf(study.arms[arm]!)) want(other);
+      wanted.add(arm);
+    };
+    for (const arm of chosen) if (seedsOfArm(study, arm, seeds).includes(seed)) want(arm);
+    return [...wanted].map(arm => ({
       key: key(arm, seed),
       arm,
       seed,
       needs: needsOf(study.arms[arm]!).map(other => key(other, seed)),
-    })),
-  );
+    }));
+  });
 }
 
 /** Names a run by what decides its result: arm, seed, settings and versions, and the same of the arms that it needs. */

@@ -24,7 +24,7 @@ export async function reportStudy(
     name,
     command,
     settings,
-    seeds: seedsOf(study, seeds),
+    seeds: seeds === undefined ? undefined : seedsOf(study, seeds),
     definition,
     keyOf: (arm, seed) => keyOf(study, { arm, seed, values: settings }),
   });

@@ -13,7 +13,7 @@ import { latest, type Provenance, type RunRecord } from './record.js';
 import { Results } from './results.node.js';
 
 export interface StudyOptions {
-  /** So many seeds; default those of the study. */
+  /** So many seeds; default those of the study and of its arms. */
   readonly seeds?: number | undefined;
   readonly only?: readonly string[] | undefined;
   /** `key=value` texts. */
@@ -85,7 +85,11 @@ class StudyRun {
   async run(): Promise<'done' | 'stopped'> {
     const { study } = this.loaded;
     const { seeds, only, out } = this.options;
-    const plan = planRuns(study, { values: this.values, seeds: seedsOf(study, seeds), only });
+    const plan = planRuns(study, {
+      values: this.values,
+      seeds: seeds === undefined ? undefined : seedsOf(study, seeds),
+      only,
+    });
     const unlock = await lock(this.scratch);
     try {
       if (out !== undefined) await mkdir(out, { recursive: true });

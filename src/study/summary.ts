@@ -1,6 +1,6 @@
 import { type JudgedClaim, judgeClaims } from './claims.js';
 import { type ArmComparison, type ComparedArm, compareArms } from './compare-arms.js';
-import { type FigureColumn, type FigureFormat, labelOf, type Study } from './define.js';
+import { type FigureColumn, type FigureFormat, labelOf, type Study, seedsOfArm } from './define.js';
 import type { Curve, FailedRecord, FinishedRecord, Provenance, RunRecord } from './record.js';
 import { mean, standardError } from './statistics/compare.js';
 
@@ -50,6 +50,7 @@ export interface StudyReport {
   readonly claims: readonly JudgedClaim[];
   readonly command: string;
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Those that some arm has. */
   readonly seeds: readonly number[];
   readonly metric: Column & { readonly betterIs: 'higher' | 'lower' };
   readonly columns: readonly Column[];
@@ -87,7 +88,8 @@ export interface SummaryOptions {
   readonly name: string;
   readonly command: string;
   readonly settings: Readonly<Record<string, unknown>>;
-  readonly seeds: readonly number[];
+  /** Default those of the study and of its arms. */
+  readonly seeds?: readonly number[] | undefined;
   readonly date?: Date;
   /** The hash of the study's file as it is. */
   readonly definition: string;
@@ -101,8 +103,9 @@ export function summarize(
   { name, command, settings, seeds, date = new Date(), definition, keyOf }: SummaryOptions,
 ): StudyReport {
   const plain = Object.keys(study.arms).map(arm => {
-    const found = seeds.flatMap(seed => records.get(keyOf(arm, seed)) ?? []);
-    return summarizeArm(study, arm, found, seeds.length);
+    const own = seedsOfArm(study, arm, seeds);
+    const found = own.flatMap(seed => records.get(keyOf(arm, seed)) ?? []);
+    return summarizeArm(study, arm, found, own.length);
   });
   const arms = withComparisons(study, plain);
   const runs = arms.flatMap(arm => arm.runs);
@@ -120,7 +123,7 @@ export function summarize(
     claims: judgeClaims(study.claims ?? [], comparedArms(study, arms), study.metric, study.test),
     command,
     settings,
-    seeds,
+    seeds: [...new Set(Object.keys(study.arms).flatMap(arm => seedsOfArm(study, arm, seeds)))],
     metric: { ...columnOf(study.metric), betterIs: study.metric.betterIs },
     columns: columns.map(columnOf),
     figures: Object.fromEntries(figures.map(figure => [figure, columnOf({ figure })])),

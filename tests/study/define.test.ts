@@ -105,6 +105,16 @@ describe('a plan', () => {
     expect(plan[7]!.needs).toEqual([plan[6]!.key, plan[4]!.key]);
   });
 
+  it('gives an arm its own seeds, with what it needs, unless so many are asked for', () => {
+    const base = study();
+    const more = { ...base, arms: { ...base.arms, pruned: { ...base.arms.pruned!, seeds: 4 } } };
+    const runs = (seeds?: readonly number[]) =>
+      planRuns(more, { values, seeds }).map(({ arm, seed }) => `${arm} ${seed}`);
+    expect(runs().slice(-2)).toEqual(['dense 3', 'pruned 3']);
+    expect(runs().filter(run => run.startsWith('narrow'))).toEqual(['narrow 0', 'narrow 1', 'narrow 2']);
+    expect(runs([0])).toEqual(['dense 0', 'narrow 0', 'pruned 0', 'quantized 0']);
+  });
+
   it('of some arms holds what they need', () => {
     const plan = planRuns(study(), { values, seeds: [4], only: ['quantized'] });
     expect(plan.map(({ arm }) => arm)).toEqual(['dense', 'pruned', 'quantized']);

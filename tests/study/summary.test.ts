@@ -115,6 +115,20 @@ describe('what a study says', () => {
     expect(studyPage(report)).toContain('3 runs are still to come.');
   });
 
+  it('counts the seeds of an arm that has more of them', () => {
+    const [name, ...others] = Object.keys(exampleStudy.arms) as [string, ...string[]];
+    const study = {
+      ...exampleStudy,
+      seeds: 3,
+      arms: { ...exampleStudy.arms, [name]: { ...exampleStudy.arms[name]!, seeds: 5 } },
+    };
+    const report = exampleReport(exampleRecords(study, [0, 1, 2, 3, 4]), { study, seeds: undefined });
+    const runsOf = (arm: string) => report.arms.find(found => found.name === arm)!.runs.length;
+    expect([runsOf(name), ...others.map(runsOf)]).toEqual([5, ...others.map(() => 3)]);
+    expect(report.seeds).toEqual([0, 1, 2, 3, 4]);
+    expect(studyMarkdown(report)).toContain('3 to 5 seeds (0, 1, 2, 3, 4)');
+  });
+
   it('of nothing, or of one seed, is that nothing can be told', () => {
     expect(studySummary(exampleReport([], { study: three }))).toBe('Three arms: no run has ended yet.');
     const single = exampleReport([run('a', 0, 0.9), run('b', 0, 0.99)], { study: three });
