@@ -9,7 +9,7 @@ import { studyText } from '../../src/report/terminal/study.js';
 import { defineStudy, type Study } from '../../src/study/define.js';
 import type { RunRecord } from '../../src/study/record.js';
 import type { StudyReport } from '../../src/study/summary.js';
-import { exampleRecord, exampleRecords, exampleReport } from './example.js';
+import { exampleRecord, exampleRecords, exampleReport, exampleStudy } from './example.js';
 
 const train = () => {
   throw new Error('nothing is trained here');
