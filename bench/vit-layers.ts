@@ -37,7 +37,7 @@ async function made(name: string) {
     sizes: { batch: batchSize },
     passes: [await layoutPass({ threads })],
   });
-  return { network, methods: methods!, step, batch };
+  return { methods: methods!, step, batch };
 }
 
 interface Timed {
@@ -71,8 +71,8 @@ async function stepOf(name: string): Promise<Timed> {
 }
 
 async function runOf(name: string): Promise<Timed> {
-  const { network, methods, batch } = await made(name);
-  const session = await createSession(encodeToBytes(await exportTrained(network, methods)), { threads });
+  const { methods, step, batch } = await made(name);
+  const session = await createSession(encodeToBytes(await exportTrained(step.network, methods)), { threads });
   const { labels: _, ...inputs } = batch;
   return repeated(
     () => session.run(inputs),
