@@ -125,7 +125,12 @@ export interface Study<S extends Settings = Settings> {
    */
   readonly test?: 'blocked' | 'paired' | 'welch';
   /** Horizontal axis of the plot: a figure; default the arms' `x`, and bars where they have none. */
-  readonly plot?: { readonly x?: FigureColumn; readonly log?: boolean };
+  readonly plot?: {
+    readonly x?: FigureColumn;
+    readonly log?: boolean;
+    /** Arms that are worse stand at the edge: else one that falls apart flattens all others. */
+    readonly worst?: number;
+  };
   /** Figures over training to keep of each run, beside evaluations and the loss; `*` stands for anything. */
   readonly curves?: readonly string[];
   /** Change it where all arms compute something else than before. Default 1. */

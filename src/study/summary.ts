@@ -57,7 +57,7 @@ export interface StudyReport {
   /** How every figure that some run has is called and written. */
   readonly figures: Readonly<Record<string, Column>>;
   readonly reference: string;
-  readonly plot: { readonly x?: Column; readonly log: boolean };
+  readonly plot: { readonly x?: Column; readonly log: boolean; readonly worst?: number };
   readonly arms: readonly ArmSummary[];
   readonly made: readonly Provenance[];
   /** Runs that were made before the study's file was changed. */
@@ -128,7 +128,11 @@ export function summarize(
     columns: columns.map(columnOf),
     figures: Object.fromEntries(figures.map(figure => [figure, columnOf({ figure })])),
     reference: study.reference,
-    plot: { log: study.plot?.log ?? false, ...(study.plot?.x && { x: columnOf(study.plot.x) }) },
+    plot: {
+      log: study.plot?.log ?? false,
+      ...(study.plot?.x && { x: columnOf(study.plot.x) }),
+      ...(study.plot?.worst !== undefined && { worst: study.plot.worst }),
+    },
     arms,
     made: distinct(runs.map(({ made }) => made)),
     outdated: runs.filter(run => run.definition !== definition).length,

@@ -187,6 +187,19 @@ describe('a report', () => {
     expect(rows).not.toMatch(/NaN|undefined|Infinity/);
   });
 
+  it('puts arms that are worse than it shows at its edge, and says so', () => {
+    const accuracies = exampleReport().arms.map(({ figures }) => figures.accuracy!.mean);
+    const worst = (Math.min(...accuracies) + Math.max(...accuracies)) / 2;
+    const cut = exampleReport(exampleRecords(), {
+      study: { ...exampleStudy, plot: { ...exampleStudy.plot!, worst } },
+    });
+    expect(studyFigure(exampleReport())).not.toContain('at the edge');
+    const figure = studyFigure(cut);
+    expect(figure).toMatch(/at the edge: below [\d.]+%/);
+    const heights = [...figure.matchAll(/translate\([\d.]+ ([\d.]+)\)/g)].map(([, y]) => Number(y));
+    expect(heights.filter(y => y === Math.max(...heights)).length).toBeGreaterThan(1);
+  });
+
   it('is a table in Markdown', () => {
     const markdown = studyMarkdown(exampleReport());
     const rows = markdown.split('\n').filter(line => line.startsWith('|'));

@@ -236,7 +236,7 @@ export default defineStudy({
     { figure: 'cpu_seconds' },
   ],
   reference: 'dense',
-  plot: { x: { figure: 'parameters' }, log: true },
+  plot: { x: { figure: 'parameters' }, log: true, worst: 0.7 },
   curves: ['density'],
   arms: {
     dense: {

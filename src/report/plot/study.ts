@@ -99,7 +99,13 @@ function against(report: StudyReport, marks: readonly Mark[], size: Size): Marku
     format: value => brief(valueText(value, plot.x?.format ?? 'number')),
   };
   return chart(
-    { ...titleOf(report), ...size, margin: [34 + key.height, 18, 44, 62], x, y: metricAxis(report, marks) },
+    {
+      ...titleOf(report),
+      ...size,
+      margin: [34 + key.height, 18, 44, 62],
+      x,
+      y: cut(report, metricAxis(report, marks)),
+    },
     (sx, sy) => {
       const at = dodge(
         report,
@@ -108,7 +114,7 @@ function against(report: StudyReport, marks: readonly Mark[], size: Size): Marku
       );
       const path = line<Mark>(
         p => px(at.get(p)!),
-        p => px(sy(p.mean)),
+        p => px(sy(shown(report, p.mean))),
       );
       return [
         key.drawn,
@@ -120,13 +126,30 @@ function against(report: StudyReport, marks: readonly Mark[], size: Size): Marku
         series.map(({ points, colour, shape }) =>
           points.map(mark => {
             const { arm, mean, error } = mark;
-            const [cx, low, high] = [px(at.get(mark)!), px(sy(mean - error)), px(sy(mean + error))];
-            return html`<g><title>${titleFor(report, arm)}</title>${error > 0 && html`<path d="M${cx},${low}V${high}M${px(cx - 4)},${low}h8M${px(cx - 4)},${high}h8" style="fill:none;stroke:${colour};stroke-width:1.25"/>`}<path class="dot" d="${shape}" transform="translate(${cx} ${px(sy(mean))})" style="fill:${colour}"/></g>`;
+            const [middle, low, high] = [mean, mean - error, mean + error].map(y => px(sy(shown(report, y))));
+            const cx = px(at.get(mark)!);
+            const beyond = shown(report, mean) !== mean;
+            return html`<g><title>${titleFor(report, arm)}</title>${error > 0 && !beyond && html`<path d="M${cx},${low}V${high}M${px(cx - 4)},${low}h8M${px(cx - 4)},${high}h8" style="fill:none;stroke:${colour};stroke-width:1.25"/>`}<path class="dot" d="${shape}" transform="translate(${cx} ${middle})" style="fill:${colour}"/></g>`;
           }),
         ),
       ];
     },
   );
+}
+
+/** A value as far as the plot shows it. */
+function shown({ metric, plot: { worst } }: StudyReport, value: number): number {
+  if (worst === undefined) return value;
+  return metric.betterIs === 'higher' ? Math.max(value, worst) : Math.min(value, worst);
+}
+
+/** The axis without what is worse than the plot shows. */
+function cut(report: StudyReport, axis: Axis): Axis {
+  const { metric, plot } = report;
+  const [low, high] = [shown(report, axis.domain[0]), shown(report, axis.domain[1])];
+  if (low === axis.domain[0] && high === axis.domain[1]) return axis;
+  const beyond = `${metric.betterIs === 'higher' ? 'below' : 'above'} ${axis.format!(plot.worst!)}`;
+  return { ...axis, label: `${axis.label}; at the edge: ${beyond}`, domain: [low, high] };
 }
 
 const ROW = 26;
