@@ -17,7 +17,7 @@ const script = (name: string): string => fileURLToPath(new URL(`./${name}`, impo
 const node = (name: string): string[] => [process.execPath, '--import', 'jiti/register', script(name)];
 
 /** Whom training is compared with, by the names that `--peer` takes. */
-export const PEERS: Readonly<Record<string, Kind>> = {
+const PEERS: Readonly<Record<string, Kind>> = {
   pytorch: {
     title: 'PyTorch eager',
     command: ['python3', script('train.py')],

@@ -113,7 +113,7 @@ const byScore: Quality = ({ scores: [score] }) =>
   score ? (score.betterIs === 'higher' ? score.after : -score.after) : Number.NaN;
 
 /** The points that no smaller one equals, smallest first; those whose quality is not known are left out. */
-export function undominated<T extends ParetoPoint>(points: readonly T[], quality: Quality): T[] {
+function undominated<T extends ParetoPoint>(points: readonly T[], quality: Quality): T[] {
   const front: T[] = [];
   for (const point of [...points].sort((a, b) => a.bytes - b.bytes || quality(b) - quality(a))) {
     const last = front.at(-1);

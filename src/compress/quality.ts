@@ -39,7 +39,7 @@ export function holdsSurely(bound: QualityBound, quality: MeasuredQuality): bool
 }
 
 /** The measured value that a bound is about, and the bound itself as a number of the same kind. */
-export function measureOf(
+function measureOf(
   bound: QualityBound,
   { outputs, scores }: MeasuredQuality,
 ): { value: number; limit: number } {

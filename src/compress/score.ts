@@ -2,7 +2,6 @@ import type { Model } from '../graph/model.js';
 import { removeDead } from '../graph/rewrite/index.js';
 import { modelByteLength } from '../onnx/index.js';
 import { cutOut } from './fragment.js';
-import type { Layer } from './layer.js';
 import type { Candidate } from './method.js';
 import type { Site } from './sites.js';
 
@@ -38,10 +37,3 @@ export class ByteScale {
     return modelByteLength(model) - this.frame;
   }
 }
-
-/** Scores a candidate by the closed form. */
-export const scoreCandidate = (layer: Layer, scale: ByteScale, candidate: Candidate): Scored => ({
-  candidate,
-  bytes: scale.bytesOf(candidate),
-  error: layer.errorOf(candidate),
-});

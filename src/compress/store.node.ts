@@ -17,7 +17,7 @@ import type { Store } from './cache.js';
 const SUM = 32;
 
 /** Bytes that a folder of finished work may take, unless it is told otherwise. */
-export const DEFAULT_LIMIT = 4e9;
+const DEFAULT_LIMIT = 4e9;
 
 /** What is left after pruning, as a share of the limit, so that not every run has to prune. */
 const PRUNED = 0.8;

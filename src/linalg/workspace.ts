@@ -6,7 +6,7 @@ import { assertMatrix, type Matrix, notFinite, rowOf } from './matrix.js';
 const KEEP_BYTES = 256 * 2 ** 20;
 
 /** A 32-bit WebAssembly memory ends here. */
-export const MEMORY_LIMIT = 2 ** 32 - 2 ** 16;
+const MEMORY_LIMIT = 2 ** 32 - 2 ** 16;
 
 let instance: Kernels | undefined;
 

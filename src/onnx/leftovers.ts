@@ -9,7 +9,7 @@ import type { ByteSource } from './source.js';
  * What a message said beyond what the graph models: documentation, metadata, device placement, fields unknown
  * to us. It rides on the `extra` of the graph's objects and goes back into the file untouched.
  */
-export class Leftovers<Name extends MessageName> {
+class Leftovers<Name extends MessageName> {
   readonly of: Name;
   readonly fields: Message<Name>;
 

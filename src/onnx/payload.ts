@@ -12,7 +12,7 @@ export const readPayload = (payload: Payload): Uint8Array =>
   payload instanceof Uint8Array ? payload : payload.read();
 
 /** A part of a source that is read when it is asked for. */
-export class SourceRange implements TensorStorage {
+class SourceRange implements TensorStorage {
   readonly source: ByteSource;
   readonly offset: number;
   readonly byteLength: number;

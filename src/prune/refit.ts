@@ -236,7 +236,7 @@ function solveRight(b: DenseMatrix, l: DenseMatrix): DenseMatrix {
 }
 
 /** Puts another tensor into an initializer or a Constant node. */
-export function setConstant(value: Value, tensor: Tensor): void {
+function setConstant(value: Value, tensor: Tensor): void {
   if (!isFloat(tensor.dtype)) throw new Error('only float weights are refit');
   if (value.initializer) value.initializer = tensor;
   else {

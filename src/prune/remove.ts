@@ -143,7 +143,7 @@ function cutConstant(constant: Value, clone: Value, kept: Kept): void {
 }
 
 /** The elements at these indices of each axis; `undefined` takes all of an axis. */
-export function takeIndices(tensor: Tensor, indices: readonly (readonly number[] | undefined)[]): Tensor {
+function takeIndices(tensor: Tensor, indices: readonly (readonly number[] | undefined)[]): Tensor {
   const width = bitsOf(tensor.dtype) / 8;
   let bytes = tensor.bytes();
   const dims = [...tensor.dims];

@@ -52,7 +52,7 @@ export function differenceText({ difference, standardError }: ArmComparison, met
 }
 
 /** `0.012`, `< 0.001`. */
-export const pText = (p: number): string =>
+const pText = (p: number): string =>
   Number.isNaN(p) ? '–' : p < 0.001 ? '< 0.001' : p >= 0.1 ? p.toFixed(2) : p.toPrecision(2);
 
 /** The corrected p-value of a comparison, with a star where it counts as a difference. */

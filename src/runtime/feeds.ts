@@ -53,11 +53,7 @@ export function checkFeeds(
 }
 
 /** `float32 [batch, 3, ?]` */
-export function describe(value: {
-  dtype: DType | undefined;
-  shape?: Shape | undefined;
-  dims?: Shape;
-}): string {
+function describe(value: { dtype: DType | undefined; shape?: Shape | undefined; dims?: Shape }): string {
   const shape = value.shape ?? value.dims;
   return `${value.dtype ?? 'a non-tensor'}${shape ? ` [${shape.map(dim => dim ?? '?').join(', ')}]` : ''}`;
 }

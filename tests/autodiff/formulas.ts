@@ -7,8 +7,8 @@ export type Formula = readonly [
   domain?: readonly [number, number],
 ];
 
-export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
-export const softplus = (x: number): number => Math.log1p(Math.exp(x));
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+const softplus = (x: number): number => Math.log1p(Math.exp(x));
 export const gelu = (x: number): number => (x / 2) * (1 + erf(x / Math.SQRT2));
 export const tanhGelu = (x: number): number =>
   (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));

@@ -1,7 +1,7 @@
 import { type DenseMatrix, dense } from '../../src/linalg/matrix.js';
 
 /** A small generator of uniform numbers in [0, 1) (Mulberry32), so that every run sees the same matrices. */
-export function uniform(seed: number): () => number {
+function uniform(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -12,7 +12,7 @@ export function uniform(seed: number): () => number {
 }
 
 /** Standard normal numbers (Box & Muller). */
-export function normal(seed: number): () => number {
+function normal(seed: number): () => number {
   const next = uniform(seed);
   return () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
 }

@@ -22,8 +22,7 @@ export interface ClusteredMatrix extends QuantizedMatrix {
   readonly codebooks: Float32Array;
 }
 
-export const codebookCount = ({ codebooks, format }: ClusteredMatrix): number =>
-  codebooks.length / 2 ** format.bits;
+const codebookCount = ({ codebooks, format }: ClusteredMatrix): number => codebooks.length / 2 ** format.bits;
 
 /** The matrix that indices, codebooks and scales stand for. */
 export function restoreClustered(clustered: ClusteredMatrix): Float32Array {

@@ -41,7 +41,7 @@ export interface Tail {
 }
 
 /** Follows a convolution through a constant added to each channel, and through a Relu. */
-export function tailOf(conv: Node): Tail {
+function tailOf(conv: Node): Tail {
   let bias = Graph.constantOf(conv.inputs[2])?.toFloat32();
   let end = conv;
   const channels = Graph.constantOf(conv.inputs[1])?.dims[0] ?? bias?.length ?? 0;
@@ -128,7 +128,7 @@ function scaleOfRounded(x: Value): number | undefined {
 }
 
 /** x rounded to uint8 and back. */
-export function rounded(target: RewriteTarget, x: Value, range: Range): Value {
+function rounded(target: RewriteTarget, x: Value, range: Range): Value {
   const { scale, zero } = affine(range);
   const s = sharedConstant(target.graph, Tensor.float32([], [scale]));
   const z = sharedConstant(target.graph, Tensor.from('uint8', [], Uint8Array.of(zero)));
@@ -137,7 +137,7 @@ export function rounded(target: RewriteTarget, x: Value, range: Range): Value {
 }
 
 /** Scale and zero point of uint8 for a range, which is widened to hold 0: padding must be exact. */
-export function affine({ min, max }: Range): { scale: number; zero: number } {
+function affine({ min, max }: Range): { scale: number; zero: number } {
   const low = Math.min(0, min);
   const scale = Math.fround((Math.max(0, max) - low) / 255) || 1;
   return { scale, zero: Math.min(255, Math.max(0, Math.round(-low / scale))) };

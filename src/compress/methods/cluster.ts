@@ -57,7 +57,7 @@ export function clusterCandidate(layer: Layer, format: ClusterFormat): Candidate
 const COARSE = 4;
 
 /** Clusters a layer's weight, with error feedback where calibration allows. */
-export function clusterLayer(layer: Layer, format: ClusterFormat): ClusteredMatrix {
+function clusterLayer(layer: Layer, format: ClusterFormat): ClusteredMatrix {
   const { rows, cols } = layer.matrix;
   const { bits } = format;
   const block = format.block === 0 ? cols : Math.min(format.block, cols);

@@ -29,7 +29,7 @@ export const integers: Method = {
   },
 };
 
-export function integersCandidate(layer: Layer, format: IntegerFormat): Candidate {
+function integersCandidate(layer: Layer, format: IntegerFormat): Candidate {
   let cached: QuantizedMatrix | undefined;
   const quantized = () => (cached ??= quantizeLayer(layer, format));
   return {

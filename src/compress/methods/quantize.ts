@@ -63,7 +63,7 @@ export const quantize: Method = {
 };
 
 /** The weight as float16; `undefined` where it is one already, or too large for it. */
-export function float16Candidate(layer: Layer): Candidate | undefined {
+function float16Candidate(layer: Layer): Candidate | undefined {
   const { tensor, layout } = layer.site;
   if (tensor.dtype === 'float16' || tensor.dtype === 'bfloat16') return undefined;
   if (layer.matrix.data.some(v => Math.abs(v) > FLOAT16_MAX)) return undefined;

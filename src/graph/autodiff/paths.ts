@@ -7,7 +7,7 @@ export const isDifferentiable = (value: Value): boolean =>
   value.dtype === undefined ? value.type === undefined || value.type.kind === 'tensor' : isFloat(value.dtype);
 
 /** What a node reads: its inputs, and what its subgraphs capture. */
-export function* readsOf(node: Node): Generator<Value> {
+function* readsOf(node: Node): Generator<Value> {
   for (const input of node.inputs) if (input) yield input;
   for (const graph of node.subgraphs) {
     for (const inner of graph.nodes) yield* readsOf(inner);

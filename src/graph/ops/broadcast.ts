@@ -3,7 +3,7 @@ import type { Dim, Shape } from '../value.js';
 import type { InferContext, KnownElements } from './definition.js';
 
 /** The dimension that two become under numpy's rule; `undefined` where they do not fit. */
-export function broadcastDim(a: Dim, b: Dim): Dim | undefined {
+function broadcastDim(a: Dim, b: Dim): Dim | undefined {
   if (a === 1) return b;
   if (b === 1) return a;
   if (typeof a === 'number') return typeof b === 'number' && a !== b ? undefined : a;

@@ -89,7 +89,7 @@ function unfold(b: Builder, x: Value, window: FixedWindow, channels: number): Va
 /**
  * Gradient by a filter of shape `sizes` (M, C/group, …kernel) of a convolution of x (N, C, …), where g is (N, M, …).
  */
-export function filterGradient(
+function filterGradient(
   b: Builder,
   x: Value,
   g: Value,

@@ -27,7 +27,7 @@ const batchNormalization = defineOp({
 });
 
 /** Statistics of LayerNormalization have the shape of the input with 1 in the normalized axes. */
-export function layerNormalizationInfer(context: InferContext): void {
+function layerNormalizationInfer(context: InferContext): void {
   const x = context.shape(0);
   sameAsFirst(context);
   const axis = x && normalizeAxis(context, context.node.int('axis', -1), x.length);

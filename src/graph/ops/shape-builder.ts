@@ -197,7 +197,7 @@ export function inversePermutation(perm: readonly number[]): number[] {
 }
 
 /** Whether two shapes are known to be the same. */
-export const sameShape = (a: Shape | undefined, b: Shape | undefined): boolean =>
+const sameShape = (a: Shape | undefined, b: Shape | undefined): boolean =>
   a !== undefined && b !== undefined && a.length === b.length && a.every((dim, i) => sameDim(dim, b[i]!));
 
 /** The axes of `from` along which a value of shape `to` was repeated; `undefined` where the sizes do not say. */

@@ -22,7 +22,7 @@ export function liftConstants(graph: Graph): number {
 }
 
 /** Makes the output of a node a constant; the node, which must have no other output in use, goes. */
-export function becomeConstant(graph: Graph, value: Value, tensor: Tensor): void {
+function becomeConstant(graph: Graph, value: Value, tensor: Tensor): void {
   const node = value.producer;
   if (node) {
     node.setInputs([]);

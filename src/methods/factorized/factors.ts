@@ -15,7 +15,7 @@ export interface Factors {
 }
 
 /** Shapes of the parameters that hold U and Vᵀ. */
-export function factorDims(
+function factorDims(
   geometry: Geometry,
   form: MatrixForm,
   rank: number,

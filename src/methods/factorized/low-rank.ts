@@ -76,7 +76,7 @@ export function denseLayer(network: Network, path: string): DenseLayer {
   });
 }
 
-export function assertRank(path: string, rank: number, { rows, cols }: { rows: number; cols: number }): void {
+function assertRank(path: string, rank: number, { rows, cols }: { rows: number; cols: number }): void {
   if (Number.isInteger(rank) && rank >= 1 && rank <= Math.min(rows, cols)) return;
   throw new WhittleError(
     `the rank of "${path}", a ${rows} × ${cols} matrix, must be a whole number from 1 to ${Math.min(rows, cols)}, not ${rank}`,

@@ -11,7 +11,7 @@ const UNFOLLOWED = 'a Reshape mixes it with other dimensions';
  * Axes of a reshaped value. Runs of axes that hold the same elements before and after are taken apart into the factors
  * that both sides share: (heads · size) → (heads, size) has the factors heads and size.
  */
-export function reshape(c: PassContext, axes: readonly Axis[], from: Shape, to: Shape): Axis[] {
+function reshape(c: PassContext, axes: readonly Axis[], from: Shape, to: Shape): Axis[] {
   const out: Axis[] = to.map(() => UNFOLLOWED);
   for (const run of matchRuns(from, to)) {
     const own = run.from.map(i => axes[i]!);
@@ -48,7 +48,7 @@ interface Run {
 }
 
 /** Shortest runs of axes of equal size, from the left and, where a size is unknown, from the right. */
-export function matchRuns(from: Shape, to: Shape): Run[] {
+function matchRuns(from: Shape, to: Shape): Run[] {
   const left = runsFromLeft(from, to);
   const a = from.length - left.reduce((sum, run) => sum + run.from.length, 0);
   const b = to.length - left.reduce((sum, run) => sum + run.to.length, 0);
@@ -148,7 +148,7 @@ const toNew: DimRule = {
 };
 
 /** Sizes of the axes of the output that lost indices. */
-export function changedSizes(c: ShrinkContext): Map<number, number> {
+function changedSizes(c: ShrinkContext): Map<number, number> {
   const sizes = new Map<number, number>();
   c.outputShape(0).forEach((_, axis) => {
     const kept = c.keptOutput(0, axis);

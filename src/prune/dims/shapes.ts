@@ -4,7 +4,7 @@ import type { Value } from '../../graph/value.js';
 import type { DimRule, ShrinkContext } from './definition.js';
 
 /** Puts numbers in the place of some entries of a 1-D int64 value. */
-export function withEntries(
+function withEntries(
   graph: Graph,
   value: Value,
   length: number,

@@ -12,7 +12,7 @@ export interface MethodShare {
 }
 
 /** The layers by chosen method, the largest share of the new file first. */
-export function sharesOf(layers: readonly LayerReport[]): MethodShare[] {
+function sharesOf(layers: readonly LayerReport[]): MethodShare[] {
   const shares = new Map<string, MethodShare>();
   for (const layer of layers) {
     const method = methodOf(layer.choice);

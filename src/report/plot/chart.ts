@@ -77,7 +77,7 @@ export function yAxis(scale: Scale, axis: Axis, area: Area): Markup {
   )}<text class="axis" x="${area.left}" y="${area.top - 10}">${axis.label}</text>`;
 }
 
-export function xAxis(scale: Scale, axis: Axis, area: Area): Markup {
+function xAxis(scale: Scale, axis: Axis, area: Area): Markup {
   return html`<line class="base" x1="${area.left}" x2="${area.right}" y1="${area.bottom}" y2="${area.bottom}"/>${apart(
     ticksOf(scale, axis),
     tick => scale(tick),

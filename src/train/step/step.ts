@@ -42,7 +42,7 @@ export interface TrainingStep {
   readonly options: StepOptions;
 }
 
-export const FLATTEN_BELOW = 16384;
+const FLATTEN_BELOW = 16384;
 
 /**
  * Builds a training step around a network in training form: forward pass, gradients, clipping, optimizer and the next
@@ -139,7 +139,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
 }
 
 /** How the parameters of a network become tensors of the step; evaluation uses the same. */
-export function unitOptions(options: StepOptions): Parameters<typeof planUnits>[1] {
+function unitOptions(options: StepOptions): Parameters<typeof planUnits>[1] {
   const { methods = [], groups = [], weightDecay = true, optimizer } = options;
   const exempt = methods.filter(method => method.replacesWeightDecay);
   const { of } = new Groups(groups, {

@@ -12,7 +12,7 @@ import { tensorType, type Value } from '../../../src/graph/value.js';
 import { type Observed, observe, symbolSizes } from '../observe.js';
 
 /** Deterministic numbers for shapes and data. */
-export class Numbers {
+class Numbers {
   private state: number;
 
   constructor(seed: number) {

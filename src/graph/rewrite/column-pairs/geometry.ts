@@ -28,7 +28,7 @@ export interface PairedAlong {
 export const lanesOf = (pairing: Pairing): number => (pairing === undefined ? 1 : 2);
 
 /** The width of an image whose columns lie in pairs. */
-export const pairedWidth = (width: number, pairing: Pairing): number =>
+const pairedWidth = (width: number, pairing: Pairing): number =>
   pairing === undefined ? width : (width + 2 * pairing) / 2;
 
 /**
