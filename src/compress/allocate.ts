@@ -94,8 +94,3 @@ export function allocateBytes(
     choice[best.site] = best.option;
   }
 }
-
-/** The allocation of fewest bytes whose cost stays within a bound; `undefined` where even the best exceeds it. */
-export function allocateCost(options: readonly (readonly Option[])[], bound: number): Allocation | undefined {
-  return allocationFront(options).find(allocation => allocation.cost <= bound);
-}
