@@ -1,4 +1,4 @@
-import { findNonFinite } from '../graph/checkFinite.js';
+import { findNonFinite } from '../graph/check-finite.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import { type CompressOptions, selects } from './options.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkModel } from '../../src/graph/check.js';
-import { findNonFinite } from '../../src/graph/checkFinite.js';
+import { findNonFinite } from '../../src/graph/check-finite.js';
 import { Graph } from '../../src/graph/graph.js';
 import { Model } from '../../src/graph/model.js';
 import { Node } from '../../src/graph/node.js';

@@ -4,5 +4,5 @@ export {
   inferShapes,
   type ShapeAnalysis,
   type ShapeProblem,
-} from './inferShapes.js';
+} from './infer-shapes.js';
 export { learnShapes, type ObservedShapes } from './learn.js';

@@ -2,7 +2,7 @@ import { substitute } from '../dims.js';
 import type { Graph } from '../graph.js';
 import { Model } from '../model.js';
 import { type Dim, tensorType, type Value } from '../value.js';
-import { analyzeShapes, type InferOptions, type ShapeAnalysis } from './inferShapes.js';
+import { analyzeShapes, type InferOptions, type ShapeAnalysis } from './infer-shapes.js';
 
 /** Concrete shapes of values by name, as one run of the model showed them; its inputs included. */
 export type ObservedShapes = ReadonlyMap<string, readonly number[]>;

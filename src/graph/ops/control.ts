@@ -11,7 +11,7 @@ import {
   type OpDefinition,
   type ValueFacts,
 } from './definition.js';
-import { commonType } from './typeJoin.js';
+import { commonType } from './type-join.js';
 
 /** The subgraph in an attribute. @throws by `context.fail` where there is none */
 function subgraph(context: { readonly node: Node }, name: string): Graph | undefined {

@@ -2,7 +2,7 @@ import type { ValueType } from '../value.js';
 import { tensorType } from '../value.js';
 import { dtypeAttribute } from './cast.js';
 import { defineOp, type InferContext, type OpDefinition } from './definition.js';
-import { commonType } from './typeJoin.js';
+import { commonType } from './type-join.js';
 
 const elementOf = (type: ValueType | undefined): ValueType | undefined =>
   type?.kind === 'sequence' || type?.kind === 'optional' ? type.element : undefined;

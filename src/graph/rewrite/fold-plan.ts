@@ -3,7 +3,7 @@ import { Graph } from '../graph.js';
 import type { ShapeAnalysis } from '../infer/index.js';
 import { Model } from '../model.js';
 import { Node } from '../node.js';
-import { OPS, type OpRegistry } from '../ops/index.js';
+import type { OpRegistry } from '../ops/index.js';
 import { sizeOf, type Tensor } from '../tensor.js';
 import { Value } from '../value.js';
 import { functionOf } from './inline.js';
@@ -11,19 +11,12 @@ import { functionOf } from './inline.js';
 /** Runs a model without inputs and gives its outputs by name. The runtime is the caller's. */
 export type Evaluate = (model: Model) => Promise<ReadonlyMap<string, Tensor>>;
 
-export interface FoldOptions {
-  readonly registry?: OpRegistry;
-  /**
-   * Nodes to leave alone. Default: those that unpack compressed weights (`DequantizeLinear`, and `Cast` to a wider
-   * floating-point type), for folding them would undo the compression.
-   */
-  readonly keep?: (node: Node) => boolean;
-  /** Results that take more bytes than this beyond the constants that they are made from are not folded. */
-  readonly maxGrowth?: number;
-}
+/** Results that take more bytes than this beyond the constants that they are made from are not folded. */
+const MOST_GROWTH = 1 << 16;
 
 const KEPT = new Set(['DequantizeLinear', 'QuantizeLinear', 'DynamicQuantizeLinear']);
 
+/** Unpacks compressed weights: folding it would undo the compression. */
 function unpacks(node: Node): boolean {
   if (KEPT.has(node.opType)) return true;
   const source = node.opType === 'Cast' ? Graph.constantOf(node.inputs[0]) : undefined;
@@ -50,16 +43,12 @@ export class FoldPlan {
   private readonly model: Model;
   private readonly analysis: ShapeAnalysis;
   private readonly registry: OpRegistry;
-  private readonly keep: (node: Node) => boolean;
-  private readonly maxGrowth: number;
   private readonly found = new Set<Node>();
 
-  constructor(model: Model, analysis: ShapeAnalysis, options: FoldOptions) {
+  constructor(model: Model, analysis: ShapeAnalysis, registry: OpRegistry) {
     this.model = model;
     this.analysis = analysis;
-    this.registry = options.registry ?? OPS;
-    this.keep = options.keep ?? unpacks;
-    this.maxGrowth = options.maxGrowth ?? 1 << 16;
+    this.registry = registry;
     this.visit(model.graph);
     this.nodes = this.found;
   }
@@ -106,13 +95,13 @@ export class FoldPlan {
   private isFoldable(node: Node, inputs: ReadonlySet<Value>): boolean {
     const definition = this.registry.of(node);
     const known = definition ? !definition.random : functionOf(this.model, node) !== undefined;
-    if (!known || node.subgraphs.length > 0 || this.keep(node) || !node.outputs[0] || handsOut(node))
+    if (!known || node.subgraphs.length > 0 || unpacks(node) || !node.outputs[0] || handsOut(node))
       return false;
     // The default of an input is not a constant.
     if (!node.inputs.every(input => !input || (this.isConstant(input) && !inputs.has(input)))) return false;
     const total = (values: readonly (Value | null)[]): number =>
       values.reduce((sum, value) => sum + (value ? this.bytesOf(value) : 0), 0);
-    return total(node.outputs) - total(node.inputs) <= this.maxGrowth;
+    return total(node.outputs) - total(node.inputs) <= MOST_GROWTH;
   }
 
   private isConstant(value: Value): boolean {

@@ -3,9 +3,10 @@ import { Graph } from '../graph.js';
 import { analyzeShapes } from '../infer/index.js';
 import type { Model } from '../model.js';
 import type { Node } from '../node.js';
+import { OPS, type OpRegistry } from '../ops/index.js';
 import type { Value } from '../value.js';
 import { removeDead } from './dead.js';
-import { type Evaluate, type FoldOptions, FoldPlan, replaceByConstant, resultsOf } from './fold-plan.js';
+import { type Evaluate, FoldPlan, replaceByConstant, resultsOf } from './fold-plan.js';
 
 /** What reads a constant in common belongs together, unless it is as small as a shape or a scale. */
 const SHARED_BYTES = 1024;
@@ -22,10 +23,10 @@ const MOST_BYTES = 2 ** 30;
 export async function foldWeights(
   model: Model,
   evaluate: Evaluate,
-  options: FoldOptions = {},
+  registry: OpRegistry = OPS,
 ): Promise<number> {
-  const analysis = analyzeShapes(model, options.registry ? { registry: options.registry } : {});
-  const plan = new FoldPlan(model, analysis, options);
+  const analysis = analyzeShapes(model, { registry });
+  const plan = new FoldPlan(model, analysis, registry);
   const parts = connected(plan).filter(({ before, after }) => after <= before && before + after < MOST_BYTES);
   let count = 0;
   const fold = async (together: readonly Part[]): Promise<void> => {

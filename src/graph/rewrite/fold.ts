@@ -2,23 +2,25 @@ import { isFloat } from '../dtype.js';
 import type { Graph } from '../graph.js';
 import { analyzeShapes, type ShapeAnalysis } from '../infer/index.js';
 import type { Model } from '../model.js';
+import { OPS, type OpRegistry } from '../ops/index.js';
 import { Tensor } from '../tensor.js';
 import { removeDead } from './dead.js';
-import { type Evaluate, type FoldOptions, FoldPlan, handsOut, replaceByConstant } from './fold-plan.js';
+import { type Evaluate, FoldPlan, handsOut, replaceByConstant } from './fold-plan.js';
 
 /**
  * Replaces what depends on nothing but constants by its value, and sizes that inference knows by numbers; then
- * removes what is left without use. Nodes that hold subgraphs stay; inside subgraphs it works as outside.
+ * removes what is left without use. Nodes that hold subgraphs stay, and those that unpack compressed weights
+ * (`DequantizeLinear`, `Cast` to a wider float); inside subgraphs it works as outside.
  * @returns how many values became constants
  */
 export async function foldConstants(
   model: Model,
   evaluate: Evaluate,
-  options: FoldOptions = {},
+  registry: OpRegistry = OPS,
 ): Promise<number> {
-  const analysis = analyzeShapes(model, options.registry ? { registry: options.registry } : {});
+  const analysis = analyzeShapes(model, { registry });
   let count = foldSizes(model.graph, analysis);
-  const plan = new FoldPlan(model, analysis, options);
+  const plan = new FoldPlan(model, analysis, registry);
   const results = await plan.results(plan.nodes, evaluate);
   for (const [value, tensor] of results) replaceByConstant(value, tensor);
   count += results.size;

@@ -5,7 +5,7 @@ export { pairedConvolution } from './column-pairs/paired.js';
 export { liftConstants, lowerConstants } from './constants.js';
 export { removeDead } from './dead.js';
 export { foldConstants } from './fold.js';
-export type { Evaluate, FoldOptions } from './fold-plan.js';
+export type { Evaluate } from './fold-plan.js';
 export { foldWeights } from './fold-weights.js';
 export { alignGroups } from './grouped-convolution.js';
 export { fuseHardSigmoid } from './hard-swish.js';
