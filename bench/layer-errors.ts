@@ -74,14 +74,14 @@ for (const [name, way] of Object.entries(WAYS)) {
   const start = process.cpuUsage().user;
   let [bytes, error, unseenError] = [0, 0, 0];
   for (const site of sites) {
-    const layer = new Layer(site, seen.get(site)!);
+    const layer = new Layer(site, seen.get(site));
     const candidate = way(layer);
     if (!candidate) continue;
     const weight = candidate.weight();
     weights.set(site, weight);
     bytes += new ByteScale(site, model).bytesOf(candidate);
     error += Math.log(layer.error(weight));
-    unseenError += Math.log(new Layer(site, unseen.get(site)!).error(weight));
+    unseenError += Math.log(new Layer(site, unseen.get(site)).error(weight));
   }
   const seconds = (process.cpuUsage().user - start) / 1e6;
   const mean = (sum: number) => Math.exp(sum / weights.size).toFixed(4);

@@ -31,7 +31,7 @@ async function made(name: string) {
   const { network, objective, optimizer, methods } = training;
   const step = trainingStep(network, {
     objective,
-    optimizer: optimizer!,
+    optimizer,
     methods: methods!,
     weightDecay: true,
     sizes: { batch: batchSize },

@@ -232,7 +232,7 @@ async function compressModel(
     await writeText(targets.report, compressPage(report, views));
   }
   const figure = targets.figure !== undefined && frontFigure(report);
-  if (figure) await writeText(targets.figure!, figure);
+  if (figure) await writeText(targets.figure, figure);
   if (flags.json) terminal.out(`${JSON.stringify(report, null, 2)}\n`);
   else {
     terminal.out(`${compressText(report, terminal)}\n\n`);

@@ -48,7 +48,7 @@ export function quantizeBalanced(
   const factors = columns && Float64Array.from(columns.codes, columnFactor);
   if (factors) divideColumns(balanced, rows, factors);
   // In terms of balanced columns, S is T S T: the columns of U are divided by the same factors.
-  const u = columns && balancedFactor(factor!, columns.codes);
+  const u = columns && balancedFactor(factor, columns.codes);
   const shape = {
     format,
     rows,

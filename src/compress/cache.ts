@@ -145,8 +145,7 @@ const keyOf = (site: Site): string =>
     ?.map(({ key }) => key)
     .join(' + ') ?? `rows of ${site.value.name}`;
 
-const encode = (text: string): Uint8Array<ArrayBuffer> =>
-  new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
+const encode = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
 /** Bytes that are hashed at once. */
 const PIECE = 2 ** 22;

@@ -79,5 +79,5 @@ function waveformInput(signature: Signature): TensorInfo {
       hint: `This one takes ${required.map(i => `${i.name} ${i.dtype} ${formatShape(i.shape)}`).join(', ')}: give a folder of .npz files`,
     });
   }
-  return input!;
+  return input;
 }

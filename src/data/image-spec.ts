@@ -173,5 +173,5 @@ export function parseImageOptions(text: string): ImageOptions {
       });
     }
   }
-  return options as ImageOptions;
+  return options;
 }

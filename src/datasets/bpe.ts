@@ -58,7 +58,7 @@ export class BpeTokenizer implements TextTokenizer {
         );
       }
       ranks.set(keyOf(left, right), k);
-      tokens.push(tokens[left]! + tokens[right]!);
+      tokens.push(tokens[left] + tokens[right]);
     }
     this.merges = merges;
     this.tokens = tokens;

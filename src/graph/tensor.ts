@@ -171,13 +171,13 @@ export class Tensor {
   /** The elements as float32: float32 without copying where possible, every other real dtype converted. */
   toFloat32(): Float32Array {
     if (this.dtype === 'float32') return this.data() as Float32Array;
-    return Float32Array.from(this.values() as ArrayLike<number>);
+    return Float32Array.from(this.values());
   }
 
   /** The elements as float64, converted. */
   toFloat64(): Float64Array {
     if (this.dtype === 'float64') return this.data() as Float64Array;
-    return Float64Array.from(this.values() as ArrayLike<number>);
+    return Float64Array.from(this.values());
   }
 
   /** The elements as plain numbers, e.g. a shape. @throws WhittleError where an int64 is not a safe integer */

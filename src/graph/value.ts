@@ -52,7 +52,7 @@ export class Value {
   /** The shape where all dimensions are fixed, else `undefined`. */
   get fixedShape(): readonly number[] | undefined {
     const shape = this.shape;
-    return shape?.every(dim => typeof dim === 'number') ? (shape as readonly number[]) : undefined;
+    return shape?.every(dim => typeof dim === 'number') ? shape : undefined;
   }
 
   /** The nodes that use it, subgraphs' included. */

@@ -97,7 +97,7 @@ export class HubClient {
     try {
       await downloadBlob(file, {
         target,
-        from: offset => blob.slice(offset, file.size).stream() as ReadableStream<Uint8Array>,
+        from: offset => blob.slice(offset, file.size).stream(),
         onBytes: bytes => {
           done += bytes;
           onBytes(bytes);

@@ -97,7 +97,7 @@ function khatriRao(factors: readonly DenseMatrix[]): DenseMatrix {
 function hadamard(matrices: readonly DenseMatrix[]): DenseMatrix {
   const [first, ...rest] = matrices as [DenseMatrix, ...DenseMatrix[]];
   const data = first.data.map((value, i) => rest.reduce((product, a) => product * a.data[i]!, value));
-  return dense(data as Float64Array<ArrayBuffer>, first.rows, first.cols);
+  return dense(data, first.rows, first.cols);
 }
 
 /** Scales columns to length 1 in place and returns the lengths. */
@@ -116,7 +116,7 @@ function normalizeColumns(a: DenseMatrix): Float64Array<ArrayBuffer> {
 function distanceTo(unfolding: DenseMatrix, factors: readonly DenseMatrix[], weights: Float64Array): number {
   const [first, ...rest] = factors as [DenseMatrix, ...DenseMatrix[]];
   const weighted = first.data.map((value, i) => value * weights[i % weights.length]!);
-  const scaled = dense(weighted as Float64Array<ArrayBuffer>, first.rows, first.cols);
+  const scaled = dense(weighted, first.rows, first.cols);
   const approximation = matmul(scaled, khatriRao(rest), { transposeB: true });
   return normOf(unfolding.data.map((value, i) => value - approximation.data[i]!));
 }

@@ -52,7 +52,7 @@ function factor(a: Matrix, pivoting: boolean): PivotedQr {
     return {
       q: dense(read(kernels, q, m * k), m, k),
       r: dense(upper, k, n),
-      permutation: new Int32Array(kernels.memory.buffer, pivots, n).slice() as Int32Array<ArrayBuffer>,
+      permutation: new Int32Array(kernels.memory.buffer, pivots, n).slice(),
     };
   });
 }

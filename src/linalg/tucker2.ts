@@ -58,7 +58,7 @@ export function tucker2(
   return {
     outputs,
     inputs,
-    core: { data: core as Float64Array<ArrayBuffer>, dims: [rankOut, rankIn, ...rest] },
+    core: { data: core, dims: [rankOut, rankIn, ...rest] },
     error: total === 0 ? 0 : Math.sqrt(Math.max(0, 1 - kept * kept)),
   };
 }

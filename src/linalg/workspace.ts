@@ -63,7 +63,7 @@ export function write(kernels: Kernels, a: Matrix, name = 'matrix'): Pointer {
 
 /** A copy of `count` elements. */
 export function read(kernels: Kernels, p: Pointer, count: number): Float64Array<ArrayBuffer> {
-  return new Float64Array(kernels.memory.buffer, p, count).slice() as Float64Array<ArrayBuffer>;
+  return new Float64Array(kernels.memory.buffer, p, count).slice();
 }
 
 /**

@@ -30,7 +30,7 @@ export function kept<Name extends MessageName>(
   holder: { readonly extra?: unknown },
 ): Message<Name> {
   const { extra } = holder;
-  return extra instanceof Leftovers && extra.of === of ? (extra.fields as Message<Name>) : {};
+  return extra instanceof Leftovers && extra.of === of ? extra.fields : {};
 }
 
 /**

@@ -80,7 +80,7 @@ function allocation(
 ): Allocation {
   const selection = new Map<ChannelGroup, readonly number[]>();
   curves.forEach(({ group, order, steps }, i) => {
-    if (at[i]! >= 0) selection.set(group, order.slice(0, steps[at[i]!]!));
+    if (at[i]! >= 0) selection.set(group, order.slice(0, steps[at[i]!]));
   });
   return { selection, left: sharesOf(forecast), met: meets(forecast, target) };
 }

@@ -187,7 +187,7 @@ class NodePass implements PassContext {
 
   join(a: Axis, b: Axis): Axis {
     if (!isFree(a) || !isFree(b)) {
-      const reason = isFree(a) ? (b as string) : (a as string);
+      const reason = isFree(a) ? (b as string) : a;
       this.fix([a, b], reason);
       return reason;
     }

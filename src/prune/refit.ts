@@ -105,7 +105,7 @@ class CrossMoment {
     this.outputs.slice(0, 4).forEach(({ name }, i) => {
       const values = results[name]!.toFloat32();
       this.sums[i] ??= new Float64Array(values.length);
-      const sum = this.sums[i]!;
+      const sum = this.sums[i];
       for (let k = 0; k < values.length; k++) sum[k]! += values[k]!;
     });
     const { groups, width } = this.pair.narrow;

@@ -58,7 +58,7 @@ function sumBehind(layer: Node): { sum: Node; other: number } | undefined {
       const same =
         value.shape !== undefined && at.shape !== undefined && value.shape.length === at.shape.length;
       const axis = layer.opType === 'Conv' ? 1 : (at.shape?.length ?? 0) - 1;
-      return same && value.shape![axis] === at.shape![axis] && !broadcasts(value, at)
+      return same && value.shape[axis] === at.shape![axis] && !broadcasts(value, at)
         ? { sum: reader, other }
         : undefined;
     }

@@ -52,7 +52,7 @@ export function toOrt(ort: Ort, tensor: Tensor, name: string): OrtTensor {
 export function fromOrt(tensor: OrtTensor): Tensor {
   if (tensor.type === 'string') return Tensor.strings(tensor.dims, tensor.data as string[]);
   const { buffer, byteOffset, byteLength } = tensor.data as Uint8Array;
-  return new Tensor(tensor.type as DType, tensor.dims, new Uint8Array(buffer, byteOffset, byteLength));
+  return new Tensor(tensor.type, tensor.dims, new Uint8Array(buffer, byteOffset, byteLength));
 }
 
 /** Whether ONNX Runtime would read and write the tensor's own memory. */

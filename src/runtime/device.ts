@@ -12,7 +12,7 @@ export class DeviceTensor {
 
   constructor(native: OrtTensor) {
     this.native = native;
-    this.dtype = native.type as DType;
+    this.dtype = native.type;
     this.dims = native.dims;
   }
 

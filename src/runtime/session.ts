@@ -149,7 +149,7 @@ function valueInfo(metadata: InferenceSession.ValueMetadata): ValueInfo {
   const { type, shape } = metadata;
   return {
     name,
-    dtype: type as DType,
+    dtype: type,
     // ONNX Runtime reports the same for a scalar as for a shape that it does not know.
     shape: shape.length === 0 ? undefined : shape.map(dim => (dim === '' ? null : dim)),
   };

@@ -185,12 +185,12 @@ export function asStudy(exported: unknown, file: string): Study {
     throw new WhittleError(problem, { file, hint });
   };
   if (!title || !question) fail('the study lacks a title or a question', 'Say what it asks');
-  if (!metric!.figure || !['higher', 'lower'].includes(metric!.betterIs)) {
+  if (!metric.figure || !['higher', 'lower'].includes(metric.betterIs)) {
     fail('the study does not say what decides', "Give metric: { figure: 'accuracy', betterIs: 'higher' }");
   }
   checkSeeds(study.seeds, fail);
-  checkArms(arms!, reference, fail);
-  if (study.claims !== undefined) checkClaims(study.claims, Object.keys(arms!), fail);
+  checkArms(arms, reference, fail);
+  if (study.claims !== undefined) checkClaims(study.claims, Object.keys(arms), fail);
   return study as Study;
 }
 

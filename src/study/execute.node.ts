@@ -80,7 +80,7 @@ export async function execute(execution: Execution): Promise<Executed> {
   };
   const evaluation = await evaluate(model);
   const measured = await definition.measure?.({
-    settings: values as never,
+    settings: values,
     seed,
     network,
     model,
@@ -151,7 +151,7 @@ async function deriveArm(arm: DerivingArm<never>, execution: Execution): Promise
 async function trainingOf(study: Study, name: string, execution: Execution): Promise<ConfiguredTraining> {
   const arm = study.arms[name]!;
   if (!trains(arm)) return trainingOf(study, needsOf(arm)[0]!, execution);
-  return arm.train(execution.values as never, execution.seed, neededRuns({ ...execution, arm: name }));
+  return arm.train(execution.values, execution.seed, neededRuns({ ...execution, arm: name }));
 }
 
 const readLog = async (path: string): Promise<LogLine[]> =>

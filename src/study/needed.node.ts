@@ -48,7 +48,7 @@ export function neededRuns(options: NeededOptions): Needed {
           });
         }
         const { network, methods = [] } = await definition.train(
-          values as never,
+          values,
           seed,
           neededRuns({ ...options, arm: name }),
         );

@@ -109,8 +109,8 @@ export class Loop {
   async close(): Promise<void> {
     const logs = this.options.logs ?? [];
     const closings = [...logs.map(log => log.close()), this.runner.release(), this.evaluator?.release()];
-    const failed = (await Promise.allSettled(closings)).find(({ status }) => status === 'rejected');
-    if (failed) throw (failed as PromiseRejectedResult).reason;
+    const failed = (await Promise.allSettled(closings)).find(result => result.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   /** One update, of one or several batches. */

@@ -81,11 +81,7 @@ function parseHeader(bytes: Uint8Array, fail: Fail): [string, unknown][] {
 }
 
 function readEntry(name: string, value: unknown, fail: Fail): Entry {
-  const {
-    dtype: dtypeName,
-    shape,
-    data_offsets: offsets,
-  } = (isRecord(value) ? value : {}) as Record<string, unknown>;
+  const { dtype: dtypeName, shape, data_offsets: offsets } = isRecord(value) ? value : {};
   if (typeof dtypeName !== 'string' || !isNaturals(shape) || !isNaturals(offsets) || offsets.length !== 2) {
     return fail('an entry needs dtype, shape and data_offsets', name);
   }

@@ -104,7 +104,7 @@ describe('gradients of normalizations of each example', () => {
 
   it('LayerNormalization from the statistics that it hands out, in float32', async () => {
     const truth: Reference = (x, scale, bias) => [
-      rows(x!, 3).flatMap(row => [...standardized(row, 1e-2)].map((v, i) => v * scale![i]! + bias![i]!)),
+      rows(x, 3).flatMap(row => [...standardized(row, 1e-2)].map((v, i) => v * scale[i]! + bias[i]!)),
     ];
     await checkGradients(
       {
@@ -118,9 +118,7 @@ describe('gradients of normalizations of each example', () => {
 
   it('InstanceNormalization', async () => {
     const truth: Reference = (x, scale, bias) => [
-      rows(x!, 6).flatMap((row, i) =>
-        [...standardized(row, 1e-2)].map(v => v * scale![i % 3]! + bias![i % 3]!),
-      ),
+      rows(x, 6).flatMap((row, i) => [...standardized(row, 1e-2)].map(v => v * scale[i % 3]! + bias[i % 3]!)),
     ];
     for (const symbolic of [false, true]) {
       await checkGradients(
@@ -137,11 +135,11 @@ describe('gradients of normalizations of each example', () => {
   it.each([18, 21])('GroupNormalization of opset %i', async opset => {
     const affine = opset < 21 ? 2 : 4;
     const truth: Reference = (x, scale, bias) => [
-      rows(x!, 4).flatMap((row, i) =>
+      rows(x, 4).flatMap((row, i) =>
         [...standardized(row, 1e-2)].map((v, j) => {
           const group = i % 2;
           const k = opset < 21 ? group : 2 * group + Math.floor(j / 3);
-          return v * scale![k]! + bias![k]!;
+          return v * scale[k]! + bias[k]!;
         }),
       ),
     ];
@@ -161,9 +159,9 @@ describe('gradients of normalizations of each example', () => {
       variables: [{ dims: [3, 4] }, { dims: [4] }],
       build: (b, xs) => b.op('SimplifiedLayerNormalization', xs, { epsilon: 1e-2, axis: -1, stash_type: 1 }),
       truth: (x, scale) => [
-        rows(x!, 3).flatMap(row => {
+        rows(x, 3).flatMap(row => {
           const root = Math.sqrt(row.reduce((a, v) => a + v * v, 0) / row.length + 1e-2);
-          return [...row].map((v, i) => (v / root) * scale![i]!);
+          return [...row].map((v, i) => (v / root) * scale[i]!);
         }),
       ],
     };

@@ -111,7 +111,7 @@ function overTime(sizes: Sizes, x: Float64Array, count: number, initial: Optiona
     for (let n = 0; n < batch; n++) {
       const at = (d * batch + n) * hidden;
       let states = Array.from({ length: count }, (_, s) =>
-        initial[s] ? [...initial[s]!.slice(at, at + hidden)] : new Array<number>(hidden).fill(0),
+        initial[s] ? [...initial[s].slice(at, at + hidden)] : new Array<number>(hidden).fill(0),
       );
       for (let i = 0; i < steps; i++) {
         const t = direction === 'reverse' || d === 1 ? steps - 1 - i : i;

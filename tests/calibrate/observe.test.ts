@@ -236,7 +236,7 @@ describe('observe', () => {
     }));
     const { all } = await observed(model, large);
     const { model: wide } = oneLayer(name);
-    const widened = large.map(({ x }) => ({ x: Tensor.float32(x!.dims, x!.toFloat32()) }));
+    const widened = large.map(({ x }) => ({ x: Tensor.float32(x.dims, x.toFloat32()) }));
     const { all: expected } = await observed(wide, widened);
     const [a, b] = [[...all.values()][0]!.moment!, [...expected.values()][0]!.moment!];
     expect(a.count).toBe(b.count);

@@ -14,7 +14,7 @@ import {
 import { lowrank, svd, svdQuantize } from '../../src/compress/methods/lowrank.js';
 import { storedErrors } from '../../src/compress/methods/stored-errors.js';
 import { LayerProbe } from '../../src/compress/probe.js';
-import { findSites, type Site } from '../../src/compress/sites.js';
+import { findSites } from '../../src/compress/sites.js';
 import { inferShapes } from '../../src/graph/infer/index.js';
 import { matmul, matrix } from '../../src/linalg/index.js';
 import { oneLayer } from './one-layer.js';
@@ -142,7 +142,7 @@ describe('factors', () => {
       for (const name of ['MatMul x · W', 'Conv 2-D', 'Conv 2-D in groups']) {
         const { layer, site, model, samples } = await layerOf(name);
         const runs = await captureInputs(model, [site], samples, { threads: 1 });
-        const probe = new LayerProbe(site as Site, model, runs.get(site)!, 1);
+        const probe = new LayerProbe(site, model, runs.get(site)!, 1);
         for (const error of [0.1, 0.3, 0.6]) {
           const bound = { error, bytes: 1e9, forward: false };
           const closed = await method.search!(layer, {

@@ -95,7 +95,7 @@ describe('Layer', () => {
           expect(Math.abs(again.data[i]! - s[i]!)).toBeLessThan(1e-5 * mean);
         }
         // (S + damping) Uᵀ U = 1
-        const u = layer.feedback()![g]!.data as Float64Array<ArrayBuffer>;
+        const u = layer.feedback()![g]!.data;
         const damped = Float64Array.from(s);
         for (let i = 0; i < width; i++) damped[i * width + i]! += 0.01 * mean;
         const inverse = matmul(matrix(u, width, width), matrix(u, width, width), { transposeA: true });

@@ -22,8 +22,8 @@ const SIZES = new Map([
 const { expression } = fc.letrec<{ expression: { dim: Dim; value: number } }>(tie => ({
   expression: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
-    fc.constantFrom(...SIZES.keys()).map(name => ({ dim: name as Dim, value: SIZES.get(name)! })),
-    fc.integer({ min: 0, max: 20 }).map(n => ({ dim: n as Dim, value: n })),
+    fc.constantFrom(...SIZES.keys()).map(name => ({ dim: name, value: SIZES.get(name)! })),
+    fc.integer({ min: 0, max: 20 }).map(n => ({ dim: n, value: n })),
     fc
       .tuple(tie('expression'), tie('expression'))
       .map(([a, b]) => ({ dim: addDims(a.dim, b.dim), value: a.value + b.value })),

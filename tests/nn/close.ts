@@ -16,7 +16,7 @@ export function expectClose(actual: Tensor | undefined, expected: Numbers | Tens
   let [error, magnitude] = [0, 0];
   for (let i = 0; i < got.length; i++) {
     error = Math.max(error, Math.abs(got[i]! - wanted[i]!));
-    magnitude = Math.max(magnitude, Math.abs(wanted[i]!));
+    magnitude = Math.max(magnitude, Math.abs(wanted[i]));
   }
   expect(error / (magnitude || 1)).toBeLessThan(tolerance);
 }

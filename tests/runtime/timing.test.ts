@@ -18,10 +18,10 @@ describe('timing', () => {
 
   it('runs two sessions equally often', async () => {
     const [a, b] = await Promise.all([createSession(layer()), createSession(layer())]);
-    const result = await compareSessions(a!, b!, { x: Tensor.float32([1, 2], [1, 1]) }, { runs: 6 });
+    const result = await compareSessions(a, b, { x: Tensor.float32([1, 2], [1, 1]) }, { runs: 6 });
     expect([result.a.runs, result.b.runs]).toEqual([6, 6]);
     expect(result.ratio).toBeGreaterThan(0);
-    await Promise.all([a!.release(), b!.release()]);
+    await Promise.all([a.release(), b.release()]);
   });
 
   it('takes turns, each step first half of the time', async () => {

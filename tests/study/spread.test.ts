@@ -90,7 +90,7 @@ describe('arms of like spread', () => {
       [3, 9, 5],
     ];
     const own = (values: number[]) => ({ variance: deviation(values) ** 2, degreesOfFreedom: 2 });
-    expect(separateTest(a!, b!)).toEqual(separateTest(a!, b!, own(a!), own(b!)));
+    expect(separateTest(a, b)).toEqual(separateTest(a, b, own(a), own(b)));
     expect(separateTest([1], [2])).toBeUndefined();
   });
 });

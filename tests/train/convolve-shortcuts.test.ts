@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { gradients, typedBuilder } from '../../src/graph/autodiff/index.js';
-import { type Shape, Tensor } from '../../src/graph/index.js';
+import { Tensor } from '../../src/graph/index.js';
 import { removeDead } from '../../src/graph/rewrite/index.js';
 import { Network, Scope } from '../../src/nn/index.js';
 import { Random } from '../../src/random/random.js';
@@ -19,7 +19,7 @@ interface Cut {
 function build({ dims = [2, 3, 5, 6], starts = [0, 0], axes = [2, 3], steps = [2, 3], pads }: Cut): Network {
   const network = new Network({ training: true });
   const scope = new Scope(network);
-  const x = network.input('x', 'float32', dims as Shape);
+  const x = network.input('x', 'float32', dims);
   const lists = [starts, starts.map(() => 2 ** 31 - 1), axes, steps].map(list => scope.int64(...list));
   let y = scope.op('Slice', [x, ...lists]);
   if (pads) y = scope.op('Pad', [y, scope.int64(...pads)]);

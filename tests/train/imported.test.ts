@@ -23,7 +23,7 @@ function fileOfAModel(): Uint8Array {
   const names = ['scale', 'shift', 'mean', 'var'];
   const norm = graph.op('BatchNormalization', [
     maps,
-    ...statistics.map((t, i) => graph.constant(t, names[i]!)),
+    ...statistics.map((t, i) => graph.constant(t, names[i])),
   ]);
   const flat = graph.op('Flatten', [graph.op('Relu', [norm])]);
   const gemm = [flat, graph.constant(numbers([16, 2], 0.3), 'fc'), graph.constant(numbers([2], 0.1), 'b')];

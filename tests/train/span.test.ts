@@ -33,14 +33,14 @@ describe('span extraction', () => {
       data: arrayDataset({
         start: Tensor.float32([2, 3], start.flat()),
         end: Tensor.float32([2, 3], end.flat()),
-        start_positions: ints(first!),
-        end_positions: ints(last!),
+        start_positions: ints(first),
+        end_positions: ints(last),
       }),
       session: { threads: 1 },
     });
     const entropy = (row: number[], right: number) =>
       Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0)) - row[right]!;
-    const losses = [0, 1].flatMap(i => [entropy(start[i]!, first![i]!), entropy(end[i]!, last![i]!)]);
+    const losses = [0, 1].flatMap(i => [entropy(start[i]!, first[i]!), entropy(end[i]!, last[i]!)]);
     expect(found.loss).toBeCloseTo(losses.reduce((a, b) => a + b) / 4, 5);
     // The first is right at both ends, the second at its end only.
     expect(found.hits).toBe(0.5);

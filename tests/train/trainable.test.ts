@@ -110,8 +110,8 @@ describe('fine-tuning the PP-OCR recognition model', () => {
         names.map(name => [name, Tensor.float32(parameters.get(name)!.tensor.dims, weights.get(name)!)]),
       ),
     );
-    const before = (await evaluate(original, { x })) as Record<string, Tensor>;
-    const after = (await evaluate(trained, { x })) as Record<string, Tensor>;
+    const before = await evaluate(original, { x });
+    const after = await evaluate(trained, { x });
     const likelihood = (out: Record<string, Tensor>): number => {
       const probabilities = Object.values(out)[0]!.toFloat32();
       const classes = probabilities.length / steps;

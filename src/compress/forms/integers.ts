@@ -100,7 +100,7 @@ export function dequantized(target: RewriteTarget, site: Site, { q, scales }: Qu
     graph.constant(Tensor.from('int8', tensor.dims, ints), 'q'),
     graph.constant(Tensor.float32([scales.length], scales), 's'),
     null,
-    layout.perm[0]!,
+    layout.perm[0],
   );
 }
 

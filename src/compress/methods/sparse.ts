@@ -118,7 +118,7 @@ export function pruneLayer(
         const at = row * paddedCols + column;
         if (kept[at] === 0 || scale === 0) return 0;
         q[at] = Math.max(-limit, Math.min(limit - 1, Math.round(value / scale)));
-        return q[at]! * scale;
+        return q[at] * scale;
       },
     },
     { step: Math.max(1, Math.floor(STEP / block)) * block, feedback: criterion === 'sparsegpt' },

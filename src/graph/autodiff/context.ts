@@ -1,5 +1,5 @@
 import { WhittleError } from '../errors.js';
-import type { Node, NodeInput } from '../node.js';
+import type { Node } from '../node.js';
 import type { Builder } from '../ops/builder.js';
 import type { VjpContext } from '../ops/vjp.js';
 import type { Shape, Value } from '../value.js';
@@ -42,7 +42,7 @@ export function vjpContext(
     node,
     opset: typing.opsetOf(node.domain),
     build,
-    inputs: node.inputs as readonly NodeInput[],
+    inputs: node.inputs,
     outputGradients,
     get gradient() {
       first ??= outputGradients[0] ?? build.zerosLike(output(0));

@@ -81,7 +81,7 @@ export class NodeContext implements InferContext {
     if (!dims?.every(dim => typeof dim === 'number')) return;
     const size = (dims as number[]).reduce((product, dim) => product * dim, 1);
     if (size !== values.length || values.every(value => value === null)) return;
-    this.found[output] = { type, elements: { dims: dims as number[], values } };
+    this.found[output] = { type, elements: { dims, values } };
   }
 
   inferGraph(graph: Graph, inputs: readonly ValueFacts[], runs: Runs = 'always'): ValueFacts[] {

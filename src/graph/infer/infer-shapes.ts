@@ -142,7 +142,7 @@ class Inference implements ShapeAnalysis, FactSource {
   fixedShapeOf(value: Value): readonly number[] | undefined {
     const type = this.typeOf(value);
     const shape = type?.kind === 'tensor' ? type.shape : undefined;
-    return shape?.every(dim => typeof dim === 'number') ? (shape as readonly number[]) : undefined;
+    return shape?.every(dim => typeof dim === 'number') ? shape : undefined;
   }
 
   elementsOf(value: Value): KnownElements | undefined {

@@ -35,7 +35,7 @@ const constantOfShape = defineOp({
       dims ?? (typeof rank === 'number' ? unknownShape(rank) : undefined),
     );
     if (!dims?.every(dim => typeof dim === 'number')) return;
-    const size = sizeOf(dims as number[]);
+    const size = sizeOf(dims);
     if (size > MAX_KNOWN_ELEMENTS) return;
     const fill: Dim | undefined = value ? elementsOf(value)?.values[0] : 0;
     if (fill !== undefined) context.setElements(0, new Array<Dim>(size).fill(fill));

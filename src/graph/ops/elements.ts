@@ -18,13 +18,12 @@ export function pickElements(
   locate: (position: readonly number[]) => readonly number[],
 ): Dim[] | undefined {
   if (!source || !dims?.every(dim => typeof dim === 'number')) return undefined;
-  const fixed = dims as readonly number[];
-  const size = fixed.reduce((product, dim) => product * dim, 1);
+  const size = dims.reduce((product, dim) => product * dim, 1);
   if (size > MAX_KNOWN_ELEMENTS) return undefined;
-  const own = stridesOf(fixed);
+  const own = stridesOf(dims);
   const strides = stridesOf(source.dims);
   return Array.from({ length: size }, (_, flat) => {
-    const position = fixed.map((dim, axis) => Math.floor(flat / own[axis]!) % dim);
+    const position = dims.map((dim, axis) => Math.floor(flat / own[axis]!) % dim);
     const at = locate(position).reduce((offset, index, axis) => offset + index * strides[axis]!, 0);
     return source.values[at] ?? null;
   });

@@ -53,7 +53,7 @@ function round(dtype: DType | undefined, value: number): number {
 function applyTo(dtype: DType | undefined, options: Options): (...values: Dim[]) => Dim {
   return (...values) => {
     if (values.every(v => typeof v === 'number') && options.number) {
-      return round(dtype, options.number(...(values as number[])));
+      return round(dtype, options.number(...values));
     }
     return options.symbolic?.(...values) ?? null;
   };
@@ -97,7 +97,7 @@ function broadcasting(op: string, options: Options = {}): OpDefinition {
 }
 
 const compare = (op: string, number: (a: number, b: number) => boolean): OpDefinition =>
-  broadcasting(op, { output: 'bool', number: (a, b) => Number(number(a!, b!)) });
+  broadcasting(op, { output: 'bool', number: (a, b) => Number(number(a, b)) });
 
 const logical = (op: string, number: (a: boolean, b: boolean) => boolean): OpDefinition =>
   broadcasting(op, { output: 'bool', number: (a, b) => Number(number(a !== 0, b !== 0)) });
@@ -123,9 +123,9 @@ const div = defineOp({
     const dtype = commonDType(context, [0, 1]);
     context.set(0, dtype, broadcastShapes(context, [context.shape(0), context.shape(1)]));
     const divide = applyTo(dtype, {
-      number: (a, b) => a! / b!,
+      number: (a, b) => a / b,
       // Sizes are not negative, so truncation is the floor; of floating-point numbers there is no floor.
-      symbolic: (a, b) => (isFloat(dtype) ? null : floorDiv(a!, b!)),
+      symbolic: (a, b) => (isFloat(dtype) ? null : floorDiv(a, b)),
     });
     context.setElements(0, mapElements(context, [context.elements(0), context.elements(1)], divide));
   },
@@ -150,7 +150,7 @@ const mod = defineOp({
     // The sign of the divisor, as Python has it; with `fmod` that of the dividend.
     const fmod = context.node.int('fmod', 0) !== 0;
     const remainder = applyTo(dtype, {
-      number: (a, b) => (fmod ? a! % b! : a! - b! * Math.floor(a! / b!)),
+      number: (a, b) => (fmod ? a % b : a - b * Math.floor(a / b)),
     });
     const elements = [context.elements(0), context.elements(1)];
     if (elements[1]?.values.includes(0)) return;
@@ -169,7 +169,7 @@ const where = defineOp({
       if (typeof condition === 'number') return condition !== 0 ? yes : no;
       return yes === no ? yes : null;
     };
-    context.setElements(0, mapElements(context, elements, choose as (...values: Dim[]) => Dim));
+    context.setElements(0, mapElements(context, elements, choose));
   },
 });
 
@@ -183,14 +183,14 @@ const clip = defineOp({
 
 export const elementwise: readonly OpDefinition[] = withGradients(
   [
-    unary('Abs', { number: x => Math.abs(x!) }),
-    unary('Neg', { number: x => -x!, symbolic: x => mulDims(x!, -1) }),
-    unary('Sign', { number: x => Math.sign(x!) }),
-    unary('Ceil', { number: x => Math.ceil(x!), symbolic: x => x! }),
-    unary('Floor', { number: x => Math.floor(x!), symbolic: x => x! }),
-    unary('Round', { number: x => roundEven(x!), symbolic: x => x! }),
-    unary('Sqrt', { number: x => Math.sqrt(x!) }),
-    unary('Reciprocal', { number: x => 1 / x! }),
+    unary('Abs', { number: x => Math.abs(x) }),
+    unary('Neg', { number: x => -x, symbolic: x => mulDims(x, -1) }),
+    unary('Sign', { number: x => Math.sign(x) }),
+    unary('Ceil', { number: x => Math.ceil(x), symbolic: x => x }),
+    unary('Floor', { number: x => Math.floor(x), symbolic: x => x }),
+    unary('Round', { number: x => roundEven(x), symbolic: x => x }),
+    unary('Sqrt', { number: x => Math.sqrt(x) }),
+    unary('Reciprocal', { number: x => 1 / x }),
     unary('Exp'),
     unary('Log'),
     unary('Erf'),
@@ -199,9 +199,9 @@ export const elementwise: readonly OpDefinition[] = withGradients(
     unary('Not', { output: 'bool', number: x => Number(x === 0) }),
     unary('IsNaN', { output: 'bool' }),
     unary('IsInf', { output: 'bool' }),
-    broadcasting('Add', { number: (a, b) => a! + b!, symbolic: (a, b) => addDims(a!, b!) }),
-    broadcasting('Sub', { number: (a, b) => a! - b!, symbolic: (a, b) => subDims(a!, b!) }),
-    broadcasting('Mul', { number: (a, b) => a! * b!, symbolic: (a, b) => mulDims(a!, b!) }),
+    broadcasting('Add', { number: (a, b) => a + b, symbolic: (a, b) => addDims(a, b) }),
+    broadcasting('Sub', { number: (a, b) => a - b, symbolic: (a, b) => subDims(a, b) }),
+    broadcasting('Mul', { number: (a, b) => a * b, symbolic: (a, b) => mulDims(a, b) }),
     div,
     ofFirstDType('Pow'),
     ofFirstDType('BitShift'),
@@ -214,7 +214,7 @@ export const elementwise: readonly OpDefinition[] = withGradients(
     broadcasting('Equal', {
       output: 'bool',
       number: (a, b) => Number(a === b),
-      symbolic: (a, b) => equalSizes(a!, b!),
+      symbolic: (a, b) => equalSizes(a, b),
     }),
     compare('Greater', (a, b) => a > b),
     compare('GreaterOrEqual', (a, b) => a >= b),

@@ -35,7 +35,7 @@ const resize = defineOp({
     if (sizes && policy !== 'stretch') {
       const ratios = axes.map((axis, i) => ratio(sizes[i] ?? null, x[axis]!));
       const scale = ratios.every(r => r !== null)
-        ? (policy === 'not_larger' ? Math.min : Math.max)(...(ratios as number[]))
+        ? (policy === 'not_larger' ? Math.min : Math.max)(...ratios)
         : null;
       for (const axis of axes) shape[axis] = rounded(x[axis]!, scale);
     } else {

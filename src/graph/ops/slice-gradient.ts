@@ -42,7 +42,7 @@ const slice: Vjp = context => {
       if (step < 0) g = b.reverse(g, [axis]);
       if (stride > 1 && length > 0) g = spaced(b, g, axis, length, stride);
       pads[axis] = step > 0 || length === 0 ? first : first - (length - 1) * stride;
-      pads[axis + rank] = dim - length * stride - pads[axis]!;
+      pads[axis + rank] = dim - length * stride - pads[axis];
       return;
     }
     const one = (list: number): Value => b.op('Slice', [input(list), b.ints([i]), b.ints([i + 1])]);

@@ -90,7 +90,7 @@ export function spread(b: Builder, g: Value, w: Value, window: FixedWindow, grou
 /** (N, C, …) as (N, …parts of C, L). */
 export function flattenSpatial(b: Builder, x: Value, channels: readonly number[]): Value {
   const spatial = x.shape!.slice(2);
-  const length = spatial.every(d => typeof d === 'number') ? product(spatial as number[]) : -1;
+  const length = spatial.every(d => typeof d === 'number') ? product(spatial) : -1;
   return b.reshape(x, b.shapeFrom([b.sizesOf(x)[0]!, ...channels, length]));
 }
 

@@ -7,7 +7,6 @@ import {
   replaceOutput,
   Scope,
 } from '../../nn/index.js';
-import type { DenseLayer } from './low-rank.js';
 import { denseWeight } from './product.js';
 
 /**
@@ -41,7 +40,7 @@ export function collapseLayer(network: Network, path: string): void {
       ? project(scope, layer.input, weight, bias?.value ?? null, dense.layout)
       : convolve(scope, layer.input, weight, bias?.value ?? null, dense);
   const record = { path, input: layer.input, output, weight: network.parameter(weight.name), bias };
-  network.layers.set(path, { ...dense, ...record } as DenseLayer);
+  network.layers.set(path, { ...dense, ...record });
   for (const factor of layer.factors) network.layers.delete(factor.replace(/\.weight$/, ''));
   network.factorized.delete(path);
   replaceOutput(network, layer.output, output);

@@ -130,7 +130,7 @@ function factors(scope: Scope, layer: DenseLayer, form: MatrixForm, { rank }: Lo
 /** What a layer computes, without its place. */
 export function geometryOf(layer: DenseLayer): Geometry {
   const { weight: _weight, bias: _bias, path: _path, input: _input, output: _output, ...geometry } = layer;
-  return geometry as Geometry;
+  return geometry;
 }
 
 type Window = Pick<ConvLayer, 'kernelSize' | 'stride' | 'padding' | 'dilation'>;

@@ -51,7 +51,7 @@ export function scatterPlot({ groups, x, y, front, ...options }: ScatterOptions)
     return [
       front && html`<path class="front" d="${step(paretoFront(all, front)) ?? ''}"/>`,
       groups.map((group, i) => {
-        const shape = symbol(symbolsStroke[i % symbolsStroke.length]!, 44)() ?? '';
+        const shape = symbol(symbolsStroke[i % symbolsStroke.length], 44)() ?? '';
         const mark = (px: number, py: number, label?: string) =>
           html`<path class="mark" d="${shape}" transform="translate(${px} ${py})" style="stroke:var(--series-${(i % 6) + 1})">${label !== undefined && html`<title>${label}</title>`}</path>`;
         const at = legendX;

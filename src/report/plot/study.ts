@@ -121,7 +121,7 @@ function against(report: StudyReport, marks: readonly Mark[], size: Size): Marku
         series.map(
           ({ points, colour, dash }) =>
             points.length > 1 &&
-            html`<path class="line" d="${path([...points])!}" style="stroke:${colour}" stroke-dasharray="${dash}"/>`,
+            html`<path class="line" d="${path([...points])}" style="stroke:${colour}" stroke-dasharray="${dash}"/>`,
         ),
         series.map(({ points, colour, shape }) =>
           points.map(mark => {
@@ -244,7 +244,7 @@ export function toneOf(i: number): Tone {
   return {
     colour: `var(--series-${(i % 6) + 1})`,
     dash: DASHES[i % DASHES.length]!,
-    shape: symbol(symbolsFill[i % symbolsFill.length]!, 64)() ?? '',
+    shape: symbol(symbolsFill[i % symbolsFill.length], 64)() ?? '',
   };
 }
 

@@ -38,8 +38,8 @@ function splitProjection(node: Node, b: Builder): boolean {
   const matMul = onlyUse(product, 'MatMul', b.graph);
   const [x, weight] = matMul?.inputs ?? [];
   if (!x || weight?.fixedShape?.length !== 2 || (bias && bias.fixedShape?.length !== 1)) return false;
-  const weights = split(b, weight, sizes as number[], 1);
-  const biases = bias && split(b, bias, sizes as number[], 0);
+  const weights = split(b, weight, sizes, 1);
+  const biases = bias && split(b, bias, sizes, 0);
   parts.forEach((part, i) => {
     const own = b.matmul(x, weights[i]!);
     b.graph.replaceUses(part, biases ? b.add(own, biases[i]!) : own);

@@ -93,7 +93,7 @@ function pays(chain: Chain, limits: Limits): boolean {
     4 * [...values].reduce((sum, value) => sum + sizeOf(value.fixedShape!), 0);
   let traffic = 0;
   for (const node of chain) {
-    if (node.opType !== 'Reshape') traffic += bytes(new Set(rowInputs(node)!)) + bytes(outputsOf(node));
+    if (node.opType !== 'Reshape') traffic += bytes(new Set(rowInputs(node))) + bytes(outputsOf(node));
   }
   const tiled =
     traffic * CACHED + bytes(from) + bytes(new Set(to.values())) + limits.call * tiles * chain.size;

@@ -19,7 +19,7 @@ export function foldLayerNorm(b: Builder, graph: Graph): number {
     const [, scale, bias] = node.inputs;
     for (const product of products) fold(b, graph, product, scale!, bias ?? undefined);
     const vector = (fill: number): Value =>
-      graph.constant(Tensor.float32(scale!.fixedShape!, Array(scale!.fixedShape![0]!).fill(fill)));
+      graph.constant(Tensor.float32(scale!.fixedShape!, Array(scale!.fixedShape![0]).fill(fill)));
     node.setInput(1, vector(1));
     // ONNX Runtime 1.30 crashes where it fuses a sum with a normalization that has no bias.
     node.setInput(2, vector(0));

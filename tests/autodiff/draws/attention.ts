@@ -105,9 +105,9 @@ const standard: Draw = random => {
       });
     },
     truth: (q, k, v, bias) => [
-      attention(sizes, q!, k!, v!, (product, _, __, t, u) => {
+      attention(sizes, q, k, v, (product, _, __, t, u) => {
         if ((isCausal && u > t) || (mask === 'bool' && hidden(t, u))) return -Infinity;
-        const added = mask === 'float' ? bias![t * keys + u]! : 0;
+        const added = mask === 'float' ? bias[t * keys + u]! : 0;
         return product * (scale ?? 1 / Math.sqrt(width)) + added;
       }),
     ],
@@ -143,15 +143,10 @@ const multiHead: Draw = random => {
       return b.op('MultiHeadAttention', [q!, k!, v!, bias!, mask, added!], attributes, MS);
     },
     truth: (q, k, v, bias, added) => [
-      attention(
-        sizes,
-        plus(q!, bias!, 0),
-        plus(k!, bias!, all),
-        plus(v!, bias!, 2 * all),
-        (product, n, h, t, u) =>
-          (unidirectional && u > t) || hidden(n, u)
-            ? -Infinity
-            : product / Math.sqrt(width) + added![(h * queries + t) * keys + u]!,
+      attention(sizes, plus(q, bias, 0), plus(k, bias, all), plus(v, bias, 2 * all), (product, n, h, t, u) =>
+        (unidirectional && u > t) || hidden(n, u)
+          ? -Infinity
+          : product / Math.sqrt(width) + added[(h * queries + t) * keys + u]!,
       ),
     ],
   };
@@ -185,8 +180,8 @@ const selfAttention: Draw = random => {
           const [row, column] = [Math.floor(i / all), p * all + (i % all)];
           return Array.from(
             { length: features },
-            (_, f) => x![row * features + f]! * w![f * 3 * all + column]!,
-          ).reduce((a, v) => a + v, bias![column]!);
+            (_, f) => x[row * features + f]! * w[f * 3 * all + column]!,
+          ).reduce((a, v) => a + v, bias[column]!);
         });
       return [
         attention(sizes, part(0), part(1), part(2), (product, n, _, t, u) =>
@@ -232,14 +227,14 @@ const rotary =
           : b.op('RotaryEmbedding', [x!, places, cos!, sin!], attributes, domain);
       },
       truth: x => {
-        const y = x!.slice();
+        const y = x.slice();
         for (let row = 0; row < y.length / width; row++) {
           for (let i = 0; i < pairs; i++) {
             const a = row * width + (interleaved ? 2 * i : i);
             const b = row * width + (interleaved ? 2 * i + 1 : pairs + i);
             const turn = angle(row % length, i);
-            y[a] = x![a]! * Math.cos(turn) - x![b]! * Math.sin(turn);
-            y[b] = x![a]! * Math.sin(turn) + x![b]! * Math.cos(turn);
+            y[a] = x[a]! * Math.cos(turn) - x[b]! * Math.sin(turn);
+            y[b] = x[a]! * Math.sin(turn) + x[b]! * Math.cos(turn);
           }
         }
         return [y];

@@ -66,7 +66,7 @@ const activation =
   random => ({
     variables: [{ dims: sizes(random, random.integer(1, 3)), symbolic: half(random) }],
     build: (b, xs) => b.op(op, xs, attributes, MS),
-    truth: x => [x!.map(f)],
+    truth: x => [x.map(f)],
   });
 
 const biasedGelu =
@@ -77,7 +77,7 @@ const biasedGelu =
     return {
       variables: [{ dims, symbolic: half(random) }, { dims: [width] }],
       build: (b, xs) => b.op(op, xs, {}, MS),
-      truth: (x, bias) => [x!.map((v, i) => f(v + bias![i % width]!))],
+      truth: (x, bias) => [x.map((v, i) => f(v + bias[i % width]!))],
     };
   };
 
@@ -107,13 +107,13 @@ const skip =
       },
       truth: (x, y, gamma, ...rest) => {
         const bias = rest.at(-1)!;
-        const sum = x!.map((v, i) => v + y![i]! + bias[i % bias.length]!);
+        const sum = x.map((v, i) => v + y[i]! + bias[i % bias.length]!);
         const normal = simple
           ? rows(sum, bias.length).flatMap(row => {
               const root = Math.sqrt(row.reduce((a, v) => a + v * v, 0) / row.length + EPSILON);
-              return row.map((v, i) => (v / root) * gamma![i]!);
+              return row.map((v, i) => (v / root) * gamma[i]!);
             })
-          : layerNorm(sum, gamma!, rest[0]!);
+          : layerNorm(sum, gamma, rest[0]!);
         return outputs.map(i => (i === 0 ? normal : sum));
       },
     };
@@ -136,12 +136,12 @@ const embedLayerNormalization: Draw = random => {
       const sum = Float64Array.from({ length: ids.length * hidden }, (_, i) => {
         const [token, j] = [Math.floor(i / hidden), i % hidden];
         return (
-          word![ids[token]! * hidden + j]! +
-          place![(token % length) * hidden + j]! +
-          segment![kinds[token]! * hidden + j]!
+          word[ids[token]! * hidden + j]! +
+          place[(token % length) * hidden + j]! +
+          segment[kinds[token]! * hidden + j]!
         );
       });
-      return [layerNorm(sum, gamma!, beta!)];
+      return [layerNorm(sum, gamma, beta)];
     },
   };
 };

@@ -28,7 +28,7 @@ const layerNorm: Draw = random => {
     truth: half(random)
       ? 'float64'
       : (x, scale, bias) => [
-          standardized(x!, width).flatMap(row => row.map((v, i) => v * scale![i]! + bias![i]!)),
+          standardized(x, width).flatMap(row => row.map((v, i) => v * scale[i]! + bias[i]!)),
         ],
   };
 };
@@ -66,8 +66,8 @@ const instanceNormalization: Draw = random => {
     variables: [{ dims, symbolic: half(random) }, { dims: [channels] }, { dims: [channels] }],
     build: (b, xs) => b.op('InstanceNormalization', xs, { epsilon: EPSILON }),
     truth: (x, scale, bias) => [
-      standardized(x!, count(dims.slice(2))).flatMap((row, i) =>
-        row.map(v => v * scale![i % channels]! + bias![i % channels]!),
+      standardized(x, count(dims.slice(2))).flatMap((row, i) =>
+        row.map(v => v * scale[i % channels]! + bias[i % channels]!),
       ),
     ],
   };
@@ -85,10 +85,10 @@ const groupNormalization: Draw = random => {
     ],
     build: (b, xs) => b.op('GroupNormalization', xs, { num_groups: groups, epsilon: EPSILON }),
     truth: (x, scale, bias) => [
-      standardized(x!, width * length).flatMap((row, i) =>
+      standardized(x, width * length).flatMap((row, i) =>
         row.map((v, j) => {
           const channel = (i % groups) * width + Math.floor(j / length);
-          return v * scale![channel]! + bias![channel]!;
+          return v * scale[channel]! + bias[channel]!;
         }),
       ),
     ],
@@ -109,10 +109,10 @@ const rms =
       build: (b, xs) => b.op(op, xs, { axis, epsilon: EPSILON }),
       opset,
       truth: (x, scale) => [
-        x!.map((v, i) => {
+        x.map((v, i) => {
           const from = width * Math.floor(i / width);
-          const square = x!.slice(from, from + width).reduce((a, w) => a + w * w, 0) / width;
-          return (v / Math.sqrt(square + EPSILON)) * scale![i - from]!;
+          const square = x.slice(from, from + width).reduce((a, w) => a + w * w, 0) / width;
+          return (v / Math.sqrt(square + EPSILON)) * scale[i - from]!;
         }),
       ],
     };
@@ -143,11 +143,11 @@ const localResponse: Draw = random => {
     variables: [{ dims: [batch, channels, 1, width], symbolic }],
     build: (b, xs) => b.op('LRN', xs, { size, alpha: 0.5, beta: 0.6, bias: 1.2 }),
     truth: x => [
-      x!.map((v, i) => {
+      x.map((v, i) => {
         const [n, c, l] = [Math.floor(i / (channels * width)), Math.floor(i / width) % channels, i % width];
         let sum = 0;
         for (let k = Math.max(0, c - reach); k <= Math.min(channels - 1, c + reach); k++) {
-          sum += x![(n * channels + k) * width + l]! ** 2;
+          sum += x[(n * channels + k) * width + l]! ** 2;
         }
         return v / (1.2 + (0.5 / size) * sum) ** 0.6;
       }),
@@ -161,7 +161,7 @@ const meanVariance: Draw = random => {
   return {
     variables: [{ dims: [1, channels, length], symbolic: half(random) }],
     build: (b, xs) => b.op('MeanVarianceNormalization', xs, { axes: [0, 2] }),
-    truth: x => [standardized(x!, length, 0).flat()],
+    truth: x => [standardized(x, length, 0).flat()],
   };
 };
 

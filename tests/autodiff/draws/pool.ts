@@ -29,7 +29,7 @@ const globalLpPool: Draw = random => {
     variables: [{ dims, symbolic: half(random) }],
     build: (b, xs) => b.op('GlobalLpPool', xs, { p }),
     truth: x => [
-      Array.from({ length: x!.length / size }, (_, i) => root([...x!.slice(i * size, (i + 1) * size)], p)),
+      Array.from({ length: x.length / size }, (_, i) => root([...x.slice(i * size, (i + 1) * size)], p)),
     ],
   };
 };
@@ -66,7 +66,7 @@ const lpPool: Draw = random => {
         const from = (i % places) * stride - head;
         const taps = Array.from({ length: kernel }, (_, tap) => from + tap * dilation);
         return root(
-          taps.filter(at => at >= 0 && at < length).map(at => x![row * length + at]!),
+          taps.filter(at => at >= 0 && at < length).map(at => x[row * length + at]!),
           p,
         );
       }),

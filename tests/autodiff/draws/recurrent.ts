@@ -33,7 +33,7 @@ const recurrent =
         };
         return b.node(op, [x!, w!, r!, bias!, null, ...initial], attributes, 1 + states).outputs.map(o => o!);
       },
-      truth: (x, w, r, ...rest) => FORMULAS[op](sizes, x!, w!, r!, ...rest),
+      truth: (x, w, r, ...rest) => FORMULAS[op](sizes, x, w, r, ...rest),
     };
   };
 
@@ -72,7 +72,7 @@ const labelLoss =
         const counted = labels.map(label => (label === ignored ? 0 : (weights?.[label] ?? 1)));
         const losses = labels.map((label, i) => {
           const [n, place] = [Math.floor(i / places), i % places];
-          const row = Array.from({ length: classes }, (_, c) => x![(n * classes + c) * places + place]!);
+          const row = Array.from({ length: classes }, (_, c) => x[(n * classes + c) * places + place]!);
           const scores = op === 'SoftmaxCrossEntropyLoss' ? logSoftmax(row) : row;
           return counted[i] === 0 ? 0 : -scores[label]! * counted[i]!;
         });

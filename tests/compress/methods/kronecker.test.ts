@@ -88,7 +88,7 @@ describe('kronecker', () => {
       [5, 4],
       [6, 6],
     ];
-    const terms = [0, 1].map(() => kron(numbers(random, 20), numbers(random, 36), left!, right!));
+    const terms = [0, 1].map(() => kron(numbers(random, 20), numbers(random, 36), left, right));
     const sum = terms[0]!.map((v, i) => v + terms[1]![i]!);
     layer!.matrix.data.set(sum);
     const nearest = nearestKronecker(matrix(sum, 30, 24), [5, 4], 2);
@@ -101,7 +101,7 @@ describe('kronecker', () => {
       Float32Array,
       Float32Array,
     ];
-    expect(relativeError([kron(a, b, left!, right!)], [one])).toBeLessThan(0.02);
+    expect(relativeError([kron(a, b, left, right)], [one])).toBeLessThan(0.02);
   });
 
   it('errs less with its left factors fitted to the inputs, and less with more terms', async () => {

@@ -190,7 +190,7 @@ describe('with other methods', () => {
 
   it('the products of attentions that share all weights are counted once', () => {
     const network = transformer();
-    crossLayerMethod.create({ share: 'attention', groups: 1 }).prepare!(network);
+    crossLayerMethod.create({ share: 'attention', groups: 1 }).prepare(network);
     expect(attentionParameters(network)).toEqual(['blocks.0.attn.qkv.weight', 'blocks.0.attn.proj.weight']);
   });
 });

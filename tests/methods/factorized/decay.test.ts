@@ -138,7 +138,7 @@ describe('the gradient of Frobenius decay of a tensor product', () => {
     const values = names.map((name, i) => {
       const size = dims[i]!.reduce((a: number, c) => a * c, 1);
       feeds[name] = Tensor.fromNumbers('float64', dims[i]!, noise(size, i));
-      return graph.addInput(name, tensorType('float64', dims[i]!));
+      return graph.addInput(name, tensorType('float64', dims[i]));
     });
     const kernel = b.op('Einsum', values, { equation });
     const loss = b.mul(b.sum(b.square(kernel), [0, 1, 2, 3]), 0.5 * 0.3);

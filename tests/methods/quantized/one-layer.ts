@@ -1,4 +1,4 @@
-import { type CustomGradients, gradients } from '../../../src/graph/autodiff/index.js';
+import { gradients } from '../../../src/graph/autodiff/index.js';
 import { allValues } from '../../../src/graph/rewrite/index.js';
 import { Tensor } from '../../../src/graph/tensor.js';
 import type { Value } from '../../../src/graph/value.js';
@@ -63,7 +63,7 @@ export async function inspect(
   loss.type = { kind: 'tensor', dtype: 'float32', shape: [] };
   const model = network.toModel();
   const found = gradients(model, loss, wrt.map(find), {
-    vjps: (method.gradientRules ?? {}) as CustomGradients,
+    vjps: method.gradientRules ?? {},
   });
   const outputs = [...wanted.map(find), ...found].map(value => graph.op('Identity', [value]));
   wanted.forEach((name, i) => {

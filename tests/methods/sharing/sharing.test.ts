@@ -140,7 +140,7 @@ describe('hashed weights', () => {
   it('leave a file without a table of indices', () => {
     const network = mlp({ widths: [64, 64, 10] });
     const before = encodeToBytes(exportForInference(network)).length;
-    hashedMethod.create({ layers: '0', fraction: 0.1, seed: 0, start: 'variance' }).prepare!(network);
+    hashedMethod.create({ layers: '0', fraction: 0.1, seed: 0, start: 'variance' }).prepare(network);
     const after = encodeToBytes(exportForInference(network)).length;
     expect(before - after).toBeGreaterThan(0.7 * 4 * 64 * 64);
   });
@@ -205,14 +205,14 @@ describe('clustered weights', () => {
   it('take a byte each in the file', () => {
     const network = mlp({ widths: [64, 64, 10] });
     const before = encodeToBytes(exportForInference(network)).length;
-    clusteredMethod.create({ layers: '0', bits: 4 }).prepare!(network);
+    clusteredMethod.create({ layers: '0', bits: 4 }).prepare(network);
     const after = encodeToBytes(exportForInference(network)).length;
     expect(Math.abs(before - after - 3 * 64 * 64)).toBeLessThan(600);
   });
 
   it('reach convolutions', () => {
     const network = cifarResNet({ depth: 8, imageSize: 8 });
-    clusteredMethod.create({ layers: 'all', bits: 3 }).prepare!(network);
+    clusteredMethod.create({ layers: 'all', bits: 3 }).prepare(network);
     const left = [...network.parameters.values()].filter(
       ({ kind, dims }) => kind === 'weight' && dims.length === 4,
     );

@@ -165,7 +165,7 @@ async function gradientsOf(
 /** ‖W − dense(fromDense(W))‖² and ‖W‖². */
 export function approximation({ structure, dense }: Example, weight: Float64Array<ArrayBuffer>) {
   const { inFeatures, outFeatures } = structure;
-  const factors = structure.fromDense(matrix(weight, outFeatures, inFeatures) as never);
+  const factors = structure.fromDense(matrix(weight, outFeatures, inFeatures));
   expect(factors.map(({ length }) => length)).toEqual(structure.factors.map(({ dims }) => sizeOf(dims)));
   const near = dense(factors.map(data => Float64Array.from(data)));
   let [error, total] = [0, 0];

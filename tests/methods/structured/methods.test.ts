@@ -171,7 +171,7 @@ describe('structured methods', () => {
   });
 
   it('narrows networks that have feed-forward layers only', () => {
-    expect(() => narrowFeedForwardMethod.create({ scale: 0.5 }).prepare!(mlp({ widths: [3, 2, 1] }))).toThrow(
+    expect(() => narrowFeedForwardMethod.create({ scale: 0.5 }).prepare(mlp({ widths: [3, 2, 1] }))).toThrow(
       /no feed-forward layers/,
     );
   });
