@@ -8,6 +8,7 @@
  */
 import calibrationInputs from '../examples/ocr/calibration.js';
 import { detectionModel, recognitionModel } from '../examples/ocr/models.js';
+import { findSites } from '../src/calibrate/sites.js';
 import { Layer } from '../src/compress/layer.js';
 import type { Method } from '../src/compress/method.js';
 import { int8Dynamic } from '../src/compress/methods/int8-dynamic.js';
@@ -15,7 +16,6 @@ import { int8Static, observeStaticRanges } from '../src/compress/methods/int8-st
 import { integers } from '../src/compress/methods/integers.js';
 import { lowrank } from '../src/compress/methods/lowrank.js';
 import { spatial } from '../src/compress/methods/spatial.js';
-import { findSites } from '../src/compress/sites.js';
 import { compareOutputs } from '../src/compress/verify.js';
 import { writeChoices } from '../src/compress/write.js';
 import { cloneModel } from '../src/graph/clone.js';

@@ -5,6 +5,7 @@
  * time of finding the weights.
  */
 import { observe } from '../src/calibrate/observe.js';
+import type { Site } from '../src/calibrate/sites.js';
 import { EndToEnd } from '../src/compress/end-to-end.js';
 import { signatureOf } from '../src/compress/inputs.js';
 import { Layer } from '../src/compress/layer.js';
@@ -15,7 +16,6 @@ import { quantizeCandidate } from '../src/compress/methods/quantize.js';
 import { type Criterion, type SparseFormat, sparseCandidate } from '../src/compress/methods/sparse.js';
 import { openJob } from '../src/compress/prepare.js';
 import { ByteScale } from '../src/compress/score.js';
-import type { Site } from '../src/compress/sites.js';
 import { openInputs } from '../src/data/index.node.js';
 import { loadModel } from '../src/onnx/load.node.js';
 import type { Tensors } from '../src/runtime/index.js';

@@ -1,10 +1,10 @@
-import type { Site } from '../compress/sites.js';
 import { cloneModel } from '../graph/clone.js';
 import type { Model } from '../graph/model.js';
 import { removeDead } from '../graph/rewrite/index.js';
 import type { Value } from '../graph/value.js';
 import { createSession, type Tensors } from '../runtime/index.js';
 import { type InputVectors, inputVectors, type Moment } from './second-moment.js';
+import type { Site } from './sites.js';
 import { emptyMoment, Tap } from './tap.js';
 
 export type { Moment };

@@ -1,9 +1,9 @@
-import type { Site, SiteUse } from '../compress/sites.js';
 import type { Graph } from '../graph/graph.js';
 import type { Node } from '../graph/node.js';
 import { sizeOf, Tensor } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
 import { layOutPatches } from './patches.js';
+import type { Site, SiteUse } from './sites.js';
 
 /** Sums over every vector x that a layer's weight met on the calibration inputs, in float64, group by group. */
 export interface Moment {

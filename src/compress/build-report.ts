@@ -1,9 +1,9 @@
+import { layersOf, operatorOf, type Site } from '../calibrate/sites.js';
 import type { Graph } from '../graph/graph.js';
 import type { Model } from '../graph/model.js';
 import type { Value } from '../graph/value.js';
 import type { CompressReport, LayerReport } from './report.js';
 import type { Scored } from './score.js';
-import { layersOf, operatorOf, type Site } from './sites.js';
 import type { LayerFindings } from './study.js';
 
 /** Names and types of a model's interface. */

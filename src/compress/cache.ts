@@ -1,12 +1,12 @@
 import type { Moment, Observation } from '../calibrate/observe.js';
 import { inputVectors } from '../calibrate/second-moment.js';
+import type { Site } from '../calibrate/sites.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import { encodeModel } from '../onnx/index.js';
 import type { Tensors } from '../runtime/index.js';
 import { VERSION } from '../version.js';
 import type { Candidate } from './method.js';
-import type { Site } from './sites.js';
 
 /** Where finished work is kept, by key. What cannot be read again counts as not there. */
 export interface Store {

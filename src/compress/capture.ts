@@ -1,3 +1,4 @@
+import type { Site } from '../calibrate/sites.js';
 import { bitsOf } from '../graph/dtype.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
@@ -5,7 +6,6 @@ import { Tensor } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
 import { createSession, type Tensors } from '../runtime/index.js';
 import { cutOut } from './fragment.js';
-import type { Site } from './sites.js';
 
 /** At most so many rows of a linear layer's input are kept, evenly spaced over all samples. */
 const MAX_ROWS = 4096;

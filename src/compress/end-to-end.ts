@@ -1,3 +1,4 @@
+import { isLarge, type Site } from '../calibrate/sites.js';
 import type { Model } from '../graph/model.js';
 import { Tensor } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
@@ -6,7 +7,6 @@ import { Agreement } from './agreement.js';
 import { Distortion } from './distortion.js';
 import { fromMatrix } from './matrix.js';
 import type { OutputAgreement } from './report.js';
-import { isLarge, type Site } from './sites.js';
 import { openWeights, type Reach, reachOf } from './suffix.js';
 
 /** Consecutive layers, what a change of them can reach, and what that reads from before, sample by sample. */

@@ -1,10 +1,10 @@
+import type { Site } from '../calibrate/sites.js';
 import { Graph } from '../graph/graph.js';
 import { Model } from '../graph/model.js';
 import { Node, type NodeInput } from '../graph/node.js';
 import { tensorType, Value } from '../graph/value.js';
 import type { Tensors } from '../runtime/index.js';
 import type { RewriteTarget } from './method.js';
-import type { Site } from './sites.js';
 
 /** A site cut out of its model: a model of its own whose inputs are the activations that the site's nodes read. */
 export interface Fragment {

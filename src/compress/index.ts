@@ -1,3 +1,4 @@
+export { findSites, type Site, type SiteKind } from '../calibrate/sites.js';
 export type { Budget, BudgetOutcome } from './budget.js';
 export { type CompressResult, compress } from './compress.js';
 export { type LaserOptions, type LaserSearch, type RankReduction, searchRankReductions } from './laser.js';
@@ -16,4 +17,3 @@ export type {
 } from './report.js';
 export { asRunner, compareScores } from './scores.js';
 export { findTwins, type Sharing, type SharingOptions, shareWeights, type Twin } from './sharing.js';
-export { findSites, type Site, type SiteKind } from './sites.js';

@@ -1,3 +1,4 @@
+import type { Site } from '../calibrate/sites.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import { Evaluator } from './evaluator.js';
@@ -8,7 +9,6 @@ import { isReducible, LASER_SHARES, laserCandidate } from './methods/laser.js';
 import type { CompressOptions } from './options.js';
 import { type Job, openJob } from './prepare.js';
 import type { ScoreRow } from './report.js';
-import type { Site } from './sites.js';
 import { visitLayers } from './visit-layers.js';
 import { writeChoices } from './write.js';
 

@@ -1,5 +1,5 @@
+import type { WeightLayout } from '../calibrate/sites.js';
 import { sizeOf, type Tensor } from '../graph/tensor.js';
-import type { WeightLayout } from './sites.js';
 
 /** A weight as a row-major matrix, each row one output (see `WeightLayout`). */
 export interface WeightMatrix {

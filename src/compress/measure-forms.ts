@@ -1,3 +1,4 @@
+import type { Site } from '../calibrate/sites.js';
 import type { Model } from '../graph/model.js';
 import { removeDead } from '../graph/rewrite/index.js';
 import { createSession, type SessionOptions, type Tensors, timeSession } from '../runtime/index.js';
@@ -7,7 +8,6 @@ import { cutOut } from './fragment.js';
 import type { LayerStudy } from './plan.js';
 import type { Job } from './prepare.js';
 import type { Scored } from './score.js';
-import type { Site } from './sites.js';
 import { writeChoices } from './write.js';
 
 /** Runs by which a layer's time is told; it is checked on the whole model in the end. */

@@ -1,7 +1,7 @@
+import type { SiteUse } from '../calibrate/sites.js';
 import type { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import type { Layer } from './layer.js';
-import type { SiteUse } from './sites.js';
 
 /** Where a candidate is written to: the real graph, or a small copy of the layer that measures it. */
 export interface RewriteTarget {

@@ -1,3 +1,4 @@
+import { findSites, isLarge, namesOf, type Site } from '../calibrate/sites.js';
 import { cloneModel } from '../graph/clone.js';
 import { WhittleError } from '../graph/errors.js';
 import { inferShapes } from '../graph/infer/index.js';
@@ -25,7 +26,6 @@ import { PhaseClock } from './phases.js';
 import type { LayerStudy } from './plan.js';
 import { refuseIdlePatterns, refuseNonFinite } from './refuse.js';
 import { probeSensitivity } from './sensitivity.js';
-import { findSites, isLarge, namesOf, type Site } from './sites.js';
 import { openStore } from './store.node.js';
 import { type LayerFindings, studyLayers } from './study.js';
 

@@ -1,10 +1,10 @@
+import type { Site } from '../calibrate/sites.js';
 import type { Model } from '../graph/model.js';
 import { removeDead } from '../graph/rewrite/index.js';
 import { sizeOf, type Tensor } from '../graph/tensor.js';
 import { createSession, type Tensors } from '../runtime/index.js';
 import { cutOut } from './fragment.js';
 import type { Candidate } from './method.js';
-import type { Site } from './sites.js';
 
 /**
  * Measures candidates for one site by real forward passes of its layer, on inputs captured from the model: the way of

@@ -1,8 +1,8 @@
+import { namesOf, type Site } from '../calibrate/sites.js';
 import { findNonFinite } from '../graph/check-finite.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import { type CompressOptions, selects } from './options.js';
-import { namesOf, type Site } from './sites.js';
 
 /** @throws WhittleError naming a pattern that no layer matches: a slip of the pen would compress what was to be spared */
 export function refuseIdlePatterns(

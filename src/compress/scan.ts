@@ -1,3 +1,4 @@
+import type { Site } from '../calibrate/sites.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import { modelByteLength } from '../onnx/index.js';
@@ -12,7 +13,6 @@ import { openJob } from './prepare.js';
 import type { CompressReport, InputsUsed, OutputAgreement, ScoreRow } from './report.js';
 import { chooseByRule } from './rule.js';
 import type { ByteScale, Scored } from './score.js';
-import type { Site } from './sites.js';
 import { type Measure, visitLayers } from './visit-layers.js';
 import { writeChoices } from './write.js';
 

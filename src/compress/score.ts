@@ -1,9 +1,9 @@
+import type { Site } from '../calibrate/sites.js';
 import type { Model } from '../graph/model.js';
 import { removeDead } from '../graph/rewrite/index.js';
 import { modelByteLength } from '../onnx/index.js';
 import { cutOut } from './fragment.js';
 import type { Candidate } from './method.js';
-import type { Site } from './sites.js';
 
 /** A candidate with its price. */
 export interface Scored {

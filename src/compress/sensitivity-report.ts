@@ -1,3 +1,4 @@
+import { layersOf, operatorOf, type Site } from '../calibrate/sites.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import { modelByteLength } from '../onnx/index.js';
@@ -11,7 +12,6 @@ import type { CompressOptions } from './options.js';
 import { type Job, openJob } from './prepare.js';
 import type { CompressReport, InputsUsed, OutputAgreement } from './report.js';
 import type { Scored } from './score.js';
-import { layersOf, operatorOf, type Site } from './sites.js';
 import { visitLayers } from './visit-layers.js';
 import { writeChoices } from './write.js';
 

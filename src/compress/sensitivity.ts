@@ -1,7 +1,7 @@
+import type { Site } from '../calibrate/sites.js';
 import { candidateKey, Figures } from './cache.js';
 import type { EndToEnd } from './end-to-end.js';
 import type { Scored } from './score.js';
-import type { Site } from './sites.js';
 
 /** One measured point: a layer's own error, and what it did to the model's outputs. */
 export interface ProbePoint {

@@ -1,3 +1,4 @@
+import type { Site } from '../calibrate/sites.js';
 import { cloneModel } from '../graph/clone.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
@@ -8,7 +9,6 @@ import { EndToEnd } from './end-to-end.js';
 import { toMatrix } from './matrix.js';
 import type { CompressOptions } from './options.js';
 import { openJob } from './prepare.js';
-import type { Site } from './sites.js';
 
 /** A weight that is nearly another one, up to a factor. */
 export interface Twin {

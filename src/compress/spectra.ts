@@ -1,9 +1,9 @@
+import type { Site } from '../calibrate/sites.js';
 import { WhittleError } from '../graph/errors.js';
 import { matrix, singularValues } from '../linalg/index.js';
 import { toMatrix } from './matrix.js';
 import type { PhaseClock } from './phases.js';
 import type { LayerReport } from './report.js';
-import type { Site } from './sites.js';
 
 /** Spectra of more layers than these do not help anybody. */
 const MOST_LAYERS = 24;

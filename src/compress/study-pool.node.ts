@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Observation } from '../calibrate/observe.js';
+import { isLarge, type Site } from '../calibrate/sites.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import { deserializeError } from '../linalg/worker-protocol.js';
 import { encodeToBytes } from '../onnx/index.js';
 import { cutOut } from './fragment.js';
 import type { Settings } from './options.js';
-import { isLarge, type Site } from './sites.js';
 import type { FromStudyWorker, ToStudyWorker } from './study-protocol.js';
 
 /** Each thread holds a layer's second moment and its factors: hundreds of megabytes for wide ones. */

@@ -1,5 +1,6 @@
 /** A thread that scores layers for `StudyPool`, on kernels of its own. */
 import { parentPort } from 'node:worker_threads';
+import { findSites } from '../calibrate/sites.js';
 import { initLinalg } from '../linalg/index.js';
 import { serializeError } from '../linalg/worker-protocol.js';
 import { decodeModel } from '../onnx/index.js';
@@ -9,7 +10,6 @@ import type { Method } from './method.js';
 import { methodsOf, type Settings } from './options.js';
 import { ByteScale } from './score.js';
 import { scoreLayer } from './score-layer.js';
-import { findSites } from './sites.js';
 import type { FromStudyWorker, ToStudyWorker } from './study-protocol.js';
 
 let settings: Settings;

@@ -1,4 +1,5 @@
 import { type Observation, observe } from '../calibrate/observe.js';
+import type { Site } from '../calibrate/sites.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import type { Tensors } from '../runtime/index.js';
@@ -12,7 +13,6 @@ import { LayerProbe } from './probe.js';
 import { chooseByRule } from './rule.js';
 import { ByteScale, type Scored } from './score.js';
 import { isThin, measurers, scoreLayer } from './score-layer.js';
-import type { Site } from './sites.js';
 import { StudyPool } from './study-pool.node.js';
 
 /** What is known of one layer: its size, and what candidates would make of it. */

@@ -1,10 +1,10 @@
+import type { Site } from '../calibrate/sites.js';
 import { cloneModel } from '../graph/clone.js';
 import type { Graph } from '../graph/graph.js';
 import type { Model } from '../graph/model.js';
 import type { Node } from '../graph/node.js';
 import { removeDead } from '../graph/rewrite/index.js';
 import { tensorType, type Value } from '../graph/value.js';
-import type { Site } from './sites.js';
 
 /** What a change of some weights can reach in a model. */
 export interface Reach {

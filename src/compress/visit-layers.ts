@@ -1,11 +1,11 @@
 import { type Observation, observe } from '../calibrate/observe.js';
+import type { Site } from '../calibrate/sites.js';
 import { captureInputs } from './capture.js';
 import { Layer } from './layer.js';
 import type { Candidate } from './method.js';
 import type { Job } from './prepare.js';
 import { LayerProbe } from './probe.js';
 import { ByteScale } from './score.js';
-import type { Site } from './sites.js';
 
 /** The error of a candidate: by the closed form, or by running its layer. */
 export type Measure = (candidate: Candidate) => number | Promise<number>;

@@ -1,3 +1,4 @@
+import { LARGE_MODEL, type Site } from '../calibrate/sites.js';
 import { cloneModel } from '../graph/clone.js';
 import type { Model } from '../graph/model.js';
 import type { Node } from '../graph/node.js';
@@ -5,7 +6,6 @@ import { removeDead } from '../graph/rewrite/index.js';
 import type { Value } from '../graph/value.js';
 import { type PackedWeight, STAGES_FROM, unpackInStages } from './forms/stages.js';
 import type { Scored } from './score.js';
-import { LARGE_MODEL, type Site } from './sites.js';
 
 /** A copy of the model with every choice written into it. */
 export function writeChoices(model: Model, choices: ReadonlyMap<Site, Scored | undefined>): Model {

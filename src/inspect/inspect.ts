@@ -1,6 +1,6 @@
+import { findSites, layersOf, operatorOf, type Site } from '../calibrate/sites.js';
 import { toMatrix } from '../compress/matrix.js';
 import type { Progress } from '../compress/report.js';
-import { findSites, layersOf, operatorOf, type Site } from '../compress/sites.js';
 import { allConstants, allGraphs } from '../graph/constants.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';

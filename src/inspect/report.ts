@@ -1,4 +1,4 @@
-import type { SiteKind } from '../compress/sites.js';
+import type { SiteKind } from '../calibrate/sites.js';
 import type { GroupReport } from '../prune/report.js';
 import type { SpectrumMeasures } from './spectrum.js';
 

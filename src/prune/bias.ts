@@ -1,4 +1,4 @@
-import type { Site } from '../compress/sites.js';
+import type { Site } from '../calibrate/sites.js';
 import { Graph } from '../graph/graph.js';
 import type { Node } from '../graph/node.js';
 import { insertAfter } from '../graph/rewrite/index.js';

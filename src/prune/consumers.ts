@@ -1,5 +1,5 @@
 import type { Moment } from '../calibrate/observe.js';
-import type { Site } from '../compress/sites.js';
+import type { Site } from '../calibrate/sites.js';
 import { sizeOf } from '../graph/tensor.js';
 import type { Dependencies } from './dependencies.js';
 import { isFree, type Label } from './labels.js';

@@ -1,5 +1,5 @@
 import { type InputVectors, inputVectors } from '../calibrate/second-moment.js';
-import { findSites, type Site } from '../compress/sites.js';
+import { findSites, type Site } from '../calibrate/sites.js';
 import type { Model } from '../graph/model.js';
 import { readsBias } from './bias.js';
 import type { Shrunk } from './remove.js';

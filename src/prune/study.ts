@@ -1,8 +1,8 @@
 import { observe } from '../calibrate/observe.js';
 import { inputVectors } from '../calibrate/second-moment.js';
+import { findSites, type Site } from '../calibrate/sites.js';
 import type { EndToEnd } from '../compress/end-to-end.js';
 import type { PhaseClock } from '../compress/phases.js';
-import { findSites, type Site } from '../compress/sites.js';
 import type { Sample } from '../data/sample.js';
 import type { Model } from '../graph/model.js';
 import { type Consumer, findConsumers } from './consumers.js';

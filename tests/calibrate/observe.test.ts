@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Moment, type Observation, observe } from '../../src/calibrate/observe.js';
-import { findSites, type Site } from '../../src/compress/sites.js';
+import { findSites, type Site } from '../../src/calibrate/sites.js';
 import { Graph, Model, Tensor, tensorType } from '../../src/graph/index.js';
 import { inferShapes } from '../../src/graph/infer/index.js';
 import { gram, matrix } from '../../src/linalg/index.js';

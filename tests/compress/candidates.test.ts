@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { observe } from '../../src/calibrate/observe.js';
+import { findSites, type Site } from '../../src/calibrate/sites.js';
 import { Layer } from '../../src/compress/layer.js';
 import { fromMatrix } from '../../src/compress/matrix.js';
 import type { Candidate, Method } from '../../src/compress/method.js';
 import { METHODS } from '../../src/compress/methods/index.js';
-import { findSites, type Site } from '../../src/compress/sites.js';
 import { writeChoices } from '../../src/compress/write.js';
 import { cloneModel } from '../../src/graph/clone.js';
 import { type Model, Tensor, type Value } from '../../src/graph/index.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { findSites, type Site } from '../../src/calibrate/sites.js';
 import { Distortion } from '../../src/compress/distortion.js';
 import { EndToEnd } from '../../src/compress/end-to-end.js';
 import { fromMatrix, toMatrix } from '../../src/compress/matrix.js';
-import { findSites, type Site } from '../../src/compress/sites.js';
 import { cloneModel } from '../../src/graph/clone.js';
 import { Graph, Model, Tensor, tensorType, type Value } from '../../src/graph/index.js';
 import { inferShapes } from '../../src/graph/infer/index.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { observe } from '../../src/calibrate/observe.js';
+import { findSites } from '../../src/calibrate/sites.js';
 import { captureInputs } from '../../src/compress/capture.js';
 import { StoredFactor } from '../../src/compress/forms/factor.js';
 import { Layer } from '../../src/compress/layer.js';
@@ -14,7 +15,6 @@ import {
 import { lowrank, svd, svdQuantize } from '../../src/compress/methods/lowrank.js';
 import { storedErrors } from '../../src/compress/methods/stored-errors.js';
 import { LayerProbe } from '../../src/compress/probe.js';
-import { findSites } from '../../src/compress/sites.js';
 import { inferShapes } from '../../src/graph/infer/index.js';
 import { matmul, matrix } from '../../src/linalg/index.js';
 import { oneLayer } from './one-layer.js';

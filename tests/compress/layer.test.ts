@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { observe } from '../../src/calibrate/observe.js';
+import { findSites, type Site } from '../../src/calibrate/sites.js';
 import { captureInputs } from '../../src/compress/capture.js';
 import { Layer } from '../../src/compress/layer.js';
 import { quantize, quantizeCandidate } from '../../src/compress/methods/quantize.js';
 import { LayerProbe } from '../../src/compress/probe.js';
-import { findSites, type Site } from '../../src/compress/sites.js';
 import { inferShapes } from '../../src/graph/infer/index.js';
 import { matmul, matrix } from '../../src/linalg/index.js';
 import type { Tensors } from '../../src/runtime/index.js';

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Moment } from '../../src/calibrate/observe.js';
+import { findSites } from '../../src/calibrate/sites.js';
 import { Layer } from '../../src/compress/layer.js';
 import { quantizeCandidate } from '../../src/compress/methods/quantize.js';
 import { ByteScale } from '../../src/compress/score.js';
-import { findSites } from '../../src/compress/sites.js';
 import { Graph } from '../../src/graph/graph.js';
 import { inferShapes } from '../../src/graph/infer/index.js';
 import { Model } from '../../src/graph/model.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { findSites, type Site } from '../../src/calibrate/sites.js';
 import type { EndToEnd } from '../../src/compress/end-to-end.js';
 import type { Scored } from '../../src/compress/score.js';
 import { probeSensitivity } from '../../src/compress/sensitivity.js';
-import { findSites, type Site } from '../../src/compress/sites.js';
 import { oneLayer } from './one-layer.js';
 
 const site = findSites(oneLayer('MatMul x · W').model)[0]!;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { findSites } from '../../src/calibrate/sites.js';
 import { compress } from '../../src/compress/compress.js';
 import { findTwins, shareWeights, writeTwins } from '../../src/compress/sharing.js';
-import { findSites } from '../../src/compress/sites.js';
 import { indexedSource } from '../../src/data/sample.js';
 import { Tensor } from '../../src/graph/index.js';
 import { modelByteLength } from '../../src/onnx/index.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { findSites, operatorOf } from '../../src/calibrate/sites.js';
 import { compress } from '../../src/compress/compress.js';
 import { isFactorizable } from '../../src/compress/forms/factored.js';
-import { findSites, operatorOf } from '../../src/compress/sites.js';
 import { indexedSource } from '../../src/data/sample.js';
 import { Graph } from '../../src/graph/graph.js';
 import { pairColumns } from '../../src/graph/rewrite/index.js';

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { observe } from '../../src/calibrate/observe.js';
+import { findSites } from '../../src/calibrate/sites.js';
 import { Figures } from '../../src/compress/cache.js';
 import { Layer } from '../../src/compress/layer.js';
 import { methodsOf, readOptions } from '../../src/compress/options.js';
 import { ByteScale } from '../../src/compress/score.js';
 import { scoreLayer } from '../../src/compress/score-layer.js';
-import { findSites } from '../../src/compress/sites.js';
 import { StudyPool } from '../../src/compress/study-pool.node.js';
 import { inferShapes } from '../../src/graph/infer/index.js';
 import type { Tensors } from '../../src/runtime/index.js';

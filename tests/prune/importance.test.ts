@@ -1,7 +1,7 @@
 import { inverse, Matrix } from 'ml-matrix';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Moment } from '../../src/calibrate/observe.js';
-import { findSites } from '../../src/compress/sites.js';
+import { findSites } from '../../src/calibrate/sites.js';
 import { initLinalg } from '../../src/linalg/index.js';
 import { findConsumers } from '../../src/prune/consumers.js';
 import { type ChannelGroup, findGroups } from '../../src/prune/groups.js';

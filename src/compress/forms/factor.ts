@@ -1,3 +1,4 @@
+import type { WeightLayout } from '../../calibrate/sites.js';
 import type { DType } from '../../graph/dtype.js';
 import { Tensor, toFloat16 } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
@@ -9,7 +10,6 @@ import {
   type QuantizedMatrix,
   quantizeForStorage,
 } from '../quantizer.js';
-import type { WeightLayout } from '../sites.js';
 import { foldFloat16, foldIntegers } from './fold.js';
 
 /** How a number of a weight or of a factor is stored. */

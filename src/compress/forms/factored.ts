@@ -1,8 +1,8 @@
+import type { Site, SiteUse, WeightLayout } from '../../calibrate/sites.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Node } from '../../graph/node.js';
 import type { Value } from '../../graph/value.js';
 import type { RewriteTarget } from '../method.js';
-import type { Site, SiteUse, WeightLayout } from '../sites.js';
 import type { StoredFactor } from './factor.js';
 
 /** A weight as outer · inner, both stored with their components as rows. */

@@ -1,7 +1,7 @@
+import type { Site } from '../../calibrate/sites.js';
 import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import type { RewriteTarget } from '../method.js';
-import type { Site } from '../sites.js';
 import { sharedConstant, sharedShape } from './constants.js';
 import type { StoredFactor } from './factor.js';
 import { isPlainProduct, replaceNode, replaceProduct } from './linear.js';

@@ -1,7 +1,7 @@
+import type { Site } from '../../calibrate/sites.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Node } from '../../graph/node.js';
 import type { Value } from '../../graph/value.js';
-import type { Site } from '../sites.js';
 
 /**
  * Whether every use of a site is x · W with a plain matrix W, so that an operator which only knows that can stand in:

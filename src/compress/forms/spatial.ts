@@ -1,5 +1,5 @@
+import type { Site } from '../../calibrate/sites.js';
 import type { RewriteTarget } from '../method.js';
-import type { Site } from '../sites.js';
 import type { StoredFactor } from './factor.js';
 import { replaceNode } from './linear.js';
 

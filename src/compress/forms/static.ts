@@ -1,11 +1,11 @@
 import type { Range } from '../../calibrate/ranges.js';
+import type { Site, SiteUse } from '../../calibrate/sites.js';
 import { Graph } from '../../graph/graph.js';
 import type { Node } from '../../graph/node.js';
 import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import type { RewriteTarget } from '../method.js';
 import type { QuantizedMatrix } from '../quantizer.js';
-import type { Site, SiteUse } from '../sites.js';
 import { sharedConstant } from './constants.js';
 import { dequantized, dequantizeLinear, quantizationOp } from './integers.js';
 import { replaceNode } from './linear.js';

@@ -1,11 +1,11 @@
 import { observeRanges, type Range } from '../../calibrate/ranges.js';
+import type { Site } from '../../calibrate/sites.js';
 import type { Model } from '../../graph/model.js';
 import type { Value } from '../../graph/value.js';
 import type { Tensors } from '../../runtime/index.js';
 import { applyStatic, fitsStatic, tailValue, type UseRanges } from '../forms/static.js';
 import type { Method } from '../method.js';
 import { dequantizeRows, type QuantizedMatrix, quantizeRows } from '../quantizer.js';
-import type { Site } from '../sites.js';
 import { INT8 } from './quantize.js';
 
 /** What static integers need to know of each site's activations. */

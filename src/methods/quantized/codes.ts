@@ -1,5 +1,5 @@
+import type { WeightLayout } from '../../calibrate/sites.js';
 import { toMatrix, type WeightMatrix } from '../../compress/matrix.js';
-import type { WeightLayout } from '../../compress/sites.js';
 import type { Tensor } from '../../graph/tensor.js';
 import type { DenseLayer } from '../factorized/low-rank.js';
 import { outputAxis } from './layers.js';

@@ -1,6 +1,6 @@
 import type { Moment } from '../../calibrate/observe.js';
+import type { Site } from '../../calibrate/sites.js';
 import { toMatrix } from '../../compress/matrix.js';
-import type { Site } from '../../compress/sites.js';
 import { cholesky, type DenseMatrix, matmul, matrix, solveTriangular } from '../../linalg/index.js';
 import { type Consumer, ridge, ridgeShare, statisticsOf } from '../consumers.js';
 import type { ChannelGroup } from '../groups.js';

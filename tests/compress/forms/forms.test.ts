@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { findSites } from '../../../src/calibrate/sites.js';
 import { int8Dynamic } from '../../../src/compress/methods/int8-dynamic.js';
 import { int8Static, observeStaticRanges } from '../../../src/compress/methods/int8-static.js';
 import { integers } from '../../../src/compress/methods/integers.js';
-import { findSites } from '../../../src/compress/sites.js';
 import { Tensor, tensorType } from '../../../src/graph/index.js';
 import { modelOf, opTypes, outputs, proposals, relativeError, withWeights, write } from './written.js';
 

@@ -1,8 +1,8 @@
 import { observe } from '../../../src/calibrate/observe.js';
+import { findSites, type Site } from '../../../src/calibrate/sites.js';
 import { Layer } from '../../../src/compress/layer.js';
 import { fromMatrix } from '../../../src/compress/matrix.js';
 import type { Candidate, Method } from '../../../src/compress/method.js';
-import { findSites, type Site } from '../../../src/compress/sites.js';
 import { writeChoices } from '../../../src/compress/write.js';
 import { cloneModel } from '../../../src/graph/clone.js';
 import { Graph, Model, Tensor, tensorType, type Value } from '../../../src/graph/index.js';
