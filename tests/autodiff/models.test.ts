@@ -108,7 +108,7 @@ function addOutputs({ model, b }: Training, values: readonly Value[], prefix: st
 }
 
 /** The slope of the loss along the gradient, where it changes most, so that float32 can measure it. */
-async function checkAlongGradient(network: Network): Promise<void> {
+async function checkAlongGradient(network: Network, tolerance: number): Promise<void> {
   const setup = training(network);
   const { model, parameters, loss, feeds } = setup;
   addOutputs(setup, gradients(model, loss, parameters), 'grad');
@@ -127,8 +127,7 @@ async function checkAlongGradient(network: Network): Promise<void> {
   const limit = (4 * (await slope(step / 2)) - (await slope(step))) / 3;
   await session.release();
   expect(square).toBeGreaterThan(0);
-  // What the curvature, the kinks of ReLU and float32 leave.
-  expect(limit / square).toBeCloseTo(1, 2);
+  expect(Math.abs(limit / square - 1)).toBeLessThan(tolerance);
 }
 
 /** The Hessian times a vector, against the difference of two gradients. */
@@ -174,7 +173,8 @@ async function checkHessian(network: Network): Promise<void> {
     });
   });
   expect(square).toBeGreaterThan(0);
-  expect(Math.sqrt(error / square)).toBeLessThan(0.01);
+  // What the differences of float32 gradients leave.
+  expect(Math.sqrt(error / square)).toBeLessThan(5e-3);
 }
 
 /** The loss with every parameter moved by `step` times its gradient. */
@@ -196,8 +196,9 @@ async function lossAlong(
 }
 
 describe('whole networks with a batch of unknown size', () => {
-  it.each(Object.entries(NETWORKS))('%s', async (_, make) => {
-    await checkAlongGradient(make());
+  it.each(Object.entries(NETWORKS))('%s', async (name, make) => {
+    // Float32 leaves little of a slope's digits, the kinks of ReLU fewer.
+    await checkAlongGradient(make(), /resnet|vgg/.test(name) ? 5e-3 : 5e-4);
   });
 
   it.each(['mlp, tanh', 'vit', 'gpt2', 'phi'])('%s, twice', async name => {

@@ -15,9 +15,9 @@ describe.skipIf(block === 0)('the blocked layout of a training step', () => {
       fc.asyncProperty(randomNetwork, fc.integer({ min: 1, max: 1000 }), async (network, seed) => {
         const model = stepOf(build(network), [network.batch, network.channels, ...network.size]);
         const { worst, output } = await worstDifference(model, randomFeeds(model, CLASSES, seed), block);
-        expect(worst, output).toBeLessThan(5e-4);
+        expect(worst, output).toBeLessThan(5e-5);
       }),
-      { numRuns: 25, seed: 5 },
+      { numRuns: 25 },
     );
   });
 
@@ -27,7 +27,7 @@ describe.skipIf(block === 0)('the blocked layout of a training step', () => {
       const network = cifarResNet({ depth: 20, training: true, shortcut, imageSize: 8, width: 0.5 });
       const model = stepOf(network, [2, 3, 8, 8]);
       const { worst, output, rewritten } = await worstDifference(model, randomFeeds(model, 10), block);
-      expect(worst, output).toBeLessThan(2e-3);
+      expect(worst, output).toBeLessThan(5e-5);
       expect(rewritten).toBeGreaterThan(0);
     },
   );

@@ -87,7 +87,8 @@ describe('fine-tuning the PP-OCR recognition model', () => {
     });
     const step = 1e-3 / Math.sqrt(square);
     const slope = ((await lossAt(first, step)) - (await lossAt(first, -step))) / (2 * step);
-    expect(slope / square).toBeCloseTo(1, 1);
+    // What the kinks of ReLU and float32 leave.
+    expect(Math.abs(slope / square - 1)).toBeLessThan(0.02);
 
     // Plain gradient descent, at a rate that would take 3% off the loss if it were linear.
     const losses = [first.loss!.toFloat32()[0]!];
@@ -119,8 +120,8 @@ describe('fine-tuning the PP-OCR recognition model', () => {
         target.toNumbers().reduce((sum, c, t) => sum + Math.log(probabilities[t * classes + c]!), 0) / steps
       );
     };
-    expect(-likelihood(before)).toBeCloseTo(losses[0]!, 3);
-    expect(-likelihood(after)).toBeCloseTo(losses.at(-1)!, 3);
+    expect(-likelihood(before)).toBeCloseTo(losses[0]!, 5);
+    expect(-likelihood(after)).toBeCloseTo(losses.at(-1)!, 5);
   });
 });
 

@@ -92,7 +92,7 @@ describe('a low-rank ResNet-20', () => {
       }),
     );
     losses[0]!.forEach((loss, i) => {
-      expect(loss / losses[1]![i]!).toBeCloseTo(1, 3);
+      expect(loss / losses[1]![i]!).toBeCloseTo(1, 5);
     });
   });
 });
