@@ -15,7 +15,7 @@ import { findSites, type Site } from '../src/calibrate/sites.js';
 import { foldIntegers } from '../src/compress/forms/fold.js';
 import { applyIntegers } from '../src/compress/forms/integers.js';
 import { type PackedWeight, unpackInStages } from '../src/compress/forms/stages.js';
-import type { QuantizedMatrix } from '../src/compress/quantizer.js';
+import type { QuantizedMatrix } from '../src/compress/rounding/quantizer.js';
 import { Graph, Model, Tensor, tensorType } from '../src/graph/index.js';
 import { removeDead } from '../src/graph/rewrite/index.js';
 import { save } from '../src/onnx/files.node.js';

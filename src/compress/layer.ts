@@ -1,10 +1,10 @@
 import type { Moment, Observation } from '../calibrate/observe.js';
 import type { Site } from '../calibrate/sites.js';
 import { type DenseMatrix, type InverseFactor, matmul, matrix } from '../linalg/index.js';
-import { feedbackFactor } from './error-feedback.js';
 import { toMatrix, type WeightMatrix } from './matrix.js';
 import type { Candidate } from './method.js';
 import { momentOfOutputs, quadraticForm, trace, whiteningFactor } from './moments.js';
+import { feedbackFactor } from './rounding/error-feedback.js';
 
 /**
  * A site with its weight as a matrix and what calibration saw of its inputs. All errors are closed-form: replacing W

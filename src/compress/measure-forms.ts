@@ -5,9 +5,9 @@ import { createSession, type SessionOptions, type Tensors, timeSession } from '.
 import { captureInputs } from './capture.js';
 import { Distortion } from './distortion.js';
 import { cutOut } from './fragment.js';
-import type { LayerStudy } from './plan.js';
 import type { Job } from './prepare.js';
 import type { Scored } from './score.js';
+import type { LayerStudy } from './search/plan.js';
 import { writeChoices } from './write.js';
 
 /** Runs by which a layer's time is told; it is checked on the whole model in the end. */

@@ -1,5 +1,5 @@
 import type { CompressInputs } from '../compress/inputs.js';
-import { distill } from '../compress/recover-distill.js';
+import { distill } from '../compress/recover/distill.js';
 import type { Model } from '../graph/model.js';
 import type { Tensors } from '../runtime/index.js';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { WeightLayout } from '../../src/calibrate/sites.js';
 import { foldFloat16, foldIntegers } from '../../src/compress/forms/fold.js';
 import { fromMatrix, toMatrix } from '../../src/compress/matrix.js';
-import { dequantizeRows, quantizeForStorage } from '../../src/compress/quantizer.js';
+import { dequantizeRows, quantizeForStorage } from '../../src/compress/rounding/quantizer.js';
 import { type DType, Graph, Model, Tensor, tensorType } from '../../src/graph/index.js';
 import { toFloat16 } from '../../src/graph/tensor.js';
 import { Random } from '../../src/random/random.js';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compress, paretoFront } from '../../src/compress/index.js';
 import { kneeOf, spreadPlans } from '../../src/compress/pareto.js';
-import type { Plan } from '../../src/compress/plan.js';
+import type { Plan } from '../../src/compress/search/plan.js';
 import { encodeToBytes, modelByteLength } from '../../src/onnx/index.js';
 import { smallInputs, smallModel } from './small-model.js';
 

@@ -2,7 +2,7 @@ import { dtypeCode } from '../../graph/dtype.js';
 import type { Graph } from '../../graph/graph.js';
 import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
-import type { QuantizedMatrix } from '../quantizer.js';
+import type { QuantizedMatrix } from '../rounding/quantizer.js';
 import { sharedConstant, sharedShape } from './constants.js';
 import { foldScales, shapeMatrix, type Target } from './fold.js';
 import { castTo, firstAlong } from './operators.js';

@@ -9,7 +9,7 @@ import {
   type IntegerFormat,
   type QuantizedMatrix,
   quantizeForStorage,
-} from '../quantizer.js';
+} from '../rounding/quantizer.js';
 import { foldFloat16, foldIntegers } from './fold.js';
 
 /** How a number of a weight or of a factor is stored. */

@@ -4,7 +4,7 @@ import type { Graph } from '../../graph/graph.js';
 import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import { fromMatrix, inversePermutation, isIdentity, permutedDims } from '../matrix.js';
-import { COLUMN_UNIT, type QuantizedMatrix, storedExponent } from '../quantizer.js';
+import { COLUMN_UNIT, type QuantizedMatrix, storedExponent } from '../rounding/quantizer.js';
 import { madeWhenRead, sharedScalar, sharedShape } from './constants.js';
 import { castTo, firstAlong } from './operators.js';
 import { unpackSigned } from './planes.js';

@@ -3,7 +3,7 @@ import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import { fromMatrix } from '../matrix.js';
 import type { RewriteTarget } from '../method.js';
-import type { QuantizedMatrix } from '../quantizer.js';
+import type { QuantizedMatrix } from '../rounding/quantizer.js';
 import { foldScales } from './fold.js';
 import { isPlainProduct, MICROSOFT, replaceNode, replaceProduct } from './linear.js';
 

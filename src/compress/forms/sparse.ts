@@ -2,7 +2,7 @@ import { WhittleError } from '../../graph/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
-import type { QuantizedMatrix } from '../quantizer.js';
+import type { QuantizedMatrix } from '../rounding/quantizer.js';
 import { sharedConstant, sharedScalar, sharedShape } from './constants.js';
 import { foldScales, shapeMatrix, type Target } from './fold.js';
 import { castTo, firstAlong } from './operators.js';

@@ -5,7 +5,7 @@ import type { Node } from '../../graph/node.js';
 import { Tensor } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import type { RewriteTarget } from '../method.js';
-import type { QuantizedMatrix } from '../quantizer.js';
+import type { QuantizedMatrix } from '../rounding/quantizer.js';
 import { sharedConstant } from './constants.js';
 import { dequantized, dequantizeLinear, quantizationOp } from './integers.js';
 import { replaceNode } from './linear.js';

@@ -1,7 +1,7 @@
 import { type ClusteredMatrix, foldClustered, restoreClustered } from '../forms/clustered.js';
 import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
-import type { IntegerFormat } from '../quantizer.js';
+import type { IntegerFormat } from '../rounding/quantizer.js';
 import { bestCodebook, Codebook } from './codebook.js';
 import { COLUMNS, columnCosts, halfPrecision, sweepColumns } from './column-sweep.js';
 

@@ -1,6 +1,6 @@
 import { type DenseMatrix, matmul, matrix } from '../../linalg/index.js';
 import type { Layer } from '../layer.js';
-import { roundedToHalf } from '../quantizer.js';
+import { roundedToHalf } from '../rounding/quantizer.js';
 
 /** Columns that are finished before the rest of the row hears of it, by one matrix product. */
 export const COLUMNS = 64;

@@ -1,6 +1,6 @@
 import { applyDynamic, fitsDynamic } from '../forms/dynamic.js';
 import type { Method } from '../method.js';
-import { dequantizeRows, type QuantizedMatrix, quantizeRows } from '../quantizer.js';
+import { dequantizeRows, type QuantizedMatrix, quantizeRows } from '../rounding/quantizer.js';
 import { INT8 } from './quantize.js';
 
 /**

@@ -5,7 +5,7 @@ import type { Value } from '../../graph/value.js';
 import type { Tensors } from '../../runtime/index.js';
 import { applyStatic, fitsStatic, tailValue, type UseRanges } from '../forms/static.js';
 import type { Method } from '../method.js';
-import { dequantizeRows, type QuantizedMatrix, quantizeRows } from '../quantizer.js';
+import { dequantizeRows, type QuantizedMatrix, quantizeRows } from '../rounding/quantizer.js';
 import { INT8 } from './quantize.js';
 
 /** What static integers need to know of each site's activations. */

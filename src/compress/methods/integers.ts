@@ -3,7 +3,7 @@ import { applyIntegers, fitsIntegers } from '../forms/integers.js';
 import { isPlainProduct } from '../forms/linear.js';
 import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
-import { dequantizeRows, type IntegerFormat, type QuantizedMatrix } from '../quantizer.js';
+import { dequantizeRows, type IntegerFormat, type QuantizedMatrix } from '../rounding/quantizer.js';
 import { INT8, quantizeLayer } from './quantize.js';
 
 /** Fewest bits first. */

@@ -8,7 +8,7 @@ import {
   type IntegerFormat,
   type QuantizedMatrix,
   quantizeForStorage,
-} from '../quantizer.js';
+} from '../rounding/quantizer.js';
 import { type Factors, maxRank, plainFactors } from './factors.js';
 import { INT4, INT8 } from './quantize.js';
 

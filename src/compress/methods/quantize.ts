@@ -1,11 +1,11 @@
 import { toFloat16 } from '../../graph/tensor.js';
-import { quantizeBalanced } from '../balance.js';
-import { quantizeWithFeedback } from '../error-feedback.js';
 import { formatLabel } from '../forms/factor.js';
 import { foldFloat16, foldIntegers } from '../forms/fold.js';
 import type { Layer } from '../layer.js';
 import { fromMatrix } from '../matrix.js';
 import type { Candidate, Method, RewriteTarget } from '../method.js';
+import { quantizeBalanced } from '../rounding/balance.js';
+import { quantizeWithFeedback } from '../rounding/error-feedback.js';
 import {
   dequantizeRows,
   FLOAT16_MAX,
@@ -13,8 +13,8 @@ import {
   type QuantizedMatrix,
   quantizeForStorage,
   repeatRows,
-} from '../quantizer.js';
-import { refitScales } from '../refit-scales.js';
+} from '../rounding/quantizer.js';
+import { refitScales } from '../rounding/refit-scales.js';
 
 export const INT8: IntegerFormat = { bits: 8, block: 0 };
 export const INT4: IntegerFormat = { bits: 4, block: 32 };

@@ -3,7 +3,7 @@ import { formatLabel, StoredFactor } from '../forms/factor.js';
 import { foldIntegers, foldSum } from '../forms/fold.js';
 import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
-import { dequantizeRows, type IntegerFormat, type QuantizedMatrix } from '../quantizer.js';
+import { dequantizeRows, type IntegerFormat, type QuantizedMatrix } from '../rounding/quantizer.js';
 import { type Factors, whitenedFactors } from './factors.js';
 import { fitBlock, INT8, quantizeLayer } from './quantize.js';
 

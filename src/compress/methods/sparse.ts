@@ -1,7 +1,7 @@
 import { CUMSUM, foldSparse, type Pattern, type SparseMatrix } from '../forms/sparse.js';
 import type { Layer } from '../layer.js';
 import type { Candidate, Method } from '../method.js';
-import { bestScale, dequantizeRows } from '../quantizer.js';
+import { bestScale, dequantizeRows } from '../rounding/quantizer.js';
 import { halfPrecision, sweepColumns } from './column-sweep.js';
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { quantizeBalanced } from '../../../src/compress/balance.js';
 import { quantizeCandidate } from '../../../src/compress/methods/quantize.js';
+import { quantizeBalanced } from '../../../src/compress/rounding/balance.js';
 import { layersOf, modelOf, outputs, relativeError, withWeights, write } from './written.js';
 
 const MODELS = {

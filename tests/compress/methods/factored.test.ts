@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { quantizeCandidate } from '../../../src/compress/methods/quantize.js';
 import { residual } from '../../../src/compress/methods/residual.js';
 import { spatial } from '../../../src/compress/methods/spatial.js';
-import { dequantizeRows, quantizeForStorage } from '../../../src/compress/quantizer.js';
-import { refitScales } from '../../../src/compress/refit-scales.js';
+import { dequantizeRows, quantizeForStorage } from '../../../src/compress/rounding/quantizer.js';
+import { refitScales } from '../../../src/compress/rounding/refit-scales.js';
 import {
   layersOf,
   modelOf,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { int8Dynamic } from '../../../src/compress/methods/int8-dynamic.js';
 import { quantizeCandidate } from '../../../src/compress/methods/quantize.js';
-import { recoverLayers } from '../../../src/compress/recover.js';
-import { distill } from '../../../src/compress/recover-distill.js';
+import { distill } from '../../../src/compress/recover/distill.js';
+import { recoverLayers } from '../../../src/compress/recover/layers.js';
 import { Tensor } from '../../../src/graph/index.js';
 import { Random } from '../../../src/random/random.js';
 import { layersOf, modelOf, numbers, outputs, proposals, relativeError, write } from '../forms/written.js';

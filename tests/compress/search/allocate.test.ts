@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allocateBytes, allocationFront } from '../../src/compress/allocate.js';
+import { allocateBytes, allocationFront } from '../../../src/compress/search/allocate.js';
 
 const option = fc.record({ bytes: fc.integer({ min: 0, max: 50 }), cost: fc.integer({ min: 0, max: 50 }) });
 const sites = fc.array(fc.array(option, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 4 });

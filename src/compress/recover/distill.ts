@@ -1,7 +1,7 @@
-import { WhittleError } from '../graph/errors.js';
-import type { Model } from '../graph/model.js';
-import { createSession, type Tensors } from '../runtime/index.js';
-import { type WeightSelector, withWeights } from '../train/trainable.js';
+import { WhittleError } from '../../graph/errors.js';
+import type { Model } from '../../graph/model.js';
+import { createSession, type Tensors } from '../../runtime/index.js';
+import { type WeightSelector, withWeights } from '../../train/trainable.js';
 import { DistillationStep } from './distillation-step.js';
 
 export interface DistillOptions {

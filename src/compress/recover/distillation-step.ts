@@ -1,14 +1,14 @@
-import { gradients, typedBuilder } from '../graph/autodiff/index.js';
-import { isFloat } from '../graph/dtype.js';
-import type { Graph } from '../graph/graph.js';
-import type { Model } from '../graph/model.js';
-import type { Builder } from '../graph/ops/builder.js';
-import { sizeOf, Tensor } from '../graph/tensor.js';
-import { tensorType, type Value } from '../graph/value.js';
-import { createSession, type Session, type Tensors } from '../runtime/index.js';
-import { layoutPass } from '../runtime/layout/index.js';
-import { fixSizes } from '../train/step/sizes.js';
-import { isWeight, trainable, type WeightSelector } from '../train/trainable.js';
+import { gradients, typedBuilder } from '../../graph/autodiff/index.js';
+import { isFloat } from '../../graph/dtype.js';
+import type { Graph } from '../../graph/graph.js';
+import type { Model } from '../../graph/model.js';
+import type { Builder } from '../../graph/ops/builder.js';
+import { sizeOf, Tensor } from '../../graph/tensor.js';
+import { tensorType, type Value } from '../../graph/value.js';
+import { createSession, type Session, type Tensors } from '../../runtime/index.js';
+import { layoutPass } from '../../runtime/layout/index.js';
+import { fixSizes } from '../../train/step/sizes.js';
+import { isWeight, trainable, type WeightSelector } from '../../train/trainable.js';
 
 /** Numbers near zero are as large as this share of their tensor’s root mean square. */
 const LEAST_SIZE = 0.02;

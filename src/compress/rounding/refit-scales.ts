@@ -1,6 +1,6 @@
-import { cholesky, matmul, matrix, solveTriangular } from '../linalg/index.js';
+import { cholesky, matmul, matrix, solveTriangular } from '../../linalg/index.js';
+import type { Layer } from '../layer.js';
 import { scalesOf } from './balance.js';
-import type { Layer } from './layer.js';
 import { dequantizeRows, type QuantizedMatrix, roundedToHalf, storedExponent } from './quantizer.js';
 
 /**

@@ -1,6 +1,6 @@
-import { toFloat16 } from '../graph/tensor.js';
-import { halfExponent, matrix, roundWithFeedback } from '../linalg/index.js';
-import type { WeightMatrix } from './matrix.js';
+import { toFloat16 } from '../../graph/tensor.js';
+import { halfExponent, matrix, roundWithFeedback } from '../../linalg/index.js';
+import type { WeightMatrix } from '../matrix.js';
 
 /** How numbers are stored: integers of `bits` bits, one scale for each row or for each block along a row. */
 export interface IntegerFormat {

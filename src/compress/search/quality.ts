@@ -1,9 +1,9 @@
-import type { QualityBound } from './budget.js';
-import type { EndToEnd } from './end-to-end.js';
+import type { QualityBound } from '../budget.js';
+import type { EndToEnd } from '../end-to-end.js';
+import { holds, holdsSurely } from '../quality.js';
+import { writeChoices } from '../write.js';
+import type { SearchInput } from './input.js';
 import { type Plan, type Planner, smallestPassing, thinFront } from './plan.js';
-import { holds, holdsSurely } from './quality.js';
-import type { SearchInput } from './search-input.js';
-import { writeChoices } from './write.js';
 
 /**
  * The smallest plan that holds the quality bounds: found on the probes, then confirmed and where needed corrected on

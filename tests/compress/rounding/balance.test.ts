@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { quantizeBalanced, scalesOf } from '../../src/compress/balance.js';
-import { feedbackFactor, quantizeWithFeedback } from '../../src/compress/error-feedback.js';
-import { dequantizeRows, type QuantizedMatrix, storedExponent } from '../../src/compress/quantizer.js';
-import { matmul, matrix } from '../../src/linalg/index.js';
-import { Random } from '../../src/random/random.js';
-import { numbers } from './one-layer.js';
+import { quantizeBalanced, scalesOf } from '../../../src/compress/rounding/balance.js';
+import { feedbackFactor, quantizeWithFeedback } from '../../../src/compress/rounding/error-feedback.js';
+import {
+  dequantizeRows,
+  type QuantizedMatrix,
+  storedExponent,
+} from '../../../src/compress/rounding/quantizer.js';
+import { matmul, matrix } from '../../../src/linalg/index.js';
+import { Random } from '../../../src/random/random.js';
+import { numbers } from '../one-layer.js';
 
 /** A layer of which some input channels are much larger than others, in weights or in activations. */
 function problem(seed: number, rows: number, cols: number) {

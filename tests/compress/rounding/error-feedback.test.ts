@@ -1,8 +1,8 @@
 import { f16round } from '@petamoriken/float16';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { feedbackFactor, quantizeWithFeedback } from '../../src/compress/error-feedback.js';
-import type { WeightMatrix } from '../../src/compress/matrix.js';
+import type { WeightMatrix } from '../../../src/compress/matrix.js';
+import { feedbackFactor, quantizeWithFeedback } from '../../../src/compress/rounding/error-feedback.js';
 import {
   bestScale,
   dequantizeRows,
@@ -10,10 +10,10 @@ import {
   type QuantizedMatrix,
   quantizeForStorage,
   quantizeRows,
-} from '../../src/compress/quantizer.js';
-import { matmul, matrix, pinv } from '../../src/linalg/index.js';
-import { Random } from '../../src/random/random.js';
-import { numbers } from './one-layer.js';
+} from '../../../src/compress/rounding/quantizer.js';
+import { matmul, matrix, pinv } from '../../../src/linalg/index.js';
+import { Random } from '../../../src/random/random.js';
+import { numbers } from '../one-layer.js';
 
 interface Problem {
   readonly weight: WeightMatrix;

@@ -1,11 +1,11 @@
-import { modelByteLength } from '../onnx/index.js';
-import { parseQuality } from './budget.js';
-import { DEFAULT_QUALITY } from './options.js';
+import { modelByteLength } from '../../onnx/index.js';
+import { parseQuality } from '../budget.js';
+import { DEFAULT_QUALITY } from '../options.js';
+import { longestFor, timeOf } from '../time.js';
+import { writeChoices } from '../write.js';
+import type { SearchInput, SearchResult } from './input.js';
 import { type LayerStudy, type Plan, type Planner, plannersOf, smallestPassing } from './plan.js';
-import type { SearchInput, SearchResult } from './search-input.js';
-import { bisections, keeps, smallestHolding, thinned } from './search-quality.js';
-import { longestFor, timeOf } from './time.js';
-import { writeChoices } from './write.js';
+import { bisections, keeps, smallestHolding, thinned } from './quality.js';
 
 /** What a byte may cost, as shares of the model's time over its bytes: nothing at first, then more and more. */
 const EXCHANGE = [0, 0.2, 1, 5];

@@ -1,11 +1,11 @@
-import { type Observation, observe } from '../calibrate/observe.js';
-import type { Site } from '../calibrate/sites.js';
-import type { Model } from '../graph/model.js';
-import type { Tensors } from '../runtime/index.js';
-import type { Cache } from './cache.js';
-import { Layer } from './layer.js';
-import type { Plan } from './plan.js';
-import type { Scored } from './score.js';
+import { type Observation, observe } from '../../calibrate/observe.js';
+import type { Site } from '../../calibrate/sites.js';
+import type { Model } from '../../graph/model.js';
+import type { Tensors } from '../../runtime/index.js';
+import type { Cache } from '../cache.js';
+import { Layer } from '../layer.js';
+import type { Scored } from '../score.js';
+import type { Plan } from '../search/plan.js';
 
 export interface RecoverOptions {
   readonly threads?: number | undefined;

@@ -6,8 +6,8 @@ import {
   quantizeRows,
   roundedToHalf,
   storedExponent,
-} from '../../src/compress/quantizer.js';
-import { toFloat16 } from '../../src/graph/tensor.js';
+} from '../../../src/compress/rounding/quantizer.js';
+import { toFloat16 } from '../../../src/graph/tensor.js';
 
 const matrix = fc
   .tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 70 }))

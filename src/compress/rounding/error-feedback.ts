@@ -4,8 +4,8 @@ import {
   inverseFactor,
   matrix,
   roundWithFeedback,
-} from '../linalg/index.js';
-import type { WeightMatrix } from './matrix.js';
+} from '../../linalg/index.js';
+import type { WeightMatrix } from '../matrix.js';
 import { type IntegerFormat, paysAsHalf, type QuantizedMatrix, storedExponent } from './quantizer.js';
 
 /** Damping of S, as a share of its mean diagonal. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { compress } from '../../src/compress/index.js';
-import { modelByteLength } from '../../src/onnx/index.js';
-import { smallInputs, smallModel } from './small-model.js';
+import { compress } from '../../../src/compress/index.js';
+import { modelByteLength } from '../../../src/onnx/index.js';
+import { smallInputs, smallModel } from '../small-model.js';
 
 const settings = { inputs: smallInputs(40), threads: 1, timing: false, maxSize: '12%' } as const;
 

@@ -1,14 +1,14 @@
-import { WhittleError } from '../graph/errors.js';
-import type { Model } from '../graph/model.js';
-import { runSamples, type Tensors } from '../runtime/index.js';
-import { Distortion } from './distortion.js';
-import { RECOVERY_EPOCHS, type Recovery } from './options.js';
-import type { Plan } from './plan.js';
-import type { Job } from './prepare.js';
-import { recoverLayers } from './recover.js';
-import { distill } from './recover-distill.js';
-import type { RecoveryReport } from './report.js';
-import { writeChoices } from './write.js';
+import { WhittleError } from '../../graph/errors.js';
+import type { Model } from '../../graph/model.js';
+import { runSamples, type Tensors } from '../../runtime/index.js';
+import { Distortion } from '../distortion.js';
+import { RECOVERY_EPOCHS, type Recovery } from '../options.js';
+import type { Job } from '../prepare.js';
+import type { RecoveryReport } from '../report.js';
+import type { Plan } from '../search/plan.js';
+import { writeChoices } from '../write.js';
+import { distill } from './distill.js';
+import { recoverLayers } from './layers.js';
 
 export interface Recovered {
   readonly choice: Plan['choice'];

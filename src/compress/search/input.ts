@@ -1,7 +1,7 @@
-import type { EndToEnd } from './end-to-end.js';
-import type { Evaluator } from './evaluator.js';
+import type { EndToEnd } from '../end-to-end.js';
+import type { Evaluator } from '../evaluator.js';
+import type { Job } from '../prepare.js';
 import type { LayerStudy, Plan } from './plan.js';
-import type { Job } from './prepare.js';
 
 export interface SearchInput {
   readonly job: Job;

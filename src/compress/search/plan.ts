@@ -1,7 +1,7 @@
-import type { Site } from '../calibrate/sites.js';
+import type { Site } from '../../calibrate/sites.js';
+import type { Scored } from '../score.js';
+import type { Sensitivity } from '../sensitivity.js';
 import { type Allocation, allocateBytes, allocationFront, type Option } from './allocate.js';
-import type { Scored } from './score.js';
-import type { Sensitivity } from './sensitivity.js';
 
 /** Everything known of one layer before the choice: what it takes, what it could take, and what that would do. */
 export interface LayerStudy {

@@ -1,9 +1,9 @@
-import { modelByteLength } from '../onnx/index.js';
+import { modelByteLength } from '../../onnx/index.js';
+import { writeChoices } from '../write.js';
+import type { SearchInput, SearchResult } from './input.js';
+import { fastWithin, isInTime, withinLatency } from './latency.js';
 import { type Plan, type Planner, plannersOf } from './plan.js';
-import type { SearchInput, SearchResult } from './search-input.js';
-import { keeps, smallestHolding } from './search-quality.js';
-import { fastWithin, isInTime, withinLatency } from './search-time.js';
-import { writeChoices } from './write.js';
+import { keeps, smallestHolding } from './quality.js';
 
 /**
  * Finds the plan that meets the budget: under a size limit the best that fits; under quality bounds alone the smallest

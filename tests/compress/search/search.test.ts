@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { compress } from '../../src/compress/index.js';
-import { judgedByItself } from '../../src/compress/inputs.js';
-import { openJob, study, withStudies } from '../../src/compress/prepare.js';
-import { timeOf } from '../../src/compress/time.js';
-import { smallInputs, smallModel } from './small-model.js';
+import { compress } from '../../../src/compress/index.js';
+import { judgedByItself } from '../../../src/compress/inputs.js';
+import { openJob, study, withStudies } from '../../../src/compress/prepare.js';
+import { timeOf } from '../../../src/compress/time.js';
+import { smallInputs, smallModel } from '../small-model.js';
 
 const settings = { inputs: smallInputs(), threads: 1, timing: false };
 

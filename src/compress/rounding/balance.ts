@@ -1,5 +1,5 @@
-import { type DenseMatrix, matrix, roundWithFeedback, toDense } from '../linalg/index.js';
-import type { WeightMatrix } from './matrix.js';
+import { type DenseMatrix, matrix, roundWithFeedback, toDense } from '../../linalg/index.js';
+import type { WeightMatrix } from '../matrix.js';
 import {
   columnFactor,
   type IntegerFormat,
