@@ -8,6 +8,7 @@ import type { TextTokenizer } from './text-tokenizer.js';
  */
 const PIECES = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
 
+/** A text cut at the borders that no merge crosses; the pieces joined are the text again. */
 export const piecesOf = (text: string): string[] => text.match(PIECES) ?? [];
 
 /** The part of Hugging Face's `tokenizer.json` that a byte-level BPE needs. */

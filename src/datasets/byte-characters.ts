@@ -29,5 +29,6 @@ const TO_BYTE: ReadonlyMap<string, number> = new Map(OF_BYTE.map((character, byt
 export const charactersOfText = (text: string): string[] =>
   Array.from(new TextEncoder().encode(text), byte => OF_BYTE[byte]!);
 
+/** The bytes that characters of `charactersOfText` stand for. */
 export const bytesOfCharacters = (characters: string): Uint8Array =>
   Uint8Array.from(characters, character => TO_BYTE.get(character)!);

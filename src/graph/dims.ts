@@ -144,6 +144,7 @@ function floorOf(p: Polynomial, divisor: number): Polynomial | undefined {
 
 const isNumber = (dim: Dim): dim is number => typeof dim === 'number';
 
+/** a + b; `null` where it cannot be told. */
 export function addDims(a: Dim, b: Dim): Dim {
   if (isNumber(a) && isNumber(b)) return a + b;
   if (a === null || b === null) return null;
@@ -151,12 +152,14 @@ export function addDims(a: Dim, b: Dim): Dim {
   return render(sum(parse(a), parse(b)));
 }
 
+/** a − b, as `addDims`. */
 export function subDims(a: Dim, b: Dim): Dim {
   if (isNumber(a) && isNumber(b)) return a - b;
   if (a === null || b === null || !exact(a) || !exact(b)) return null;
   return render(sum(parse(a), parse(b), -1));
 }
 
+/** a · b, as `addDims`; zero times anything is zero. */
 export function mulDims(a: Dim, b: Dim): Dim {
   if (a === 0 || b === 0) return 0;
   if (isNumber(a) && isNumber(b)) return a * b;

@@ -61,5 +61,6 @@ export class Value {
   }
 }
 
+/** The type of a tensor; without a shape its rank is unknown, without a dtype its elements are. */
 export const tensorType = (dtype: DType | undefined, shape?: Shape): ValueType =>
   shape === undefined ? { kind: 'tensor', dtype } : { kind: 'tensor', dtype, shape };

@@ -13,6 +13,7 @@ export interface HubReference {
 const PREFIX = 'hf:';
 const PART = /^[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_])?$/;
 
+/** Whether a text names a model on the hub rather than a file: it begins with `hf:`. */
 export const isHubReference = (text: string): boolean => text.startsWith(PREFIX);
 
 /**
@@ -31,6 +32,7 @@ export function parseHubReference(text: string): HubReference {
   return { repo: `${owner}/${name}`, revision: revision ?? 'main', ...(path !== undefined && { path }) };
 }
 
+/** The shortest text that `parseHubReference` reads as this reference. */
 export const formatHubReference = ({ repo, revision, path }: HubReference): string =>
   `hf:${repo}${revision === 'main' ? '' : `@${revision}`}${path === undefined ? '' : `:${path}`}`;
 

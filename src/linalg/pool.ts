@@ -57,6 +57,7 @@ export async function createPool(options: PoolOptions = {}): Promise<Pool> {
   );
 }
 
+/** Workers that factorize matrices side by side; made by `createPool`. `close` ends them. */
 export class Pool {
   readonly workers: number;
   private readonly spawn: SpawnWorker;

@@ -19,6 +19,7 @@ const fill = ({ dims }: InitializerShape, draw: () => number): Float32Array => {
   return data;
 };
 
+/** The same value everywhere. */
 export const constant =
   (value: number): Initializer =>
   shape =>
@@ -33,6 +34,7 @@ export const uniform =
   (shape, random) =>
     fill(shape, () => random.uniform(low, high));
 
+/** Normal with standard deviation `std`. */
 export const normal =
   (std = 1, mean = 0): Initializer =>
   (shape, random) =>

@@ -12,6 +12,7 @@ export async function load(source: string | Uint8Array | ArrayBuffer): Promise<M
   return decodeModel(await response.arrayBuffer(), { path: source });
 }
 
+/** @throws WhittleError always */
 export async function save(): Promise<never> {
   throw new WhittleError('a browser cannot write files', {
     hint: 'Take bytes() and offer them as a download',

@@ -57,6 +57,7 @@ export interface Shrunk {
   readonly keptOf: (value: Value, axis: number) => readonly number[] | undefined;
 }
 
+/** A copy of a model without the labelled entries of its dimensions, and what became of its values. */
 export function shrink(model: Model, dependencies: Dependencies, removed: ReadonlySet<Label>): Shrunk {
   const kept = new Kept(dependencies, removed);
   const copies = new Map<Value, Value>();

@@ -142,11 +142,14 @@ export interface Study<S extends Settings = Settings> {
 /** Describes a study for `whittle study`: the default export of a `study.ts`. */
 export const defineStudy = <const S extends Settings>(study: Study<S>): Study<S> => study;
 
+/** Whether the networks of an arm are trained, rather than made from another arm's. */
 export const trains = <V>(arm: Arm<V>): arm is TrainingArm<V> => 'train' in arm;
 
+/** Names of the arms whose runs of the same seed an arm needs. */
 export const needsOf = ({ needs = [] }: Pick<ArmBase<unknown>, 'needs'>): readonly string[] =>
   typeof needs === 'string' ? [needs] : needs;
 
+/** What reports call an arm; its name where it has no label. */
 export const labelOf = (study: Pick<Study, 'arms'>, arm: string): string => study.arms[arm]?.label ?? arm;
 
 /** The seeds of a study, or so many of them. */

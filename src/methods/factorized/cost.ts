@@ -47,6 +47,7 @@ export class NetworkShapes {
   }
 }
 
+/** Parameters and operations of a layer, dense and for each rank. */
 export function layerCost(layer: DenseLayer, form: MatrixForm, shapes: NetworkShapes): LayerCost {
   const { rows, cols } = matrixShape(layer, form);
   const input = shapes.of(layer.input);

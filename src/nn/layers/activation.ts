@@ -39,6 +39,7 @@ export function activation(scope: Scope, x: Value, kind: Activation): Value {
   }
 }
 
+/** max(x, 0) of each element. */
 export const relu = (scope: Scope, x: Value): Value => activation(scope, x, 'relu');
 
 /** The sum of two values of equal shape. */

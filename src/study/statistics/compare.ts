@@ -1,5 +1,6 @@
 import { twoSidedP } from './student-t.js';
 
+/** Arithmetic mean; not a number for none. */
 export const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 

@@ -17,6 +17,7 @@ export interface Schedule {
   restore?(saved: unknown): void;
 }
 
+/** The same rate at every update. */
 export const constant = (rate: number): Schedule => ({ at: () => rate });
 
 /** A number stands for a constant schedule. */

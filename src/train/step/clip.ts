@@ -36,5 +36,6 @@ export function clipByNorm(b: Builder, gradients: readonly Value[], norm: Value,
   return gradients.map(g => b.mul(g, factor));
 }
 
+/** Holds each element between −limit and limit; `limit` is a scalar. */
 export const clipByValue = (b: Builder, gradients: readonly Value[], limit: Value): Value[] =>
   gradients.map(g => b.op('Clip', [g, b.neg(limit), limit]));
