@@ -30,14 +30,11 @@ import {
   type TrainingMethod,
   trainingStep,
 } from '../src/train/index.js';
-import { type Case, inTurns, type Measurement, runBenchmark, time } from './harness.js';
+import { type Case, inTurns, type Measurement, option, runBenchmark, time } from './harness.js';
 
-const argv = process.argv.slice(2);
-const option = (name: string, fallback: number): number =>
-  argv.includes(name) ? Number(argv[argv.indexOf(name) + 1]) : fallback;
-const threads = option('--threads', availableParallelism());
-const multipleOf = option('--multiple-of', 1);
-const batch = option('--batch', 0);
+const threads = Number(option('--threads') ?? availableParallelism());
+const multipleOf = Number(option('--multiple-of') ?? 1);
+const batch = Number(option('--batch') ?? 0);
 /** At half the rank factors are as large as the matrix, and `factorize` leaves it as it is. */
 const SCALES = [0.05, 0.1, 0.25, 0.4];
 
@@ -197,4 +194,4 @@ const cases = subjects.flatMap(subject =>
     },
   ]),
 );
-await runBenchmark(cases, argv);
+await runBenchmark(cases);

@@ -40,7 +40,7 @@ export async function runBenchmark(cases: readonly Case[], args = process.argv.s
     return;
   }
   const json = args.includes('--json');
-  const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined;
+  const only = option('--only', args);
   const exact = cases.filter(({ name }) => name === only);
   const chosen =
     only === undefined ? cases : exact.length > 0 ? exact : cases.filter(c => c.name.startsWith(`${only}-`));
@@ -100,6 +100,10 @@ export async function inTurns(
   }
   return { ms, peerMs: theirs ? peerMs : null };
 }
+
+/** What follows an option on the command line; undefined where the option is not given. */
+export const option = (name: string, args: readonly string[] = process.argv.slice(2)): string | undefined =>
+  args.includes(name) ? args[args.indexOf(name) + 1] : undefined;
 
 /** Whether `--cpu` was given. */
 export const countsCpu = process.argv.includes('--cpu');

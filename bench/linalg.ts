@@ -8,7 +8,8 @@
  * One matrix is decomposed on one thread and compared with LAPACK on one thread. The set `bert-base` runs on two
  * workers against LAPACK on two threads.
  */
-import { createPool, type DenseMatrix, eigh, matrix, singularValues, svd } from '../src/linalg/index.js';
+import { createPool, eigh, matrix, singularValues, svd } from '../src/linalg/index.js';
+import { Random } from '../src/random/random.js';
 import {
   type Case,
   inTurns,
@@ -37,23 +38,16 @@ const BERT_BASE: Shape[] = [
 ];
 
 /** Standard normal elements, the same on every run. */
-function gaussian([rows, cols]: Shape): DenseMatrix {
-  let state = rows * 65_537 + cols;
-  const uniform = () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return (state + 0.5) / 2 ** 32;
-  };
-  const data = Float64Array.from({ length: rows * cols }, () => {
-    const radius = Math.sqrt(-2 * Math.log(uniform()));
-    return radius * Math.cos(2 * Math.PI * uniform());
-  });
-  return matrix(data, rows, cols) as DenseMatrix;
+function gaussian([rows, cols]: Shape) {
+  const random = new Random(1);
+  const data = Float64Array.from({ length: rows * cols }, () => random.normal());
+  return matrix(data, rows, cols);
 }
 
-function symmetric(n: number): DenseMatrix {
-  const a = gaussian([n, n]);
-  const data = Float64Array.from(a.data, (value, i) => value + a.data[(i % n) * n + Math.floor(i / n)]!);
-  return matrix(data, n, n) as DenseMatrix;
+function symmetric(n: number) {
+  const { data } = gaussian([n, n]);
+  const sums = data.map((value, i) => value + data[(i % n) * n + Math.floor(i / n)]!);
+  return matrix(sums, n, n);
 }
 
 const peers = new Map<number, Promise<Numpy | undefined>>();

@@ -9,10 +9,11 @@ import { Graph, Model, Tensor, tensorType } from '../src/graph/index.js';
 import { encodeToBytes } from '../src/onnx/index.js';
 import { createSession, type SessionOptions } from '../src/runtime/index.js';
 import { percentile, timeInterleaved } from '../src/runtime/timing.js';
+import { type Measurement, runBenchmark } from './harness.js';
 
 const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof OrtNode;
 
-interface Case {
+interface Shape {
   /** Inputs, and as many outputs. */
   readonly count: number;
   /** Elements of each. */
@@ -23,7 +24,7 @@ interface Case {
   readonly calls: number;
 }
 
-const CASES: Record<string, Case> = {
+const SHAPES: Record<string, Shape> = {
   'run-1': { count: 1, size: 4, path: 'run', calls: 500 },
   'bound-1': { count: 1, size: 4, path: 'bound', calls: 500 },
   'run-100': { count: 100, size: 4, path: 'run', calls: 20 },
@@ -32,18 +33,8 @@ const CASES: Record<string, Case> = {
   'bound-16MB': { count: 1, size: 4 << 20, path: 'bound', calls: 1 },
 };
 
-const PEER = 'onnxruntime-node';
-
-interface Result {
-  name: string;
-  ms: number;
-  peer: string;
-  peerMs: number;
-  ratio: number;
-}
-
 /** `count` inputs x0, x1, … each negated into an output y0, y1, … */
-function negations({ count, size }: Case): Model {
+function negations({ count, size }: Shape): Model {
   const graph = new Graph();
   for (let i = 0; i < count; i++) {
     const x = graph.addInput(`x${i}`, tensorType('float32', [size]));
@@ -54,7 +45,7 @@ function negations({ count, size }: Case): Model {
   return new Model(graph);
 }
 
-async function measure(name: string, bench: Case): Promise<Result> {
+async function measure(bench: Shape): Promise<Measurement> {
   const bytes = encodeToBytes(negations(bench));
   const settings: SessionOptions = { threads: 1 };
   const session = await createSession(bytes, settings);
@@ -87,25 +78,9 @@ async function measure(name: string, bench: Case): Promise<Result> {
   await Promise.all([session.release(), direct.release()]);
   const ms = percentile(ours!, 0.5) / bench.calls;
   const peerMs = percentile(peers!, 0.5) / bench.calls;
-  return { name, ms, peer: PEER, peerMs, ratio: ms / peerMs };
+  // Per input or output.
+  const extra = { microsecondsEach: Number(((1000 * ms) / (2 * bench.count)).toPrecision(3)) };
+  return { ms, peer: 'onnxruntime-node', peerMs, extra };
 }
 
-const argv = process.argv.slice(2);
-const only = argv.includes('--only') ? argv[argv.indexOf('--only') + 1] : undefined;
-const names = Object.keys(CASES).filter(name => only === undefined || name === only);
-if (names.length === 0) {
-  console.error(`no benchmark "${only}"; there are ${Object.keys(CASES).join(', ')}`);
-  process.exit(1);
-}
-for (const name of names) {
-  const result = await measure(name, CASES[name]!);
-  if (argv.includes('--json')) console.log(JSON.stringify(result));
-  else {
-    const perValue = (1000 * result.ms) / (2 * CASES[name]!.count);
-    console.log(
-      `${name.padEnd(12)} ${(1000 * result.ms).toFixed(1).padStart(8)} µs  ` +
-        `${PEER} ${(1000 * result.peerMs).toFixed(1).padStart(8)} µs  ratio ${result.ratio.toFixed(2)}  ` +
-        `(${perValue.toFixed(1)} µs per input or output)`,
-    );
-  }
-}
+await runBenchmark(Object.entries(SHAPES).map(([name, shape]) => ({ name, run: () => measure(shape) })));

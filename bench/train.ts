@@ -15,6 +15,7 @@ import {
   type Case,
   inTurns,
   type Measurement,
+  option,
   peakMemory,
   resetPeakMemory,
   runBenchmark,
@@ -23,9 +24,6 @@ import {
 import { Peer } from './peers/peer.js';
 import { batchOf, MODELS, type TrainingModel } from './training/models.js';
 
-const argv = process.argv.slice(2);
-const option = (name: string): string | undefined =>
-  argv.includes(name) ? argv[argv.indexOf(name) + 1] : undefined;
 const threads = Number(option('--threads') ?? availableParallelism());
 const profile = option('--profile');
 /** Short rounds find the quiet moments of a busy machine. */
@@ -38,7 +36,7 @@ async function measure(entry: TrainingModel): Promise<Measurement> {
     optimizer: entry.optimizer,
     weightDecay: true,
     sizes: entry.sizes,
-    passes: argv.includes('--standard') ? [] : [await layoutPass({ threads })],
+    passes: process.argv.includes('--standard') ? [] : [await layoutPass({ threads })],
   });
   const runner = await StepRunner.create(step, { threads, ...(profile !== undefined && { profile }) });
   const batch = batchOf(entry);
@@ -65,4 +63,4 @@ async function measure(entry: TrainingModel): Promise<Measurement> {
 }
 
 const cases: Case[] = MODELS.map(model => ({ name: model.name, run: () => measure(model) }));
-await runBenchmark(cases, argv);
+await runBenchmark(cases);

@@ -13,12 +13,9 @@ import { createSession } from '../src/runtime/index.js';
 import { layoutPass } from '../src/runtime/layout/index.js';
 import { trains } from '../src/study/define.js';
 import { exportTrained, readSettings, StepRunner, trainingStep } from '../src/train/index.js';
-import { type Case, inTurns, runBenchmark, time } from './harness.js';
+import { type Case, inTurns, option, runBenchmark, time } from './harness.js';
 
-const argv = process.argv.slice(2);
-const threads = argv.includes('--threads')
-  ? Number(argv[argv.indexOf('--threads') + 1])
-  : availableParallelism();
+const threads = Number(option('--threads') ?? availableParallelism());
 const values = readSettings(study.settings, []);
 
 /** A fresh network of an arm, with its methods, and a batch. */
@@ -94,4 +91,4 @@ const cases: Case[] = Object.keys(study.arms)
     { name: `${name}-step`, run: () => compare(name, stepOf) },
     { name: `${name}-run`, run: () => compare(name, runOf) },
   ]);
-await runBenchmark(cases, argv);
+await runBenchmark(cases);

@@ -4,6 +4,7 @@
  */
 import { init, jit, nn, numpy as np, random, valueAndGrad } from '@jax-js/jax';
 import { serve } from './serve.js';
+import { GPT, MLP_WIDTHS, type TransformerSizes, VIT } from './sizes.js';
 
 type Array = np.Array;
 /** The output of a network: parameters, by the order in which they were made, and the input. */
@@ -81,7 +82,7 @@ const oneHotLabels = (count: number, classes: number): Array =>
   nn.oneHot(np.array(Int32Array.from({ length: count }, (_, i) => (7 * i) % classes)), classes);
 
 function mlp(): () => Promise<void> {
-  const widths = [784, 1024, 1024, 10];
+  const widths = MLP_WIDTHS;
   const parameters = new Parameters();
   const layers = widths.slice(1).map((out, i) => {
     const width = widths[i]!;
@@ -100,18 +101,8 @@ function mlp(): () => Promise<void> {
   });
 }
 
-interface Sizes {
-  readonly batch: number;
-  readonly tokens: number;
-  readonly features: number;
-  readonly depth: number;
-  readonly heads: number;
-  readonly hidden: number;
-  readonly isCausal: boolean;
-}
-
 /** The blocks of a transformer, normalized first, and the normalization after them: (batch, tokens, features). */
-function transformer(parameters: Parameters, sizes: Sizes): Forward {
+function transformer(parameters: Parameters, sizes: TransformerSizes): Forward {
   const { batch, tokens, features, depth, heads, hidden, isCausal } = sizes;
   const dense = (before: number, after: number) =>
     [parameters.normal([before, after], 0.02), parameters.fill(after, 0)] as const;
@@ -147,42 +138,42 @@ function transformer(parameters: Parameters, sizes: Sizes): Forward {
 }
 
 function vit(): () => Promise<void> {
-  const sizes = { batch: 64, tokens: 64, features: 256, depth: 6, heads: 4, hidden: 512, isCausal: false };
+  const { batch, tokens, features } = VIT;
   const parameters = new Parameters();
   // Patches that tile the image are rows of a matrix: their convolution is a product.
-  const patch = [parameters.normal([48, sizes.features], 0.02), parameters.fill(sizes.features, 0)] as const;
-  const position = parameters.normal([sizes.tokens, sizes.features], 0.02);
-  const body = transformer(parameters, sizes);
-  const head = [parameters.normal([sizes.features, 10], 0.02), parameters.fill(10, 0)] as const;
+  const patch = [parameters.normal([48, features], 0.02), parameters.fill(features, 0)] as const;
+  const position = parameters.normal([tokens, features], 0.02);
+  const body = transformer(parameters, VIT);
+  const head = [parameters.normal([features, 10], 0.02), parameters.fill(10, 0)] as const;
   const forward: Forward = (p, x) => {
-    const tiles = np.transpose(x.reshape([sizes.batch, 3, 8, 4, 8, 4]), [0, 2, 4, 1, 3, 5]);
-    const rows = np.matmul(tiles.reshape([sizes.batch, sizes.tokens, 48]), p[patch[0]]!).add(p[patch[1]]!);
+    const tiles = np.transpose(x.reshape([batch, 3, 8, 4, 8, 4]), [0, 2, 4, 1, 3, 5]);
+    const rows = np.matmul(tiles.reshape([batch, tokens, 48]), p[patch[0]]!).add(p[patch[1]]!);
     const mean = np.mean(body(p, rows.add(p[position]!)), 1);
     return np.matmul(mean, p[head[0]]!).add(p[head[1]]!);
   };
   return trained(parameters, forward, {
-    x: random.normal(random.key(999), [sizes.batch, 3, 32, 32]),
-    labels: oneHotLabels(sizes.batch, 10),
+    x: random.normal(random.key(999), [batch, 3, 32, 32]),
+    labels: oneHotLabels(batch, 10),
     update: adamW,
     states: 2,
   });
 }
 
 function gpt(): () => Promise<void> {
-  const sizes = { batch: 16, tokens: 128, features: 192, depth: 4, heads: 6, hidden: 768, isCausal: true };
+  const { batch, tokens, features } = GPT;
   const parameters = new Parameters();
-  const words = parameters.normal([256, sizes.features], 0.02);
-  const positions = parameters.normal([sizes.tokens, sizes.features], 0.02);
-  const body = transformer(parameters, sizes);
+  const words = parameters.normal([256, features], 0.02);
+  const positions = parameters.normal([tokens, features], 0.02);
+  const body = transformer(parameters, GPT);
   // Tokens are given as rows with a single one, which a product looks up; the head shares the table.
   const forward: Forward = (p, x) => {
     const looked = np.matmul(x, p[words]!.ref).add(p[positions]!);
     return np.matmul(body(p, looked), np.transpose(p[words]!));
   };
   const rows = (shift: number): Array =>
-    oneHotLabels(sizes.batch * sizes.tokens + shift, 256)
+    oneHotLabels(batch * tokens + shift, 256)
       .slice([shift])
-      .reshape([sizes.batch, sizes.tokens, 256]);
+      .reshape([batch, tokens, 256]);
   return trained(parameters, forward, { x: rows(0), labels: rows(1), update: adamW, states: 2 });
 }
 

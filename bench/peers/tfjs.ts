@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import { serve } from './serve.js';
+import { GPT, MLP_WIDTHS, type TransformerSizes, VIT } from './sizes.js';
 
 interface Tensor {
   data(): Promise<Float32Array>;
@@ -131,7 +132,7 @@ const oneHot = (count: number, classes: number, shift = 0): Tensor =>
   );
 
 function mlp(): () => Promise<void> {
-  const widths = [784, 1024, 1024, 10];
+  const widths = MLP_WIDTHS;
   const parameters = new Parameters();
   const layers = widths.slice(1).map((out, i) => ({
     weight: parameters.normal([widths[i]!, out], Math.sqrt(2 / widths[i]!)),
@@ -146,16 +147,6 @@ function mlp(): () => Promise<void> {
   return trained(parameters, scores, { labels: oneHot(128, 10), update: sgd, states: 1 });
 }
 
-interface Sizes {
-  readonly batch: number;
-  readonly tokens: number;
-  readonly features: number;
-  readonly depth: number;
-  readonly heads: number;
-  readonly hidden: number;
-  readonly isCausal: boolean;
-}
-
 const gelu = (x: Tensor): Tensor => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
 
 const geluByTanh = (x: Tensor): Tensor => {
@@ -164,7 +155,7 @@ const geluByTanh = (x: Tensor): Tensor => {
 };
 
 /** The blocks of a transformer, normalized first, and the normalization after them: rows of (batch · tokens, features). */
-function transformer(parameters: Parameters, sizes: Sizes): (x: Tensor) => Tensor {
+function transformer(parameters: Parameters, sizes: TransformerSizes): (x: Tensor) => Tensor {
   const { batch, tokens, features, depth, heads, hidden, isCausal } = sizes;
   const dense = (before: number, after: number) => {
     const [weight, bias] = [parameters.normal([before, after], 0.02), parameters.zeros(after)];
@@ -209,12 +200,11 @@ function transformer(parameters: Parameters, sizes: Sizes): (x: Tensor) => Tenso
 }
 
 function vit(): () => Promise<void> {
-  const sizes = { batch: 64, tokens: 64, features: 256, depth: 6, heads: 4, hidden: 512, isCausal: false };
-  const { batch, tokens, features } = sizes;
+  const { batch, tokens, features } = VIT;
   const parameters = new Parameters();
   const patch = { weight: parameters.normal([48, features], 0.02), bias: parameters.zeros(features) };
   const positions = parameters.normal([tokens, features], 0.02);
-  const body = transformer(parameters, sizes);
+  const body = transformer(parameters, VIT);
   const head = { weight: parameters.normal([features, 10], 0.02), bias: parameters.zeros(10) };
   const images = tf.randomNormal([batch, 3, 32, 32], 0, 1);
   const scores = (): Tensor => {
@@ -228,12 +218,11 @@ function vit(): () => Promise<void> {
 }
 
 function gpt(): () => Promise<void> {
-  const sizes = { batch: 16, tokens: 128, features: 192, depth: 4, heads: 6, hidden: 768, isCausal: true };
-  const { batch, tokens, features } = sizes;
+  const { batch, tokens, features } = GPT;
   const parameters = new Parameters();
   const words = parameters.normal([256, features], 0.02);
   const positions = parameters.normal([tokens, features], 0.02);
-  const body = transformer(parameters, sizes);
+  const body = transformer(parameters, GPT);
   const ids = oneHot(batch * tokens, 256);
   // A product looks tokens up, and the head shares the table.
   const scores = (): Tensor => {
