@@ -9,15 +9,16 @@ import { countParameters, describeLayer, describeModel } from './build-report.js
 import { costOfRun } from './cost.js';
 import { Evaluator } from './evaluator.js';
 import { judgedByItself } from './inputs.js';
+import { type Job, openJob } from './job.js';
 import { type CompressOptions, readOptions } from './options.js';
 import { joinFronts, type MeasuredFront, measureFront, type VersionFront } from './pareto.js';
-import { type Job, openJob, study, withStudies } from './prepare.js';
 import { atMost, holdsAll, qualityOutcomes } from './quality.js';
 import { recover } from './recover/recover.js';
 import type { CompressReport, ParetoReport } from './report.js';
 import type { Plan } from './search/plan.js';
 import { search } from './search/search.js';
 import { addSpectra } from './spectra.js';
+import { study, withStudies } from './studies.js';
 import type { LayerFindings } from './study.js';
 import { verdictFor } from './verdict.js';
 import { verify } from './verify.js';

@@ -5,7 +5,7 @@ import { createSession, type SessionOptions, type Tensors, timeSession } from '.
 import { captureInputs } from './capture.js';
 import { Distortion } from './distortion.js';
 import { cutOut } from './fragment.js';
-import type { Job } from './prepare.js';
+import type { Job } from './job.js';
 import type { Scored } from './score.js';
 import type { LayerStudy } from './search/plan.js';
 import { writeChoices } from './write.js';

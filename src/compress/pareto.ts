@@ -1,10 +1,11 @@
 import type { Model } from '../graph/model.js';
 import { modelByteLength } from '../onnx/index.js';
 import { Evaluator } from './evaluator.js';
+import { type Job, openJob } from './job.js';
 import type { CompressOptions } from './options.js';
-import { type Job, openJob, study, withStudies } from './prepare.js';
 import type { ParetoPoint, ParetoReport } from './report.js';
 import { type LayerStudy, type Plan, plannersOf } from './search/plan.js';
+import { study, withStudies } from './studies.js';
 import { writeChoices } from './write.js';
 
 /** A point of the front with the means to write it. */

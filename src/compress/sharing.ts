@@ -6,9 +6,9 @@ import { mergeConstants, removeDead } from '../graph/rewrite/index.js';
 import { Tensor } from '../graph/tensor.js';
 import type { Value } from '../graph/value.js';
 import { EndToEnd } from './end-to-end.js';
+import { openJob } from './job.js';
 import { toMatrix } from './matrix.js';
 import type { CompressOptions } from './options.js';
-import { openJob } from './prepare.js';
 
 /** A weight that is nearly another one, up to a factor. */
 export interface Twin {

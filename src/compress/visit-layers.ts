@@ -1,9 +1,9 @@
 import { type Observation, observe } from '../calibrate/observe.js';
 import type { Site } from '../calibrate/sites.js';
 import { captureInputs } from './capture.js';
+import type { Job } from './job.js';
 import { Layer } from './layer.js';
 import type { Candidate } from './method.js';
-import type { Job } from './prepare.js';
 import { LayerProbe } from './probe.js';
 import { ByteScale } from './score.js';
 

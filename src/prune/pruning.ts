@@ -2,7 +2,7 @@ import { EndToEnd } from '../compress/end-to-end.js';
 import type { CompressInputs } from '../compress/inputs.js';
 import { selects } from '../compress/options.js';
 import type { PhaseClock } from '../compress/phases.js';
-import { rewriteExactly } from '../compress/prepare.js';
+import { rewriteExactly } from '../compress/rewrite-exactly.js';
 import { cloneModel } from '../graph/clone.js';
 import { WhittleError } from '../graph/errors.js';
 import { inferShapes } from '../graph/infer/index.js';

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Store } from '../../src/compress/cache.js';
 import { type CompressOptions, compress } from '../../src/compress/index.js';
-import { openJob, study } from '../../src/compress/prepare.js';
+import { openJob } from '../../src/compress/job.js';
+import { study } from '../../src/compress/studies.js';
 import { indexedSource } from '../../src/data/sample.js';
 import type { Model } from '../../src/graph/model.js';
 import { Tensor } from '../../src/graph/tensor.js';

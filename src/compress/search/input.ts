@@ -1,6 +1,6 @@
 import type { EndToEnd } from '../end-to-end.js';
 import type { Evaluator } from '../evaluator.js';
-import type { Job } from '../prepare.js';
+import type { Job } from '../job.js';
 import type { LayerStudy, Plan } from './plan.js';
 
 export interface SearchInput {

@@ -13,7 +13,7 @@ import { fastForm } from '../fast-form.js';
 import type { CompressInputs } from '../inputs.js';
 import type { CompressOptions, Settings } from '../options.js';
 import type { PhaseClock } from '../phases.js';
-import { rewriteExactly } from '../prepare.js';
+import { rewriteExactly } from '../rewrite-exactly.js';
 import { longestFor, timeOf } from '../time.js';
 import { type PrunedVersion, recoverVersion } from './version.js';
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { compress } from '../../../src/compress/index.js';
 import { judgedByItself } from '../../../src/compress/inputs.js';
-import { openJob, study, withStudies } from '../../../src/compress/prepare.js';
+import { openJob } from '../../../src/compress/job.js';
+import { study, withStudies } from '../../../src/compress/studies.js';
 import { timeOf } from '../../../src/compress/time.js';
 import { smallInputs, smallModel } from '../small-model.js';
 

@@ -1,33 +1,21 @@
-import { findSites, isLarge, namesOf, type Site } from '../calibrate/sites.js';
+import { findSites, namesOf, type Site } from '../calibrate/sites.js';
 import { cloneModel } from '../graph/clone.js';
-import { WhittleError } from '../graph/errors.js';
 import { inferShapes } from '../graph/infer/index.js';
 import type { Model } from '../graph/model.js';
-import {
-  foldAffine,
-  foldWeights,
-  fuseHardSigmoid,
-  mergeConstants,
-  removeDead,
-} from '../graph/rewrite/index.js';
+import { foldWeights } from '../graph/rewrite/index.js';
 import { initLinalg } from '../linalg/index.js';
-import { modelByteLength } from '../onnx/index.js';
-import { upgradeOpset } from '../onnx/opset/upgrade.js';
 import { evaluate } from '../runtime/evaluate.js';
 import { Cache } from './cache.js';
-import { EndToEnd } from './end-to-end.js';
 import { fastForm } from './fast-form.js';
 import { type CompressInputs, readInputs } from './inputs.js';
-import { measureForms } from './measure-forms.js';
 import type { Method } from './method.js';
 import { observeStaticRanges } from './methods/int8-static.js';
 import { type CompressOptions, methodsOf, readOptions, type Settings, selects } from './options.js';
 import { PhaseClock } from './phases.js';
+import { raiseFor, raiseOpset } from './raise-opset.js';
 import { refuseIdlePatterns, refuseNonFinite } from './refuse.js';
-import type { LayerStudy } from './search/plan.js';
-import { probeSensitivity } from './sensitivity.js';
+import { rewriteExactly } from './rewrite-exactly.js';
 import { openStore } from './store.node.js';
-import { type LayerFindings, studyLayers } from './study.js';
 
 /** A model opened for compression: what every job on it starts from. */
 export interface Job {
@@ -54,50 +42,6 @@ const INTEGER_PRODUCTS = 10;
 
 /** The operator set with which a tensor may have a scale for each channel. */
 const PER_CHANNEL_SCALES = 13;
-
-/** Raises the operator set where every node has an equivalent; otherwise newer operators are not used. */
-function raiseOpset(model: Model, target: number): void {
-  try {
-    if (model.opset < target) upgradeOpset(model, target);
-  } catch (error) {
-    if (!(error instanceof WhittleError)) throw error;
-  }
-}
-
-/**
- * Raises the operator set to what the methods write.
- * @throws WhittleError where a node has no equivalent
- */
-function raiseFor(model: Model, methods: readonly Method[]): void {
-  for (const { name, opset } of methods) {
-    if (opset === undefined || model.opset >= opset) continue;
-    const from = model.opset;
-    try {
-      upgradeOpset(model, opset);
-    } catch (cause) {
-      if (!(cause instanceof WhittleError)) throw cause;
-      throw new WhittleError(
-        `"${name}" writes operators of set ${opset}, and this model of set ${from} cannot be raised to it`,
-        {
-          ...cause.place,
-          hint: `Export it with operator set ${opset} or newer, or leave the method out`,
-          cause,
-        },
-      );
-    }
-  }
-}
-
-/**
- * Rewrites that change nothing but rounding, and let ONNX Runtime fuse more: fewer bytes and passes before any weight is
- * touched.
- */
-export function rewriteExactly(model: Model): void {
-  fuseHardSigmoid(model.graph);
-  foldAffine(model.graph);
-  mergeConstants(model.graph);
-  removeDead(model.graph);
-}
 
 /**
  * Reads the options and the inputs, and finds the layers.
@@ -142,60 +86,4 @@ export async function openJob(
   // In another form layers of the same names read other vectors.
   const studied = reformed ? model : base;
   return { ...job, cache: await Cache.open(store, studied, inputs.calibration) };
-}
-
-/** Scores what the methods make of each selected layer. */
-export const study = ({
-  model,
-  selected,
-  inputs,
-  settings,
-  methods,
-  options,
-  clock,
-  cache,
-}: Job): Promise<LayerFindings[]> =>
-  studyLayers(model, selected, inputs.calibration, {
-    methods,
-    settings,
-    onlyMethods: options.onlyMethods,
-    threads: options.threads,
-    clock,
-    cache,
-  });
-
-/** Layers of at least this share of the model are probed at more than one level, unless the model is large. */
-const LARGE = 0.004;
-
-/** Measures what an error in each layer does to the outputs, then hands on what is known of the layers. */
-export async function withStudies<T>(
-  job: Job,
-  findings: readonly LayerFindings[],
-  use: (studies: readonly LayerStudy[], endToEnd: EndToEnd) => Promise<T>,
-): Promise<T> {
-  const { model, inputs, options, clock } = job;
-  const sites = findings.map(({ site }) => site);
-  const endToEnd = await EndToEnd.create(model, sites, inputs.probes, options.threads);
-  try {
-    const total = modelByteLength(model);
-    const probed = clock.start('probe', findings.length);
-    const cache = await job.cache?.with(inputs.probes);
-    const studies: LayerStudy[] = [];
-    for (const [i, { site, bytesBefore, scored }] of findings.entries()) {
-      probed(i, site.value.name);
-      const levels = bytesBefore >= LARGE * total && !isLarge(sites) ? 2 : 1;
-      const sensitivity = await probeSensitivity(
-        site,
-        scored,
-        endToEnd,
-        levels,
-        cache?.figures('probes', site),
-      );
-      studies.push({ site, bytesBefore, scored, sensitivity });
-    }
-    const refined = job.settings.goal === 'size' ? studies : await measureForms(job, studies);
-    return await use(refined, endToEnd);
-  } finally {
-    await endToEnd.release();
-  }
 }
