@@ -11,6 +11,9 @@ export interface Axis {
   format?: (value: number) => string;
 }
 
+/** An axis whose domain is that of the data unless it is given. */
+export type AxisInput = Omit<Axis, 'domain'> & { domain?: Axis['domain'] };
+
 export interface ChartOptions {
   /** Read aloud, and shown by the browser on hover. */
   title: string;
@@ -69,6 +72,12 @@ export function extent(values: Iterable<number>, log = false): [number, number] 
   }
   return low <= high ? [low, high] : log ? [0.1, 1] : [0, 1];
 }
+
+/** An axis over all values, unless it says its domain. */
+export const covering = (axis: AxisInput, values: Iterable<number>): Axis => ({
+  ...axis,
+  domain: axis.domain ?? extent(values, axis.log),
+});
 
 export function yAxis(scale: Scale, axis: Axis, area: Area): Markup {
   return html`${ticksOf(scale, axis).map(

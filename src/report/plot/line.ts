@@ -1,14 +1,12 @@
 import { line } from 'd3-shape';
 import { html, type Markup } from '../markup.js';
-import { type Axis, type ChartOptions, chart, extent, px } from './chart.js';
+import { type AxisInput, type ChartOptions, chart, covering, px } from './chart.js';
 
 export interface Series {
   name: string;
   /** In the order in which they are joined. */
   points: readonly (readonly [x: number, y: number])[];
 }
-
-type AxisInput = Omit<Axis, 'domain'> & { domain?: Axis['domain'] };
 
 export interface LinePlotOptions extends Omit<ChartOptions, 'x' | 'y'> {
   x: AxisInput;
@@ -26,24 +24,14 @@ export function linePlot({ series, x, y, ...options }: LinePlotOptions): Markup 
     {
       margin: [28, 110, 44, 60],
       ...options,
-      x: {
-        ...x,
-        domain:
-          x.domain ??
-          extent(
-            all.map(p => p[0]),
-            x.log,
-          ),
-      },
-      y: {
-        ...y,
-        domain:
-          y.domain ??
-          extent(
-            all.map(p => p[1]),
-            y.log,
-          ),
-      },
+      x: covering(
+        x,
+        all.map(p => p[0]),
+      ),
+      y: covering(
+        y,
+        all.map(p => p[1]),
+      ),
     },
     (sx, sy, area) => {
       const path = line<readonly [number, number]>(

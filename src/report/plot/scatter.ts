@@ -1,6 +1,6 @@
 import { curveStepAfter, line, symbol, symbolsStroke } from 'd3-shape';
 import { html, type Markup } from '../markup.js';
-import { type Axis, type ChartOptions, chart, extent, px } from './chart.js';
+import { type AxisInput, type ChartOptions, chart, covering, px } from './chart.js';
 
 export interface ScatterPoint {
   x: number;
@@ -8,8 +8,6 @@ export interface ScatterPoint {
   /** Shown on hover and read aloud. */
   label: string;
 }
-
-type AxisInput = Omit<Axis, 'domain'> & { domain?: Axis['domain'] };
 
 export interface ScatterOptions extends Omit<ChartOptions, 'x' | 'y'> {
   x: AxisInput;
@@ -23,24 +21,14 @@ export interface ScatterOptions extends Omit<ChartOptions, 'x' | 'y'> {
 export function scatterPlot({ groups, x, y, front, ...options }: ScatterOptions): Markup {
   const all = groups.flatMap(g => g.points);
   const axes = {
-    x: {
-      ...x,
-      domain:
-        x.domain ??
-        extent(
-          all.map(p => p.x),
-          x.log,
-        ),
-    },
-    y: {
-      ...y,
-      domain:
-        y.domain ??
-        extent(
-          all.map(p => p.y),
-          y.log,
-        ),
-    },
+    x: covering(
+      x,
+      all.map(p => p.x),
+    ),
+    y: covering(
+      y,
+      all.map(p => p.y),
+    ),
   };
   return chart({ margin: [46, 20, 44, 60], ...options, ...axes }, (sx, sy, area) => {
     const step = line<ScatterPoint>(
