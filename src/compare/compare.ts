@@ -55,7 +55,7 @@ export async function compareModels(
 ): Promise<CompareReport> {
   const [first] = contenders;
   if (!first || contenders.length < 2) {
-    throw new WhittleError('a comparison needs two models or more');
+    throw new WhittleError('a comparison needs two models or more', { hint: 'Give the original first' });
   }
   const { samples: limit = 32, seed = 0, signal, onProgress, driftSamples = 4 } = options;
   const source = options.inputs ?? generatedInputs(signatureOf(first.model), { seed, count: limit });

@@ -93,7 +93,11 @@ export function imagesOf(folder: string): string[] {
   const names = list(folder)
     .filter(entry => entry.isFile() && IMAGE_EXTENSIONS.includes(extname(entry.name).toLowerCase()))
     .map(entry => entry.name);
-  if (names.length === 0) throw new WhittleError('the folder has no images', { file: folder });
+  if (names.length === 0)
+    throw new WhittleError('the folder has no images', {
+      file: folder,
+      hint: `Files that end in ${IMAGE_EXTENSIONS.join(', ')} are read`,
+    });
   return names.sort().map(name => join(folder, name));
 }
 

@@ -110,7 +110,10 @@ export class Tensor {
       return Tensor.from(dtype, dims, dtype === 'int64' ? BigInt64Array.from(big) : BigUint64Array.from(big));
     }
     const ArrayType = ARRAYS[dtype];
-    if (!ArrayType) throw new WhittleError(`cannot make a ${dtype} tensor from numbers`);
+    if (!ArrayType)
+      throw new WhittleError(`cannot make a ${dtype} tensor from numbers`, {
+        hint: 'Give its bytes: new Tensor(dtype, dims, bytes)',
+      });
     const data = new ArrayType(new ArrayBuffer(values.length * (bitsOf(dtype) / 8)), 0, values.length);
     (data as Float64Array).set(values);
     return Tensor.from(dtype, dims, data);
@@ -201,7 +204,9 @@ export class Tensor {
         return Array.from(this.data() as BigInt64Array, big => {
           const value = Number(big);
           if (!Number.isSafeInteger(value))
-            throw new WhittleError(`integer ${big} is out of JavaScript's range`);
+            throw new WhittleError(`integer ${big} is out of JavaScript's range`, {
+              hint: 'Read it as bigint with data()',
+            });
           return value;
         });
       case 'int4':

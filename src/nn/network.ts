@@ -89,7 +89,10 @@ export class Network {
   /** Declares an output under a name of its own. @throws WhittleError where the name is taken */
   output(name: string, value: Value): Value {
     if (this.graph.freshName(name) !== name) {
-      throw new WhittleError('the network has this name already', { value: name });
+      throw new WhittleError('the network has this name already', {
+        value: name,
+        hint: 'Give it another name, or build it in a scope of its own',
+      });
     }
     // What has a name that others rely on keeps it.
     const named = value.producer && !this.graph.isOutput(value) ? value : this.graph.op('Identity', [value]);
@@ -107,7 +110,10 @@ export class Network {
     const value = this.graph.constant(initialTensor(name, shape, options.initializer, this.seed), name);
     if (value.name !== name) {
       this.graph.initializers.delete(value);
-      throw new WhittleError('the network has this name already', { value: name });
+      throw new WhittleError('the network has this name already', {
+        value: name,
+        hint: 'Give it another name, or build it in a scope of its own',
+      });
     }
     const { kind, initializer, trainable = kind !== 'buffer' } = options;
     const parameter: Parameter = { name, value, kind, trainable, initializer, ...shape };
@@ -118,7 +124,11 @@ export class Network {
   /** The parameter of that name or alias. @throws WhittleError where there is none */
   parameter(name: string): Parameter {
     const parameter = this.parameters.get(this.aliases.get(name) ?? name);
-    if (!parameter) throw new WhittleError('the network has no such parameter', { value: name });
+    if (!parameter)
+      throw new WhittleError('the network has no such parameter', {
+        value: name,
+        hint: '`network.parameters` has the names of all',
+      });
     return parameter;
   }
 

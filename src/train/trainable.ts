@@ -146,7 +146,10 @@ export function withWeights(model: Model, values: Readonly<Record<string, Tensor
     const node = nodes.get(name);
     const old = value?.initializer ?? (node && Graph.constantOf(node.output));
     if (!(old instanceof Tensor)) {
-      throw new WhittleError('the model has no constant of that name', { value: name });
+      throw new WhittleError('the model has no constant of that name', {
+        value: name,
+        hint: 'Names are those of its initializers, and of what its Constant nodes give',
+      });
     }
     if (old.dtype !== tensor.dtype || old.dims.join() !== tensor.dims.join()) {
       throw new WhittleError(

@@ -45,7 +45,10 @@ export function overcomplete(
 ): string[] {
   ensureLayers(network);
   const paths = selectLayers(network, selector).map(({ path }) => path);
-  if (paths.length === 0) throw new WhittleError('no layer of the network was chosen to become overcomplete');
+  if (paths.length === 0)
+    throw new WhittleError('no layer of the network was chosen to become overcomplete', {
+      hint: 'Choose others with `layers`; `network.layers` has their paths',
+    });
   for (const path of paths) makeOvercomplete(network, path, options);
   return paths;
 }

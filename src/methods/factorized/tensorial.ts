@@ -38,7 +38,9 @@ export function tensorize(network: Network, options: TensorialOptions = {}): str
   ensureLayers(network);
   const chosen = selectLayers(network, layers).filter(isWindow);
   if (chosen.length === 0)
-    throw new WhittleError('no convolution of the network was chosen to be decomposed');
+    throw new WhittleError('no convolution of the network was chosen to be decomposed', {
+      hint: 'Choose others with `layers`; only ungrouped convolutions with a window of two dimensions can be',
+    });
   const of = (size: number): number => Math.max(1, Math.round(scale * size));
   for (const { path, outChannels, inChannels } of chosen) {
     if (form === 'cp') makeCp(network, path, of(Math.max(outChannels, inChannels)), init);
