@@ -17,6 +17,8 @@ export interface Measurement {
   /** Whom we are compared with; null where it is not installed here. */
   peer: string | null;
   peerMs: number | null;
+  /** Of ours to the peer, where it was measured as such; else `ms / peerMs`. */
+  ratio?: number;
   /** Further figures by name, such as peak memory in MiB. */
   extra?: Record<string, number | null>;
 }
@@ -26,8 +28,8 @@ export interface Case {
   run(): Promise<Measurement>;
 }
 
-/** What `--json` prints: ratio = ms / peerMs, below 1 where we are faster. */
-export interface Row extends Omit<Measurement, 'extra'> {
+/** What `--json` prints: ratio is below 1 where we are faster. */
+export interface Row extends Omit<Measurement, 'extra' | 'ratio'> {
   name: string;
   ratio: number | null;
   [extra: string]: string | number | null;
@@ -48,13 +50,13 @@ export async function runBenchmark(cases: readonly Case[], args = process.argv.s
 
   const rows: Row[] = [];
   for (const { name, run } of chosen) {
-    const { ms, peer, peerMs, extra } = await run();
+    const { ms, peer, peerMs, ratio, extra } = await run();
     const row = {
       name,
       ms: round(ms),
       peer,
       peerMs: round(peerMs),
-      ratio: peerMs === null ? null : round(ms / peerMs),
+      ratio: peerMs === null ? null : round(ratio ?? ms / peerMs),
       ...extra,
     };
     if (!json) {
@@ -104,6 +106,72 @@ export async function inTurns(
 /** What follows an option on the command line; undefined where the option is not given. */
 export const option = (name: string, args: readonly string[] = process.argv.slice(2)): string | undefined =>
   args.includes(name) ? args[args.indexOf(name) + 1] : undefined;
+
+export interface Paired {
+  /** Median milliseconds of each. */
+  readonly ms: number;
+  readonly peerMs: number;
+  /** Median over pairs of neighbours of ours to theirs, and its interval of 95% confidence. */
+  readonly ratio: number;
+  readonly low: number;
+  readonly high: number;
+  readonly pairs: number;
+}
+
+/**
+ * Times two ways of doing the same thing in pairs of neighbours, the order turned round with each pair. What counts is
+ * the ratio within a pair, so that a machine that is slower for a second is so for both. The interval takes no
+ * distribution for granted: it lies between the order statistics that hold the median in 95% of all samples.
+ * @param ours and @param theirs return milliseconds
+ * @param seconds how long to go on; eleven pairs at least, and one to warm up
+ */
+export async function inPairs(
+  ours: () => Promise<number>,
+  theirs: () => Promise<number>,
+  seconds = 8,
+): Promise<Paired> {
+  const times: { own: number; other: number }[] = [];
+  await ours();
+  await theirs();
+  const end = performance.now() + seconds * 1000;
+  while (times.length < 11 || performance.now() < end) {
+    if (times.length % 2 === 0) {
+      const own = await ours();
+      times.push({ own, other: await theirs() });
+    } else {
+      const other = await theirs();
+      times.push({ own: await ours(), other });
+    }
+  }
+  const ratios = ascending(times.map(({ own, other }) => own / other));
+  const below = ranksBelow(ratios.length);
+  return {
+    ms: median(ascending(times.map(({ own }) => own))),
+    peerMs: median(ascending(times.map(({ other }) => other))),
+    ratio: median(ratios),
+    low: ratios[below]!,
+    high: ratios[ratios.length - 1 - below]!,
+    pairs: ratios.length,
+  };
+}
+
+/** How many of n values lie on either side of the interval: the most with P(Binomial(n, ½) ≤ count − 1) ≤ 2.5%. */
+function ranksBelow(n: number): number {
+  let probability = 0.5 ** n;
+  let sum = probability;
+  let count = 0;
+  while (sum <= 0.025) {
+    count++;
+    probability *= (n - count + 1) / count;
+    sum += probability;
+  }
+  return count - 1;
+}
+
+const ascending = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b);
+
+const median = (sorted: readonly number[]): number =>
+  (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 
 /** Whether `--cpu` was given. */
 export const countsCpu = process.argv.includes('--cpu');

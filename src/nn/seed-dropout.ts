@@ -38,9 +38,7 @@ function replace(graph: Graph, node: Node, seed: Value, place: number): void {
   if (rate === undefined || !(rate >= 0 && rate < 1)) {
     throw new WhittleError('dropout needs a constant rate of at least 0 and below 1', { node: node.label });
   }
-  const make = new HashBuilder(graph, seed, new Random(place, 'dropout'));
-  const threshold = make.uint32(Math.round(rate * 2 ** 32));
-  const kept = graph.op('GreaterOrEqual', [make.hashesLike(x), threshold]);
+  const kept = keepMask(new HashBuilder(graph, seed, new Random(place, 'dropout')), x, rate);
   const factor = graph.op('Where', [
     kept,
     graph.constant(Tensor.scalar(1 / (1 - rate))),
@@ -49,11 +47,25 @@ function replace(graph: Graph, node: Node, seed: Value, place: number): void {
   factor.type = x.type;
   const dropped = graph.op('Mul', [x, factor]);
   dropped.type = x.type;
-  kept.type = tensorType('bool', x.shape);
   graph.replaceUses(node.output, dropped);
   const mask = node.outputs[1];
   if (mask) graph.replaceUses(mask, kept);
   graph.remove(node);
+}
+
+/**
+ * A mask of the shape of x, false for a share of its elements that depends on the seed and the key alone.
+ * @param seed a uint32 scalar
+ * @param rate the share, at least 0 and below 1
+ */
+export const hashedMask = (graph: Graph, x: Value, seed: Value, key: string, rate: number): Value =>
+  keepMask(new HashBuilder(graph, seed, new Random(0, key)), x, rate);
+
+function keepMask(make: HashBuilder, x: Value, rate: number): Value {
+  const threshold = make.uint32(Math.min(Math.round(rate * 2 ** 32), 2 ** 32 - 1));
+  const kept = make.graph.op('GreaterOrEqual', [make.hashesLike(x), threshold]);
+  kept.type = tensorType('bool', x.shape);
+  return kept;
 }
 
 /**
@@ -70,7 +82,7 @@ export function hashedNumbers(graph: Graph, x: Value, seed: Value, key: string):
 
 /** Builds the hashes of rows and columns of one dropout. */
 class HashBuilder {
-  private readonly graph: Graph;
+  readonly graph: Graph;
   private readonly seed: Value;
   private readonly random: Random;
 

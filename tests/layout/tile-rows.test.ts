@@ -70,6 +70,33 @@ describe('tileRows', () => {
     expect(await numbers(model, dims)).toEqual(await numbers(build(body, dims), dims));
   });
 
+  it('computes what an update does besides, and random roundings, in the same tiles', async () => {
+    const body: Body = (b, x, g) => {
+      const next = b.sub(x, b.mul(b.op('Sum', [g, b.mul(x, 0.1), b.mul(g, x)]), 0.5));
+      const limit = b.scalar(0.3);
+      const soft = b.sub(next, b.op('Clip', [next, b.neg(limit), limit]));
+      const random = (dims: number[], from: number): Value => {
+        const bits = Uint32Array.from(
+          { length: dims.reduce((p, d) => p * d, 1) },
+          (_, i) => (from + i) * 2654435761,
+        );
+        return b.constant(Tensor.from('uint32', dims, bits));
+      };
+      const least = b.op('ReduceMin', [next], { axes: [-1] });
+      const scale = b.binary('Max', b.div(b.neg(least), 7), 1e-6);
+      const rounded = b.mul(b.op('Round', [b.div(next, scale)]), scale);
+      const bits = b.mul(random([6, 1, 1], 3), random([8], 70));
+      const kept = b.binary('GreaterOrEqual', bits, b.scalar(2 ** 31, 'uint32'));
+      return [soft, b.where(kept, next, rounded)];
+    };
+    const model = build(body);
+    expect(tileRows(model, LIMITS)).toBe(1);
+    const all = ['Sum', 'Clip', 'ReduceMin', 'Round', 'GreaterOrEqual', 'Where'];
+    expect(tiled(model)[0]).toEqual(expect.arrayContaining(all));
+    expect(opTypes(model.graph.nodes).filter(type => all.includes(type))).toEqual([]);
+    expect(await numbers(model)).toEqual(await numbers(build(body)));
+  });
+
   it('keeps apart what something else lies between', async () => {
     const body: Body = (b, x, g) => {
       const sum = b.add(b.mul(x, g), g);

@@ -1,4 +1,4 @@
 export { type GradientOptions, gradients } from './gradients.js';
-export { customGradient, stopGradient, straightThrough } from './markers.js';
+export { customGradient, removeStraightThrough, stopGradient, straightThrough } from './markers.js';
 export type { CustomGradients } from './rules.js';
 export { type TypedBuilderOptions, typedBuilder } from './typing.js';

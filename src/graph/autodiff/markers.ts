@@ -21,6 +21,13 @@ export function straightThrough(graph: Graph, x: Value, y: Value): Value {
   return marked(node, STRAIGHT_THROUGH, y.type ? y : x);
 }
 
+/** Puts y in the place of each straight-through estimator: what only gradients need, and costs a pass, goes. */
+export function removeStraightThrough(graph: Graph): void {
+  for (const node of [...graph.nodes]) {
+    if (node.gradientRule === STRAIGHT_THROUGH) graph.replaceUses(node.output, node.inputs[1]!);
+  }
+}
+
 function marked(node: Node, rule: string, like: Value): Value {
   // A copy of the graph knows the names of its values, and gives none of them to new nodes.
   node.name = node.output.name;

@@ -1,12 +1,12 @@
-import { stopGradient } from '../../graph/autodiff/index.js';
+import { straightThrough } from '../../graph/autodiff/index.js';
 import type { Value } from '../../graph/value.js';
-import { type ConvLayer, hashedNumbers, type LinearLayer } from '../../nn/index.js';
+import { type ConvLayer, hashedMask, type LinearLayer } from '../../nn/index.js';
 import { CLAIMS } from '../../train/claims.js';
 import { integer, number } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import type { StepContext } from '../../train/step/context.js';
 import { defineMethod } from '../entry.js';
-import { largest } from '../quantized/straight-through.js';
+import { largestMagnitude } from '../quantized/straight-through.js';
 import {
   outputsOf,
   type PenaltyOptions,
@@ -64,18 +64,18 @@ function withNoise(
   { bits, rate }: Omit<QuantizationNoiseOptions, 'layers'>,
 ): Value {
   const { b, graph } = context;
+  if (rate === 0) return weight;
   const others = layer.weight.dims.map((_, axis) => axis).filter(axis => axis !== outputsOf(layer));
-  const range = largest(b, b.op('Abs', [weight]), others);
-  const scale = b.binary('Max', b.div(range, 2 ** (bits - 1) - 1), LEAST_SCALE);
+  const scale = b.binary('Max', b.div(largestMagnitude(b, weight, others), 2 ** (bits - 1) - 1), LEAST_SCALE);
   const rounded = b.mul(b.op('Round', [b.div(weight, scale)]), scale);
+  if (rate === 1) return straightThrough(graph, weight, rounded);
   const seed = context.scalar(
     'quantization_noise_seed',
     ({ seed, batch }) => (Math.imul(seed + 1, 0x9e3779b9) ^ batch) >>> 0,
     'uint32',
   );
-  const chance = hashedNumbers(graph, weight, seed, `quantization noise/${layer.weight.name}`);
-  const error = b.where(b.binary('Less', chance, rate), b.sub(rounded, weight), 0);
-  return b.add(weight, stopGradient(graph, error));
+  const kept = hashedMask(graph, weight, seed, `quantization noise/${layer.weight.name}`, rate);
+  return straightThrough(graph, weight, b.where(kept, weight, rounded));
 }
 
 export const QUANTIZATION_NOISE = defineMethod({

@@ -1,6 +1,7 @@
 import { sharedConstant } from '../../compress/forms/constants.js';
 import { foldIntegers } from '../../compress/forms/fold.js';
 import { fromMatrix } from '../../compress/matrix.js';
+import { removeStraightThrough } from '../../graph/autodiff/index.js';
 import { cloneModel } from '../../graph/clone.js';
 import { dtypeCode } from '../../graph/dtype.js';
 import { WhittleError } from '../../graph/errors.js';
@@ -12,7 +13,6 @@ import type { Value } from '../../graph/value.js';
 import type { DenseLayer } from '../factorized/low-rank.js';
 import { layoutOf, type WeightCode } from './codes.js';
 import { inputName, outputAxis, perOutput, quantizedInputName, weightName, weightOwners } from './layers.js';
-import { removeStraightThrough } from './straight-through.js';
 
 /** What QuantizeLinear makes of a layer's input: (round(x / scale) + zero) within uint8 or int8. */
 export interface InputCode {

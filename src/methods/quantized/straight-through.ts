@@ -1,6 +1,4 @@
 import { straightThrough } from '../../graph/autodiff/index.js';
-import { STRAIGHT_THROUGH } from '../../graph/autodiff/rules.js';
-import type { Graph } from '../../graph/graph.js';
 import type { Builder } from '../../graph/ops/builder.js';
 import type { Value } from '../../graph/value.js';
 
@@ -20,20 +18,18 @@ export const scaleGradient = (b: Builder, x: Value, factor: number, least: numbe
   straightThrough(b.graph, b.mul(x, factor), b.binary('Max', x, least));
 
 /** The largest element along axes, which stay with size 1; without axes a scalar, the largest of all. */
-export function largest(b: Builder, x: Value, axes?: readonly number[]): Value {
+export const largest = (b: Builder, x: Value, axes?: readonly number[]): Value =>
+  extreme(b, 'ReduceMax', x, axes);
+
+/** The largest |x| along axes, which stay with size 1. Reads x twice and writes nothing of its size. */
+export const largestMagnitude = (b: Builder, x: Value, axes: readonly number[]): Value =>
+  b.binary('Max', extreme(b, 'ReduceMax', x, axes), b.neg(extreme(b, 'ReduceMin', x, axes)));
+
+function extreme(b: Builder, op: 'ReduceMax' | 'ReduceMin', x: Value, axes?: readonly number[]): Value {
   const keepdims = axes ? 1 : 0;
-  if (!axes) return b.op('ReduceMax', [x], { keepdims });
-  return b.opset >= 18
-    ? b.op('ReduceMax', [x, b.ints(axes)], { keepdims })
-    : b.op('ReduceMax', [x], { axes, keepdims });
+  if (!axes) return b.op(op, [x], { keepdims });
+  return b.opset >= 18 ? b.op(op, [x, b.ints(axes)], { keepdims }) : b.op(op, [x], { axes, keepdims });
 }
 
 /** The mean of all elements, a scalar. */
 export const meanOf = (b: Builder, x: Value): Value => b.op('ReduceMean', [x], { keepdims: 0 });
-
-/** Leaves out what only gradients need: what passes through stays. */
-export function removeStraightThrough(graph: Graph): void {
-  for (const node of [...graph.nodes]) {
-    if (node.gradientRule === STRAIGHT_THROUGH) graph.replaceUses(node.output, node.inputs[1]!);
-  }
-}

@@ -44,7 +44,7 @@ export function dsr(options: DsrOptions): TrainingMethod {
   let threshold = first;
   return sparseMethod({
     name: 'dsr',
-    layers: network => sparseLayers(network, sparsity.dense),
+    layers: (network, built) => sparseLayers(network, sparsity, built),
     begin(masks) {
       random = new Random(masks.run.seed, 'dsr');
       threshold = first;

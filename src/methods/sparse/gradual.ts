@@ -33,7 +33,7 @@ export function gradualPruning({
   const last = ({ updates }: TrainingRun): number => Math.max(1, Math.round(end * updates));
   return sparseMethod({
     name: 'gradual',
-    layers: network => sparseLayers(network, sparsity.dense),
+    layers: (network, built) => sparseLayers(network, sparsity, built),
     afterStep(masks) {
       const { run, layers, size } = masks;
       const [from, to] = [first(run), last(run)];

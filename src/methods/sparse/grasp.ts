@@ -117,7 +117,7 @@ function rows(tensor: Tensor, from: number, count: number): Tensor {
 export function grasp({ samples, temperature, ...sparsity }: GraspOptions): TrainingMethod {
   return sparseMethod({
     name: 'grasp',
-    layers: network => sparseLayers(network, sparsity.dense),
+    layers: (network, built) => sparseLayers(network, sparsity, built),
     async begin(masks) {
       const { run, layers } = masks;
       const scores = await graspScores(run, layers, await drawPerClass(run, samples), temperature);

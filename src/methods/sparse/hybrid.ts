@@ -21,7 +21,7 @@ export function hybridTickets({ retrain, ...sparsity }: HybridOptions): Training
   let begun = false;
   return sparseMethod({
     name: 'hybrid',
-    layers: network => sparseLayers(network, sparsity.dense),
+    layers: (network, built) => sparseLayers(network, sparsity, built),
     lengthen(updates) {
       length = updates;
       after = Math.max(1, Math.round(retrain * updates));

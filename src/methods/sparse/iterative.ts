@@ -20,7 +20,7 @@ export function iterativePruning(options: IterativeOptions): TrainingMethod {
     Math.max(1, Math.round(updates * (rounds === 1 ? end : start + ((end - start) * round) / (rounds - 1))));
   return sparseMethod({
     name: 'iterative',
-    layers: network => sparseLayers(network, sparsity.dense),
+    layers: (network, built) => sparseLayers(network, sparsity, built),
     afterStep(masks) {
       const { run, layers, size } = masks;
       // The last of the rounds that fall on this update: in a short training several may.

@@ -36,7 +36,7 @@ export function lottery({ rate, rewind, scope: within, ...sparsity }: LotteryOpt
   const endOf = (level: number): number => length + level * (length - point);
   return sparseMethod({
     name: 'lottery',
-    layers: network => sparseLayers(network, sparsity.dense),
+    layers: (network, built) => sparseLayers(network, sparsity, built),
     lengthen(updates) {
       length = updates;
       point = Math.min(updates - 1, Math.round(rewind * updates));

@@ -18,7 +18,7 @@ export function magnitudePruning({ at, scope: within, ...sparsity }: MagnitudeOp
   const moment = (updates: number): number => Math.round(at * updates);
   return sparseMethod({
     name: 'magnitude',
-    layers: network => sparseLayers(network, sparsity.dense),
+    layers: (network, built) => sparseLayers(network, sparsity, built),
     begin: masks => (at === 0 ? prune(masks) : undefined),
     afterStep: masks => (masks.run.update === moment(masks.run.updates) ? prune(masks) : undefined),
     settled: ({ update, updates }) => update >= moment(updates),

@@ -9,6 +9,7 @@ import { defineMethod } from '../entry.js';
 import { apportion } from './density.js';
 import { cubicDensity } from './gradual.js';
 import { acrossLayers } from './keep.js';
+import { MASKED_LAYERS, weightChooser } from './layers.js';
 import { count, type SparseMasks } from './masks.js';
 import { largest } from './select.js';
 import { sparseMethod } from './sparse-method.js';
@@ -22,6 +23,8 @@ export interface NarrowOptions {
   /** Updates between prunings. */
   readonly interval: number;
   readonly scope: 'global' | 'uniform';
+  /** Of which linear layers and convolutions channels may go; default all. */
+  readonly layers?: string;
 }
 
 /** Channels of a network that can go, each with the parts of parameters that go with it. */
@@ -35,14 +38,15 @@ interface Channels {
  * with all that makes and reads them, and are removed from the file at export. Give it a network that is deep, and
  * wider than it should be.
  */
-export function narrow({ width, start, end, interval, scope }: NarrowOptions): TrainingMethod {
+export function narrow(options: NarrowOptions): TrainingMethod {
+  const { width, start, end, interval, scope, layers: selection = 'all' } = options;
   let channels: Channels = { groups: [], parameters: [] };
   const last = ({ updates }: TrainingRun): number => Math.max(1, Math.round(end * updates));
   return sparseMethod({
     name: 'narrow',
     accepts: ['dense'],
-    layers(network) {
-      channels = channelsOf(network);
+    layers(network, built) {
+      channels = channelsOf(network, weightChooser(network, selection, built));
       return channels.parameters;
     },
     afterStep(masks) {
@@ -60,16 +64,26 @@ export function narrow({ width, start, end, interval, scope }: NarrowOptions): T
 /**
  * Finds what can be narrowed: channels between layers, neurons, widths of residual streams. Heads and the places
  * within them would overlap; they stay.
+ * @param isChosen whether channels of a weight may go: all weights that lose some with a channel must be chosen
  * @throws WhittleError where there is nothing
  */
-function channelsOf(network: Network): Channels {
+function channelsOf(network: Network, isChosen: (weight: Parameter) => boolean): Channels {
   const found = findGroups(toInference(network).toModel());
   const isOurs = ({ constant, axis }: Slice): boolean =>
     network.parameters.get(constant.name)?.dims[axis] !== undefined;
+  const isFree = ({ constant }: Slice): boolean => {
+    const parameter = network.parameters.get(constant.name);
+    return parameter?.kind !== 'weight' || isChosen(parameter);
+  };
   const taken = new Set<string>();
   const groups = found.groups.filter(({ slices: [first], approximate }) => {
     const places = first!.map(({ constant, axis }) => `${constant.name}[${axis}]`);
-    if (approximate !== undefined || !first!.every(isOurs) || places.some(place => taken.has(place)))
+    if (
+      approximate !== undefined ||
+      !first!.every(isOurs) ||
+      !first!.every(isFree) ||
+      places.some(place => taken.has(place))
+    )
       return false;
     for (const place of places) taken.add(place);
     return true;
@@ -174,6 +188,7 @@ export const NARROW = defineMethod({
     start: number(0.1, { min: 0, max: 1, description: 'share of the training before the first channels go' }),
     end: number(0.75, { min: 0, max: 1, description: 'share of the training at which the width is reached' }),
     interval: integer(100, { min: 1, description: 'updates between prunings' }),
+    layers: MASKED_LAYERS,
     scope: choice('uniform', ['global', 'uniform'], 'whether channels compete over all layers, or in each'),
   },
   create: narrow,

@@ -36,7 +36,7 @@ export function rigl({ spread, interval, fraction, stop, ...sparsity }: RiglOpti
   const due = (run: TrainingRun, update: number): boolean => update % interval === 0 && update < end(run);
   return sparseMethod({
     name: 'rigl',
-    layers: network => sparseLayers(network, sparsity.dense),
+    layers: (network, built) => sparseLayers(network, sparsity, built),
     gradients: true,
     begin: masks => keepRandom(masks, keptWeights(masks.run.network, masks.layers, sparsity), spread),
     beforeStep(masks) {

@@ -55,7 +55,7 @@ export function set({ spread, interval, fraction, ...sparsity }: SetOptions): Tr
   let random = new Random(0);
   return sparseMethod({
     name: 'set',
-    layers: network => sparseLayers(network, sparsity.dense),
+    layers: (network, built) => sparseLayers(network, sparsity, built),
     begin(masks) {
       random = new Random(masks.run.seed, 'set');
       keepRandom(masks, keptWeights(masks.run.network, masks.layers, sparsity), spread);

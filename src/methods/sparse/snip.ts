@@ -40,7 +40,7 @@ export async function snipScores(
 export function snip({ samples, ...sparsity }: SnipOptions): TrainingMethod {
   return sparseMethod({
     name: 'snip',
-    layers: network => sparseLayers(network, sparsity.dense),
+    layers: (network, built) => sparseLayers(network, sparsity, built),
     async begin(masks) {
       const { run, layers } = masks;
       const scores = await snipScores(run, layers, await drawSamples(run, samples));

@@ -12,8 +12,11 @@ import { removeZeroChannels } from './zero-channels.js';
 /** When and how the masks of a sparse method move. The rest of the method is the same for all. */
 export interface MaskRule {
   readonly name: string;
-  /** Which parameters get masks; asked once the network is as other methods want it. */
-  layers(network: Network): readonly Parameter[];
+  /**
+   * Which parameters get masks; asked once the network is as other methods want it.
+   * @param built the network before they changed it
+   */
+  layers(network: Network, built: Network): readonly Parameter[];
   /** Forms of layers that may get masks; default all but weights that are computed from other numbers. */
   readonly accepts?: readonly LayerForm[];
   /** Whether the optimizer goes on for absent weights, as with sparse momentum; default `sparse`, it does not. */
@@ -39,6 +42,7 @@ export interface MaskRule {
  */
 export function sparseMethod(rule: MaskRule): TrainingMethod {
   let layers: readonly Parameter[] = [];
+  let built: Network | undefined;
   const names = new Set<string>();
   const states = new WeakMap<Unit, State>();
   let begun = false;
@@ -51,7 +55,8 @@ export function sparseMethod(rule: MaskRule): TrainingMethod {
     layerClaim: {
       accepts: rule.accepts ?? ['dense', 'shared', 'layers', 'factors'],
       of(network) {
-        const masked = new Set(rule.layers(network));
+        built = network;
+        const masked = new Set(rule.layers(network, network));
         return [...network.layers.values()].flatMap(layer =>
           layer.kind !== 'attention' && masked.has(layer.weight) ? [layer.path] : [],
         );
@@ -59,7 +64,7 @@ export function sparseMethod(rule: MaskRule): TrainingMethod {
     },
     prepare(network) {
       begun = false;
-      layers = rule.layers(network);
+      layers = rule.layers(network, built ?? network);
       names.clear();
       for (const { name } of layers) names.add(name);
     },

@@ -46,7 +46,7 @@ export function sparseMomentum({
   };
   return sparseMethod({
     name: 'sparse-momentum',
-    layers: network => sparseLayers(network, sparsity.dense),
+    layers: (network, built) => sparseLayers(network, sparsity, built),
     optimizer: 'dense',
     begin(masks) {
       momentum(masks.run, masks.layers[0]!);

@@ -1,15 +1,21 @@
+import type { DType } from '../../graph/dtype.js';
 import { Graph } from '../../graph/graph.js';
 import type { Node } from '../../graph/node.js';
 import type { Value } from '../../graph/value.js';
 
 const ELEMENTWISE = new Set(
-  'Abs Add Div Erf Exp Gelu HardSigmoid Max Mul Neg Reciprocal Sigmoid Sqrt Sub Tanh'.split(' '),
+  (
+    'Abs Add Clip Div Erf Exp Gelu GreaterOrEqual HardSigmoid Max Mul Neg Reciprocal Round Sigmoid Sqrt Sub Sum Tanh ' +
+    'Where'
+  ).split(' '),
 );
-const REDUCTIONS = new Set(['ReduceMax', 'ReduceMean', 'ReduceSum']);
+const REDUCTIONS = new Set(['ReduceMax', 'ReduceMean', 'ReduceMin', 'ReduceSum']);
+/** Of tensors that are computed row by row: numbers, random bits, and masks. */
+const DTYPES: ReadonlySet<DType | undefined> = new Set<DType>(['float32', 'uint32', 'bool']);
 
-/** Length of the first axis, for tensors of numbers that have rows. */
+/** Length of the first axis, for tensors that have rows. */
 export function rowsOf(value: Value): number | undefined {
-  const shape = value.dtype === 'float32' ? value.fixedShape : undefined;
+  const shape = DTYPES.has(value.dtype) ? value.fixedShape : undefined;
   return shape && shape.length >= 2 && shape[0]! >= 2 && !shape.includes(0) ? shape[0] : undefined;
 }
 
@@ -52,7 +58,7 @@ export function rowInputs(node: Node): Value[] | undefined {
 
 /** What does not stretch over the rows; `undefined` where something has as many of another axis, to be safe. */
 function broadcast(inputs: readonly Value[], rows: number, rank: number): Value[] | undefined {
-  if (!inputs.every(input => input.dtype === 'float32' && input.fixedShape)) return undefined;
+  if (!inputs.every(input => DTYPES.has(input.dtype) && input.fixedShape)) return undefined;
   const tiled = inputs.filter(input => rowsOf(input) === rows);
   return tiled.length > 0 && tiled.every(input => input.fixedShape!.length === rank) ? tiled : undefined;
 }

@@ -121,7 +121,7 @@ function tile(b: Builder, chain: Chain, count: number): void {
     return [rows! / count, ...rest];
   };
   const addTile = (value: Value): Value => {
-    const own = graph.newValue(`${value.name}.tile`, tensorType('float32', tileShape(value)));
+    const own = graph.newValue(`${value.name}.tile`, tensorType(value.dtype, tileShape(value)));
     tiles.set(value, own);
     return own;
   };
@@ -146,7 +146,7 @@ function tile(b: Builder, chain: Chain, count: number): void {
   const cut = [...from].map(value => b.reshape(value, [count, ...tileShape(value)]));
   const scan = graph.node('Scan', cut, { body, num_scan_inputs: cut.length }, { outputs: given.length });
   given.forEach((value, i) => {
-    scan.outputs[i]!.type = tensorType('float32', [count, ...tileShape(value)]);
+    scan.outputs[i]!.type = tensorType(value.dtype, [count, ...tileShape(value)]);
   });
   for (const [value, source] of to) {
     const stacked = scan.outputs[given.indexOf(source)] ?? source;

@@ -1,5 +1,10 @@
 import type { Batch } from '../../datasets/dataset.js';
-import { type CustomGradients, gradients, typedBuilder } from '../../graph/autodiff/index.js';
+import {
+  type CustomGradients,
+  gradients,
+  removeStraightThrough,
+  typedBuilder,
+} from '../../graph/autodiff/index.js';
 import { WhittleError } from '../../graph/errors.js';
 import type { Model } from '../../graph/model.js';
 import { removeDead } from '../../graph/rewrite/dead.js';
@@ -119,6 +124,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
     ...observable,
     output: addOutput(context, value, `observed/${observable.parts.map(({ name }) => name).join('+')}`),
   }));
+  removeStraightThrough(graph);
   removeDead(graph);
   fuseMomentum(graph);
   graph.sort();

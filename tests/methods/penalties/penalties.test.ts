@@ -136,6 +136,34 @@ it('the orthogonality penalty is λ/4 ‖WᵀW − I‖², by finite differences
   }
 });
 
+it('with an interval, each gradient of the orthogonality penalty counts for all updates since the last', async () => {
+  const rate = 0.1;
+  const trained = async (text: string, updates: number): Promise<Float64Array> => {
+    const changes = { optimizer: sgd(), weightDecay: 0, learningRate: rate, updates };
+    return (await train(options(await make(...(text ? [text] : [])), changes))).network
+      .tensor('hidden.weight')
+      .toFloat64();
+  };
+  const strength = 0.02;
+  // Two steps without it, and its first gradient at the third.
+  const [before, plain] = [await trained('', 2), await trained('', 3)];
+  expect(await trained(`orthogonality:strength=${strength},interval=3`, 2)).toEqual(before);
+  const found = await trained(`orthogonality:strength=${strength},interval=3`, 3);
+  const w = matrix(before, 9, 24);
+  const gram = matmul(w, w, { transposeB: true });
+  const excess = matrix(
+    gram.data.map((v, i) => v - Number(i % 10 === 0)),
+    9,
+    9,
+  );
+  const gradient = matmul(excess, w).data;
+  close(
+    found,
+    [...plain].map((v, i) => v - rate * 3 * strength * gradient[i]!),
+  );
+  expect(Math.max(...gradient.map(Math.abs)) * rate * strength).toBeGreaterThan(1e-4);
+});
+
 describe('quantization noise', () => {
   const layers = 'conv+hidden';
 
@@ -167,6 +195,7 @@ it.each([
   'group-lasso:strength=0.01',
   'nuclear:strength=0.1,interval=7',
   'orthogonality',
+  'orthogonality:interval=4',
   'quantization-noise',
 ])('%s goes on after an interruption as if there had been none', async text => {
   const whole = await train(options(await make(text), { updates: 20 }));

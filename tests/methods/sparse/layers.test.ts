@@ -50,7 +50,7 @@ function imported(network: Network): Network {
 }
 
 const names = (network: Network, dense: DenseLayers): string[] =>
-  sparseLayers(network, dense).map(({ name }) => name);
+  sparseLayers(network, { dense }).map(({ name }) => name);
 
 /** Parameters of weights in the order of building. */
 const weightsOf = (network: Network): string[] =>
@@ -159,8 +159,8 @@ it('a density of the whole network leaves peers aside', async () => {
   const half = { density: 0.5, counted: 'network' } as const;
   for (const dense of ['none', 'last'] as const) {
     expect(names(network, dense)).toEqual(names(alone, dense));
-    expect(keptWeights(network, sparseLayers(network, dense), half)).toBe(
-      keptWeights(alone, sparseLayers(alone, dense), half),
+    expect(keptWeights(network, sparseLayers(network, { dense }), half)).toBe(
+      keptWeights(alone, sparseLayers(alone, { dense }), half),
     );
   }
 });
