@@ -5,7 +5,7 @@
  *
  *   npx jiti bench/bookkeeping.ts --threads 1 --cpu --model mlp-b128   all methods on one network, processor time
  *   npx jiti bench/bookkeeping.ts --only rigl-resnet20-b32             one
- *   npx jiti bench/bookkeeping.ts --only plain --seconds 20            plain steps against plain steps
+ *   npx jiti bench/bookkeeping.ts --only plain --seconds 60            plain steps against plain steps
  */
 import { availableParallelism } from 'node:os';
 import { combine, readMethod } from '../src/methods/registry.js';
@@ -20,10 +20,10 @@ const option = (name: string): string | undefined =>
   argv.includes(name) ? argv[argv.indexOf(name) + 1] : undefined;
 const threads = Number(option('--threads') ?? availableParallelism());
 const interval = Number(option('--interval') ?? 100);
-const seconds = Number(option('--seconds') ?? 8);
+const seconds = Number(option('--seconds') ?? 20);
 const model = option('--model');
 /** Steps of a block, the last of which moves the masks. */
-const STEPS = 5;
+const STEPS = 3;
 
 /** @returns steps to be timed, in blocks */
 async function prepare(entry: TrainingModel, methods: readonly TrainingMethod[], updates: number) {
@@ -41,20 +41,23 @@ async function prepare(entry: TrainingModel, methods: readonly TrainingMethod[],
   const data = { length: 1, fields: {}, batch: async () => batch };
   const run = new Run(runner, { updates, data, seed: 1 });
   await run.tell('started');
-  const steps = (count: number): Promise<number> =>
-    time(async () => {
-      for (let i = 0; i < count; i++) {
-        await run.tell('beforeStep');
-        await runner.run(batch, entry.rates, run.takeWanted());
-        await run.tell('afterStep');
-      }
-    });
+  /** Milliseconds of what methods do between steps, and of the steps. */
+  const steps = async (count: number): Promise<{ between: number; within: number }> => {
+    let [between, within] = [0, 0];
+    for (let i = 0; i < count; i++) {
+      between += await time(() => run.tell('beforeStep'));
+      within += await time(() => runner.run(batch, entry.rates, run.takeWanted()));
+      between += await time(() => run.tell('afterStep'));
+    }
+    return { between, within };
+  };
   return {
     release: () => runner.release(),
-    /** Milliseconds of a step, the last one of the block at its share. */
+    /** Milliseconds of a step, the last one of the block and what is between steps at their share. */
     async block(): Promise<number> {
-      const usual = (await steps(STEPS - 1)) / (STEPS - 1);
-      return usual + ((await steps(1)) - usual) / interval;
+      const [usual, last] = [await steps(STEPS - 1), await steps(1)];
+      const step = usual.within / (STEPS - 1);
+      return step + (last.within - step + usual.between + last.between) / interval;
     },
   };
 }
@@ -82,9 +85,12 @@ const masks = [
   ['lottery', 'lottery:rate=0.01,rewind=0,dense=none', LONG],
   ['narrow', `narrow:interval=${STEPS},start=0,end=1`, LONG],
 ] as const;
-const penalties = ['l1', 'group-lasso', 'nuclear', 'orthogonality', 'quantization-noise'].map(
-  name => [name, name, LONG] as const,
-);
+const penalties = [
+  ...['l1', 'group-lasso', 'orthogonality', 'quantization-noise'].map(name => [name, name] as const),
+  ['nuclear', `nuclear:interval=${STEPS}`] as const,
+  // The gradient of the penalty is in the last step of a block.
+  ['orthogonality-at-times', `orthogonality:interval=${STEPS}`] as const,
+].map(([name, method]) => [name, method, LONG] as const);
 const cases: Case[] = [['plain', '', LONG] as const, ...masks, ...penalties].flatMap(
   ([name, method, updates]) =>
     MODELS.filter(entry => model === undefined || entry.name === model).map(entry => ({

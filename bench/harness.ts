@@ -128,7 +128,7 @@ export interface Paired {
 export async function inPairs(
   ours: () => Promise<number>,
   theirs: () => Promise<number>,
-  seconds = 8,
+  seconds = 20,
 ): Promise<Paired> {
   const times: { own: number; other: number }[] = [];
   await ours();

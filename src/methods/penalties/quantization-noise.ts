@@ -6,7 +6,7 @@ import { integer, number } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
 import type { StepContext } from '../../train/step/context.js';
 import { defineMethod } from '../entry.js';
-import { largestMagnitude } from '../quantized/straight-through.js';
+import { largest } from '../quantized/straight-through.js';
 import {
   outputsOf,
   type PenaltyOptions,
@@ -30,7 +30,7 @@ const LEAST_SCALE = 2 ** -24;
  * pass the rounding straight through. Evaluation and export have the weights as they are. Fan et al., 2021,
  * https://arxiv.org/abs/2004.07320, with single weights as blocks; int8 and int4 of its section 4.2.
  */
-export function quantizationNoise({ bits, rate, layers }: QuantizationNoiseOptions): TrainingMethod {
+export function quantizationNoise({ layers, ...noise }: QuantizationNoiseOptions): TrainingMethod {
   let chosen: ReadonlyMap<string, LinearLayer | ConvLayer> = new Map();
   return {
     name: 'quantization-noise',
@@ -44,7 +44,7 @@ export function quantizationNoise({ bits, rate, layers }: QuantizationNoiseOptio
       for (const [name, layer] of chosen) {
         const weight = context.value(name);
         const readers = [...weight.consumers];
-        const noisy = withNoise(context, weight, layer, { bits, rate });
+        const noisy = withNoise(context, weight, layer, noise);
         for (const node of readers) {
           node.inputs.forEach((input, i) => {
             if (input === weight) node.setInput(i, noisy);
@@ -66,7 +66,8 @@ function withNoise(
   const { b, graph } = context;
   if (rate === 0) return weight;
   const others = layer.weight.dims.map((_, axis) => axis).filter(axis => axis !== outputsOf(layer));
-  const scale = b.binary('Max', b.div(largestMagnitude(b, weight, others), 2 ** (bits - 1) - 1), LEAST_SCALE);
+  const range = largest(b, b.op('Abs', [weight]), others);
+  const scale = b.binary('Max', b.div(range, 2 ** (bits - 1) - 1), LEAST_SCALE);
   const rounded = b.mul(b.op('Round', [b.div(weight, scale)]), scale);
   if (rate === 1) return straightThrough(graph, weight, rounded);
   const seed = context.scalar(

@@ -18,17 +18,12 @@ export const scaleGradient = (b: Builder, x: Value, factor: number, least: numbe
   straightThrough(b.graph, b.mul(x, factor), b.binary('Max', x, least));
 
 /** The largest element along axes, which stay with size 1; without axes a scalar, the largest of all. */
-export const largest = (b: Builder, x: Value, axes?: readonly number[]): Value =>
-  extreme(b, 'ReduceMax', x, axes);
-
-/** The largest |x| along axes, which stay with size 1. Reads x twice and writes nothing of its size. */
-export const largestMagnitude = (b: Builder, x: Value, axes: readonly number[]): Value =>
-  b.binary('Max', extreme(b, 'ReduceMax', x, axes), b.neg(extreme(b, 'ReduceMin', x, axes)));
-
-function extreme(b: Builder, op: 'ReduceMax' | 'ReduceMin', x: Value, axes?: readonly number[]): Value {
+export function largest(b: Builder, x: Value, axes?: readonly number[]): Value {
   const keepdims = axes ? 1 : 0;
-  if (!axes) return b.op(op, [x], { keepdims });
-  return b.opset >= 18 ? b.op(op, [x, b.ints(axes)], { keepdims }) : b.op(op, [x], { axes, keepdims });
+  if (!axes) return b.op('ReduceMax', [x], { keepdims });
+  return b.opset >= 18
+    ? b.op('ReduceMax', [x, b.ints(axes)], { keepdims })
+    : b.op('ReduceMax', [x], { axes, keepdims });
 }
 
 /** The mean of all elements, a scalar. */
