@@ -1,5 +1,5 @@
 /**
- * Times structured linear layers against a dense one, in turns: a training step (forward, gradients of parameters and
+ * Times structured linear layers against a dense one, in pairs of neighbours: a training step (forward, gradients of parameters and
  * of the layer's input, update by gradient descent) and an inference run of the exported model.
  *
  *   npm run bench:layers                                       all layers, a table
@@ -8,8 +8,9 @@
  *
  * A case is called `layer-step` or `layer-run` where the dense layer has the same shape, and `layer-equal-step` or
  * `layer-equal-run` where it has fewer outputs, so that both have as many parameters. `narrow-ffn` is the baseline that
- * they have to beat: a feed-forward pair of half the hidden width against one of full width. `flopRatio` is what the time
- * would be if it went by multiplications; `parameterRatio` compares the weights.
+ * they have to beat: a feed-forward pair of half the hidden width against one of full width. `ratio` is the median over
+ * the pairs, `low` and `high` its 95% interval; `flopRatio` is what it would be if time went by multiplications;
+ * `parameterRatio` compares the weights.
  */
 import { availableParallelism } from 'node:os';
 import { Tensor } from '../src/graph/tensor.js';
@@ -31,7 +32,7 @@ import { encodeToBytes } from '../src/onnx/index.js';
 import { createSession } from '../src/runtime/index.js';
 import { layoutPass } from '../src/runtime/layout/index.js';
 import { regression, StepRunner, sgd, trainingStep } from '../src/train/index.js';
-import { type Case, inTurns, type Measurement, runBenchmark, time } from './harness.js';
+import { type Case, inPairs, type Measurement, runBenchmark, time } from './harness.js';
 
 const argv = process.argv.slice(2);
 const option = (name: string): string | undefined =>
@@ -41,7 +42,8 @@ const threads = Number(option('--threads') ?? availableParallelism());
 /** A feed-forward layer of a small transformer, for 16 texts or images of 64 tokens. */
 const SHAPE: LinearShape = { inFeatures: 512, outFeatures: 2048 };
 const ROWS = 16 * 64;
-const ROUND_MS = 100;
+const ROUND_MS = 40;
+const seconds = Number(option('--seconds') ?? 4);
 /** Hidden features of the narrower feed-forward pair, as a fraction. */
 const NARROW = 0.5;
 
@@ -144,15 +146,17 @@ async function measure(
   ratios: { readonly flopRatio: number; readonly parameterRatio: number },
 ): Promise<Measurement> {
   const [own, other] = [await prepare(ours), await prepare(theirs)];
-  const { ms, peerMs } = await inTurns(own.measure, other.measure, 2);
+  const { ms, peerMs, ratio, low, high } = await inPairs(own.measure, other.measure, seconds);
   await own.release();
   await other.release();
   const digits = (value: number): number => Number(value.toPrecision(3));
   const extra = {
+    low: digits(low),
+    high: digits(high),
     flopRatio: digits(ratios.flopRatio),
     parameterRatio: digits(ratios.parameterRatio),
   };
-  return { ms, peer, peerMs, extra };
+  return { ms, peer, peerMs, ratio, extra };
 }
 
 function measureLayer(structure: Structure, dense: LinearShape, prepare: Prepare): Promise<Measurement> {

@@ -124,7 +124,8 @@ function keepChannels(
       if (kept[g]![c] === 1) return;
       for (const slice of channel) {
         const parameter = parameters.get(slice.constant.name);
-        if (parameter) for (const i of elementsOf(slice, parameter.dims)) next.get(parameter.name)![i] = 0;
+        const mask = parameter && next.get(parameter.name)!;
+        if (mask) visitElements(slice, parameter.dims, i => (mask[i] = 0));
       }
     });
     masks.run.log(`width/${group.name}`, count(kept[g]!) / group.size);
@@ -144,7 +145,7 @@ function normOf(
     const parameter = parameters.get(slice.constant.name);
     if (parameter?.kind !== 'weight') continue;
     const values = weights.get(parameter.name)!;
-    for (const i of elementsOf(slice, parameter.dims)) sum += values[i]! ** 2;
+    visitElements(slice, parameter.dims, i => (sum += values[i]! * values[i]!));
   }
   return Math.sqrt(sum);
 }
@@ -161,14 +162,18 @@ function withBest(scores: Float32Array): Float32Array {
   return scores.map((score, i) => (i === best ? Number.POSITIVE_INFINITY : score));
 }
 
-/** Places of a slice's elements in the flat tensor. */
-function* elementsOf({ axis, indices }: Slice, dims: readonly number[]): Generator<number> {
+/** Calls `visit` with the place of each element of a slice in the flat tensor. */
+function visitElements(
+  { axis, indices }: Slice,
+  dims: readonly number[],
+  visit: (place: number) => void,
+): void {
   const inner = dims.slice(axis + 1).reduce((product, dim) => product * dim, 1);
   const outer = dims.slice(0, axis).reduce((product, dim) => product * dim, 1);
   for (let o = 0; o < outer; o++) {
     for (const index of indices) {
       const from = (o * dims[axis]! + index) * inner;
-      for (let i = from; i < from + inner; i++) yield i;
+      for (let i = from; i < from + inner; i++) visit(i);
     }
   }
 }
