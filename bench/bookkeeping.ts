@@ -12,12 +12,9 @@ import { combine, readMethod } from '../src/methods/registry.js';
 import { layoutPass } from '../src/runtime/layout/index.js';
 import { StepRunner, type TrainingMethod, trainingStep } from '../src/train/index.js';
 import { Run } from '../src/train/run.js';
-import { type Case, inPairs, type Measurement, runBenchmark, time } from './harness.js';
+import { type Case, inPairs, type Measurement, option, runBenchmark, time } from './harness.js';
 import { batchOf, MODELS, type TrainingModel } from './training/models.js';
 
-const argv = process.argv.slice(2);
-const option = (name: string): string | undefined =>
-  argv.includes(name) ? argv[argv.indexOf(name) + 1] : undefined;
 const threads = Number(option('--threads') ?? availableParallelism());
 const interval = Number(option('--interval') ?? 100);
 const seconds = Number(option('--seconds') ?? 20);
@@ -98,4 +95,4 @@ const cases: Case[] = [['plain', '', LONG] as const, ...masks, ...penalties].fla
       run: () => measure(entry, method, updates),
     })),
 );
-await runBenchmark(cases, argv);
+await runBenchmark(cases);

@@ -1,6 +1,6 @@
 /**
- * Times structured linear layers against a dense one, in pairs of neighbours: a training step (forward, gradients of parameters and
- * of the layer's input, update by gradient descent) and an inference run of the exported model.
+ * Times structured linear layers against a dense one, in pairs of neighbours: a training step (forward, gradients of
+ * parameters and of the layer's input, update by gradient descent) and an inference run of the exported model.
  *
  *   npm run bench:layers                                       all layers, a table
  *   npm run bench:layers -- --only dyad-it-step --json         one (or those whose names begin so)
@@ -32,11 +32,8 @@ import { encodeToBytes } from '../src/onnx/index.js';
 import { createSession } from '../src/runtime/index.js';
 import { layoutPass } from '../src/runtime/layout/index.js';
 import { regression, StepRunner, sgd, trainingStep } from '../src/train/index.js';
-import { type Case, inPairs, type Measurement, runBenchmark, time } from './harness.js';
+import { type Case, inPairs, type Measurement, option, runBenchmark, time } from './harness.js';
 
-const argv = process.argv.slice(2);
-const option = (name: string): string | undefined =>
-  argv.includes(name) ? argv[argv.indexOf(name) + 1] : undefined;
 const threads = Number(option('--threads') ?? availableParallelism());
 
 /** A feed-forward layer of a small transformer, for 16 texts or images of 64 tokens. */
@@ -206,4 +203,4 @@ const cases: Case[] = [
   { name: 'narrow-ffn-run', run: () => measureNarrow(runOf) },
   ...layerCases,
 ];
-await runBenchmark(cases, argv);
+await runBenchmark(cases);
