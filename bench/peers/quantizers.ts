@@ -290,7 +290,11 @@ function print(name: string, models: readonly ComparedModel[]): void {
       formatBytes(model.bytes),
       formatBytes(model.gzipBytes!),
       ...(output
-        ? [formatCosine(output.cosine), formatCosine(output.cosine5), formatPercent(output.relativeError)]
+        ? [
+            formatCosine(output.cosine),
+            formatCosine(output.cosine5 ?? Number.NaN),
+            formatPercent(output.relativeError),
+          ]
         : ['', '', '']),
       ...model.scores.map(({ after }) => after.toFixed(2)),
     ]);

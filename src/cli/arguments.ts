@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
+import { WhittleError } from '../graph/errors.js';
 
 /** Options that every verb has. */
 export interface CommonOptions {
@@ -54,6 +55,19 @@ export function fraction(text: string): number {
     throw new InvalidArgumentError('It must lie between 0 and 1, such as 0.05 or 5%.');
   return value;
 }
+
+/** The text of an option that the engine reads: refused here where it makes no sense, before there is any work. */
+export const readBy =
+  (read: (text: string, original: number) => unknown) =>
+  (text: string): string => {
+    try {
+      read(text, 1);
+    } catch (error) {
+      if (error instanceof WhittleError) throw new InvalidArgumentError(error.message);
+      throw error;
+    }
+    return text;
+  };
 
 /** Collects an option that may be given several times. */
 export const repeated = (text: string, earlier: readonly string[] = []): string[] => [...earlier, text];

@@ -15,10 +15,10 @@ import {
 } from './arguments.js';
 import { loadEvaluation } from './evaluation.js';
 import { measureLoads } from './footprint.js';
-import { inputsOf, type JobFlags, withInputOptions } from './job.js';
+import { adviseOnInputs, checkFiles, filesRead, inputsOf, type JobFlags, withInputOptions } from './job.js';
 import { locateModel, type ModelFlags, withModelOptions } from './model-source.js';
 import { ProgressLine } from './progress.js';
-import { checkInput, checkTarget, writeText } from './targets.js';
+import { checkTargets, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 
 interface CompareFlags extends CommonOptions, JobFlags, ModelFlags {
@@ -87,18 +87,21 @@ async function compare(
   terminal: Terminal,
   args: readonly string[],
 ): Promise<void> {
-  if (flags.eval !== undefined) await checkInput(flags.eval);
+  await checkFiles(flags);
   const sources = [];
   for (const model of models) sources.push(await locateModel(model, flags, terminal));
   const paths = sources.map(({ path }) => path);
-  if (flags.html !== undefined) {
-    await checkTarget(flags.html, { inputs: paths, force: flags.force === true });
-  }
+  const inputs = sources.flatMap(source => filesRead(source, flags));
+  await checkTargets([flags.html], { inputs, force: flags.force === true });
   // Loaded when needed, so that --help does not wait for them.
-  const { compareModels, openContender } = await import('../compare/index.node.js');
+  const [{ compareModels, openContender }, { refuseOwnSource }] = await Promise.all([
+    import('../compare/index.node.js'),
+    import('../onnx/save.node.js'),
+  ]);
   const names = shortNames(models);
   const contenders = [];
   for (const [i, path] of paths.entries()) contenders.push(await openContender(path, names[i]!));
+  if (flags.html !== undefined) for (const { model } of contenders) refuseOwnSource(model, flags.html);
   const progress = new ProgressLine(terminal);
   const measured = await compareModels(contenders, {
     inputs: await inputsOf(contenders[0]!.model, flags, sources[0]),
@@ -112,7 +115,9 @@ async function compare(
     ...(flags.eval !== undefined && { evaluate: await loadEvaluation(flags.eval) }),
     signal: terminal.signal,
     onProgress: progress.update,
-  }).finally(() => progress.end());
+  })
+    .catch(adviseOnInputs(flags))
+    .finally(() => progress.end());
   const report: CompareReport = { ...measured, command: commandLine(args) };
   if (flags.html !== undefined) await writeText(flags.html, comparePage(report));
   if (flags.json) return terminal.out(`${JSON.stringify(report, null, 2)}\n`);

@@ -2,8 +2,9 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { WhittleError } from '../graph/errors.js';
 import type { HubDtype } from '../hub/dtypes.js';
+import { filesRead, type JobFlags } from './job.js';
 import type { ModelSource } from './model-source.js';
-import { checkTarget } from './targets.js';
+import { checkTargets } from './targets.js';
 
 /** What `whittle compress` will write. */
 export interface CompressTargets {
@@ -16,12 +17,14 @@ export interface CompressTargets {
   readonly figure?: string;
 }
 
-interface TargetFlags {
+/** What transformers.js takes on the processor where nobody says otherwise. */
+export const DEFAULT_DTYPE: HubDtype = 'q8';
+
+interface TargetFlags extends Pick<JobFlags, 'calibration' | 'tokenizer' | 'eval'> {
   readonly output?: string;
   readonly report?: string | false;
   readonly figure?: string;
-  readonly eval?: string;
-  readonly dtype: HubDtype;
+  readonly dtype?: HubDtype;
   readonly dryRun?: boolean;
   readonly force?: boolean;
 }
@@ -31,6 +34,13 @@ export async function compressTargets(source: ModelSource, flags: TargetFlags): 
   const force = flags.force === true;
   const output = flags.dryRun ? undefined : flags.output;
   const folder = output !== undefined && (await isFolder(output, source)) ? output : undefined;
+  const { dtype = DEFAULT_DTYPE } = flags;
+  if (flags.dtype !== undefined && output !== undefined && folder === undefined) {
+    throw new WhittleError('--dtype names a file in a folder, and the output is a file', {
+      file: output,
+      hint: 'Compress a folder or a model on the hub, or leave --dtype out',
+    });
+  }
   let model = output;
   if (folder !== undefined) {
     const { checkFolderTarget, modelPathIn } = await import('../hub/save-folder.node.js');
@@ -42,29 +52,17 @@ export async function compressTargets(source: ModelSource, flags: TargetFlags): 
         hint: 'Give the name of a folder',
       });
     }
-    await checkFolderTarget(folder, source.folder!, { dtype: flags.dtype, force });
-    model = modelPathIn(folder, source.folder!, flags.dtype);
+    await checkFolderTarget(folder, source.folder!, { dtype, force });
+    model = modelPathIn(folder, source.folder!, dtype);
   }
   const page =
     typeof flags.report === 'string' ? flags.report : output && `${output.replace(/[\\/]+$/, '')}.html`;
   const report = flags.report === false ? undefined : page;
-  if (model !== undefined && model === report) {
-    throw new WhittleError('model and report would be the same file', {
-      file: model,
-      hint: 'Give the report another name',
-    });
-  }
   const { figure } = flags;
-  if (figure !== undefined && (figure === model || figure === report)) {
-    throw new WhittleError('the figure would be the same file as another output', {
-      file: figure,
-      hint: 'Give it another name',
-    });
-  }
-  const inputs = [source.path, ...(flags.eval === undefined ? [] : [flags.eval])];
-  for (const target of [folder === undefined ? model : undefined, report, figure]) {
-    if (target !== undefined) await checkTarget(target, { inputs, force });
-  }
+  await checkTargets([folder === undefined ? model : undefined, report, figure], {
+    inputs: filesRead(source, flags),
+    force,
+  });
   return {
     ...(model !== undefined && { model }),
     ...(folder !== undefined && { folder: resolve(folder) }),

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { parseLatency, parseQuality, parseSize } from '../compress/budget.js';
 import type { Goal } from '../compress/method.js';
 import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY, type Recovery } from '../compress/options.js';
 import type { CompressReport } from '../compress/report.js';
@@ -14,14 +15,23 @@ import {
   examples,
   fraction,
   list,
+  readBy,
   repeated,
   withCommonOptions,
 } from './arguments.js';
-import { type CompressTargets, compressTargets } from './compress-targets.js';
+import { type CompressTargets, compressTargets, DEFAULT_DTYPE } from './compress-targets.js';
 import { BudgetMissed } from './exit.js';
 import { measureLoad } from './footprint.js';
 import { readImages } from './images.js';
-import { type JobFlags, jobOptions, tokenizerOf, withInputOptions, withSelectionOptions } from './job.js';
+import {
+  adviseOnInputs,
+  checkFiles,
+  type JobFlags,
+  jobOptions,
+  tokenizerOf,
+  withInputOptions,
+  withSelectionOptions,
+} from './job.js';
 import {
   locateModel,
   MODEL_ARGUMENT,
@@ -30,7 +40,7 @@ import {
   withModelOptions,
 } from './model-source.js';
 import { ProgressLine } from './progress.js';
-import { checkInput, writeText } from './targets.js';
+import { loadBeside, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 import { type Decode, viewInputs } from './views.js';
 
@@ -66,7 +76,7 @@ interface CompressFlags extends CommonOptions, JobFlags, ModelFlags {
   /** `true` without a value. */
   recover?: true | Recovery;
   provider: Provider;
-  dtype: HubDtype;
+  dtype?: HubDtype;
   dryRun?: boolean;
   figure?: string;
   /** `false` for --no-report. */
@@ -86,13 +96,17 @@ export function compressVerb(terminal: Terminal): Command {
       '-o, --output <path>',
       'where the compressed model goes: a file; of a folder or a model on the hub, a folder that transformers.js loads',
     )
-    .option('--max-size <size>', 'budget: largest file, such as 6MB or 25%')
+    .option('--max-size <size>', 'budget: largest file, such as 6MB or 25%', readBy(parseSize))
     .option(
       '--min-quality <bound>',
       'budget: cosine=0.995, agree=98% (same top entry), error=0.05, or a score of --eval: score.cer<=+0.5 counts from the original, score.exact>=78 does not; repeatable',
-      repeated,
+      (text: string, earlier?: readonly string[]) => repeated(readBy(parseQuality)(text), earlier),
     )
-    .option('--max-latency <share>', 'budget: longest time of a run against the original, such as 0.6x')
+    .option(
+      '--max-latency <share>',
+      'budget: longest time of a run against the original, such as 0.6x',
+      readBy(parseLatency),
+    )
     .addOption(
       new Option('--goal <goal>', 'the form of the weights: smallest file, least memory, fastest').choices(
         GOALS,
@@ -132,9 +146,10 @@ export function compressVerb(terminal: Terminal): Command {
   );
   withModelOptions(withSelectionOptions(command))
     .addOption(
-      new Option('--dtype <name>', 'for a folder: what one asks transformers.js for to get this file')
-        .choices(HUB_DTYPES)
-        .default('q8'),
+      new Option(
+        '--dtype <name>',
+        'for a folder: what one asks transformers.js for to get this file (default: q8)',
+      ).choices(HUB_DTYPES),
     )
     .addOption(new Option('--provider <name>', 'where to verify and time').choices(PROVIDERS).default('cpu'))
     .option('--dry-run', 'measure and report, but write no model')
@@ -195,17 +210,14 @@ async function compressModel(
   terminal: Terminal,
   args: readonly string[],
 ): Promise<void> {
-  if (flags.eval !== undefined) await checkInput(flags.eval);
+  await checkFiles(flags);
   const source = await locateModel(argument, flags, terminal);
   const { path } = source;
   const targets = await compressTargets(source, flags);
-  // Loaded when needed, so that --help does not wait for them.
-  const [{ loadModel }, { compress }] = await Promise.all([
-    import('../onnx/load.node.js'),
-    import('../compress/compress.js'),
-  ]);
+  // Loaded when needed, so that --help does not wait for it.
+  const { compress } = await import('../compress/compress.js');
   const { signal } = terminal;
-  const model = await loadModel(path);
+  const model = await loadBeside(path, [targets.model, targets.report, targets.figure]);
   const options: CompressOptions = {
     ...(await jobOptions(model, flags, source)),
     ...budgetOptions(flags),
@@ -213,9 +225,9 @@ async function compressModel(
     signal,
   };
   const progress = new ProgressLine(terminal);
-  const result = await compress(model, { ...options, onProgress: progress.update }).finally(() =>
-    progress.end(),
-  );
+  const result = await compress(model, { ...options, onProgress: progress.update })
+    .catch(adviseOnInputs(flags))
+    .finally(() => progress.end());
   signal.throwIfAborted();
   await save(result.model, targets, source, flags, signal);
   const load = targets.model && (await measureLoad(path, targets.model, result.heldOut[0]!));
@@ -250,7 +262,7 @@ async function save(
   model: Model,
   targets: CompressTargets,
   { folder }: ModelSource,
-  { dtype, force }: CompressFlags,
+  { dtype = DEFAULT_DTYPE, force }: CompressFlags,
   signal: AbortSignal,
 ): Promise<void> {
   if (targets.folder !== undefined && folder) {

@@ -4,7 +4,7 @@ import { inspectText } from '../report/terminal/inspect.js';
 import { type CommonOptions, examples, withCommonOptions } from './arguments.js';
 import { locateModel, MODEL_ARGUMENT, type ModelFlags, withModelOptions } from './model-source.js';
 import { ProgressLine } from './progress.js';
-import { checkTarget, writeText } from './targets.js';
+import { checkTargets, loadBeside, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 
 interface InspectFlags extends CommonOptions, ModelFlags {
@@ -53,16 +53,11 @@ export function inspectVerb(terminal: Terminal): Command {
 
 async function inspectModel(argument: string, flags: InspectFlags, terminal: Terminal): Promise<void> {
   const { path } = await locateModel(argument, flags, terminal);
-  if (flags.html !== undefined) {
-    await checkTarget(flags.html, { inputs: [path], force: flags.force === true });
-  }
-  // Loaded when needed, so that --help does not wait for them.
-  const [{ loadModel }, { inspect }] = await Promise.all([
-    import('../onnx/load.node.js'),
-    import('../inspect/inspect.js'),
-  ]);
+  await checkTargets([flags.html], { inputs: [path], force: flags.force === true });
+  // Loaded when needed, so that --help does not wait for it.
+  const { inspect } = await import('../inspect/inspect.js');
   const progress = new ProgressLine(terminal);
-  const report = await loadModel(path)
+  const report = await loadBeside(path, [flags.html])
     .then(model =>
       inspect(model, {
         spectra: flags.spectra === true,

@@ -1,13 +1,17 @@
+import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseSize } from '../compress/budget.js';
 import { signatureOf } from '../compress/inputs.js';
 import type { CompressOptions } from '../compress/options.js';
 import type { InputSource } from '../data/sample.js';
+import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
+import { RUN_FAILED } from '../runtime/failure.js';
 import { nonNegativeInteger, positiveInteger, repeated, threadCount } from './arguments.js';
 import { defaultCache } from './cache.js';
 import { loadEvaluation } from './evaluation.js';
 import type { ModelSource } from './model-source.js';
+import { checkInput } from './targets.js';
 
 /** Options of every verb that runs a model on inputs. */
 export interface JobFlags {
@@ -86,6 +90,45 @@ export const tokenizerOf = (
   { tokenizer }: Pick<JobFlags, 'tokenizer'>,
   source?: Pick<ModelSource, 'folder'>,
 ): string | undefined => tokenizer ?? source?.folder?.tokenizer;
+
+/** The files that a job reads, none of which may be replaced. */
+export const filesRead = (
+  { path }: Pick<ModelSource, 'path'>,
+  { calibration, tokenizer, eval: evaluation }: Pick<JobFlags, 'calibration' | 'tokenizer' | 'eval'>,
+): (string | undefined)[] => [path, calibration, tokenizer, evaluation];
+
+/** Checks what the flags name before anything else is done. @throws WhittleError where it is not there */
+export async function checkFiles(flags: Omit<JobFlags, 'seed'>): Promise<void> {
+  const { eval: evaluation, tokenizer } = flags;
+  if (evaluation !== undefined) await checkInput(evaluation);
+  if (tokenizer !== undefined) {
+    await checkInput(tokenizer.endsWith('.json') ? tokenizer : join(tokenizer, 'tokenizer.json'));
+  }
+  if (flags.calibration !== undefined) return;
+  const unused = flags.image !== undefined ? '--image' : flags.maxLength !== undefined && '--max-length';
+  if (unused) {
+    throw new WhittleError(`${unused} says how inputs are read, and there are none`, {
+      hint: 'Give some with --calibration',
+    });
+  }
+}
+
+/** Where a model does not run on made-up inputs: how to give it others. */
+export const adviseOnInputs =
+  ({ calibration }: Pick<JobFlags, 'calibration'>) =>
+  (error: unknown): never => {
+    if (
+      calibration !== undefined ||
+      !(error instanceof WhittleError) ||
+      !error.message.startsWith(RUN_FAILED)
+    ) {
+      throw error;
+    }
+    throw new WhittleError(error.message, {
+      hint: 'Its inputs were made up: give real ones with --calibration, or sizes that it takes with --shape',
+      cause: error.cause,
+    });
+  };
 
 /** What the flags mean to the engine, over what the model's folder says; opens the inputs. */
 export async function inputsOf(

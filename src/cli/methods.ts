@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { MethodEntry } from '../methods/entry.js';
 import { textPairs, textTable, wrap } from '../report/terminal/text.js';
 import { type CommonOptions, examples, withCommonOptions } from './arguments.js';
+import { settingsJson } from './settings.js';
 import type { Terminal } from './terminal.js';
 
 /** `whittle methods [NAME]`: ways to get a small network by training. */
@@ -38,12 +39,7 @@ async function listMethods(
 
 const describe = ({ settings, create: _, ...entry }: MethodEntry) => ({
   ...entry,
-  settings: Object.fromEntries(
-    Object.entries(settings).map(([name, { fallback, expects, description }]) => [
-      name,
-      { default: fallback, expects, ...(description !== undefined && { description }) },
-    ]),
-  ),
+  settings: settingsJson(settings),
 });
 
 function overview(methods: readonly MethodEntry[], terminal: Terminal): string {

@@ -1,5 +1,4 @@
 import { Command, Option } from 'commander';
-import { WhittleError } from '../graph/errors.js';
 import type { PruneOptions } from '../prune/options.js';
 import type { PruneReport } from '../prune/report.js';
 import type { Importance } from '../prune/study.js';
@@ -14,12 +13,21 @@ import {
   withCommonOptions,
 } from './arguments.js';
 import { BudgetMissed } from './exit.js';
-import { type JobFlags, jobOptions, withInputOptions, withSelectionOptions } from './job.js';
+import {
+  adviseOnInputs,
+  checkFiles,
+  filesRead,
+  type JobFlags,
+  jobOptions,
+  withInputOptions,
+  withSelectionOptions,
+} from './job.js';
+import { locateModel, MODEL_ARGUMENT, type ModelFlags, withModelOptions } from './model-source.js';
 import { ProgressLine } from './progress.js';
-import { checkInput, checkTarget, writeText } from './targets.js';
+import { checkTargets, loadBeside, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 
-interface PruneFlags extends CommonOptions, JobFlags {
+interface PruneFlags extends CommonOptions, JobFlags, ModelFlags {
   output?: string;
   flops?: number;
   parameters?: number;
@@ -44,7 +52,7 @@ export function pruneVerb(terminal: Terminal): Command {
     .description(
       'Removes what the outputs miss least until a share of the work is left, fits the weights that remain to what their layers said before, and verifies the result in ONNX Runtime on inputs that took no part.',
     )
-    .argument('<model>', 'an ONNX file; it is never changed')
+    .argument('<model>', `${MODEL_ARGUMENT}; it is never changed`)
     .option('-o, --output <file>', 'where the pruned model goes')
     .option('--flops <share>', 'leave this share of the operations, such as 0.7 or 70%', fraction)
     .option('--parameters <share>', 'leave this share of the parameters', fraction)
@@ -75,7 +83,7 @@ export function pruneVerb(terminal: Terminal): Command {
     )
     .option('--approximate', 'also remove channels over which a normalization takes statistics');
   withInputOptions(command).option('--eval <file>', 'a .ts or .js module whose function scores a model');
-  withSelectionOptions(command)
+  withModelOptions(withSelectionOptions(command))
     .option('--dry-run', 'measure and report, but write no model')
     .option('--report <file>', 'write an HTML page: what went together, and what channels are worth')
     .option('--force', 'replace outputs that exist');
@@ -109,32 +117,25 @@ export function pruneVerb(terminal: Terminal): Command {
 }
 
 async function pruneModel(
-  path: string,
+  argument: string,
   flags: PruneFlags,
   terminal: Terminal,
   args: readonly string[],
 ): Promise<void> {
-  if (flags.eval !== undefined) await checkInput(flags.eval);
+  await checkFiles(flags);
+  const source = await locateModel(argument, flags, terminal);
   const target = flags.dryRun ? undefined : flags.output;
-  if (target !== undefined && target === flags.report) {
-    throw new WhittleError('model and report would be the same file', {
-      file: target,
-      hint: 'Give the report another name',
-    });
-  }
-  for (const file of [target, flags.report]) {
-    if (file !== undefined) await checkTarget(file, { inputs: [path], force: flags.force === true });
-  }
+  const targets = [target, flags.report];
+  await checkTargets(targets, { inputs: filesRead(source, flags), force: flags.force === true });
   // Loaded when needed, so that --help does not wait for them.
-  const [{ loadModel }, { saveModel }, { prune }] = await Promise.all([
-    import('../onnx/load.node.js'),
+  const [{ saveModel }, { prune }] = await Promise.all([
     import('../onnx/save.node.js'),
     import('../prune/prune.js'),
   ]);
   const { signal } = terminal;
-  const model = await loadModel(path);
+  const model = await loadBeside(source.path, targets);
   const options: PruneOptions = {
-    ...(await jobOptions(model, flags)),
+    ...(await jobOptions(model, flags, source)),
     importance: flags.importance,
     allocation: flags.allocation,
     refit: flags.refit,
@@ -146,9 +147,9 @@ async function pruneModel(
     ...(flags.approximate && { approximate: true }),
   };
   const progress = new ProgressLine(terminal);
-  const result = await prune(model, { ...options, signal, onProgress: progress.update }).finally(() =>
-    progress.end(),
-  );
+  const result = await prune(model, { ...options, signal, onProgress: progress.update })
+    .catch(adviseOnInputs(flags))
+    .finally(() => progress.end());
   signal.throwIfAborted();
   if (target !== undefined) await saveModel(result.model, target, { signal });
   const report: PruneReport = { ...result.report, command: commandLine(args) };

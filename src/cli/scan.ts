@@ -3,10 +3,18 @@ import type { ScanAxis, ScanReport } from '../compress/scan.js';
 import { scanPage } from '../report/pages/scan.js';
 import { scanText } from '../report/terminal/scan.js';
 import { type CommonOptions, commandLine, examples, fraction, withCommonOptions } from './arguments.js';
-import { type JobFlags, jobOptions, withInputOptions, withSelectionOptions } from './job.js';
+import {
+  adviseOnInputs,
+  checkFiles,
+  filesRead,
+  type JobFlags,
+  jobOptions,
+  withInputOptions,
+  withSelectionOptions,
+} from './job.js';
 import { locateModel, MODEL_ARGUMENT, type ModelFlags, withModelOptions } from './model-source.js';
 import { ProgressLine } from './progress.js';
-import { checkInput, checkTarget, writeText } from './targets.js';
+import { checkTargets, loadBeside, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 
 interface ScanFlags extends CommonOptions, JobFlags, ModelFlags {
@@ -54,7 +62,12 @@ export function scanVerb(terminal: Terminal): Command {
         ['How many bits it takes:', 'whittle scan model.onnx --vary bits --values 3,4,5,6,8'],
       ]),
     )
-    .action((path: string, flags: ScanFlags) => scanModel(path, flags, terminal, command.parent?.args ?? []));
+    .action((path: string, flags: ScanFlags) => {
+      if (flags.error !== undefined && flags.vary !== 'bits') {
+        command.error('error: --error is for --vary bits; otherwise give the errors or ratios with --values');
+      }
+      return scanModel(path, flags, terminal, command.parent?.args ?? []);
+    });
 }
 
 async function scanModel(
@@ -64,17 +77,11 @@ async function scanModel(
   args: readonly string[],
 ): Promise<void> {
   const source = await locateModel(argument, flags, terminal);
-  const { path } = source;
-  if (flags.eval !== undefined) await checkInput(flags.eval);
-  if (flags.html !== undefined) {
-    await checkTarget(flags.html, { inputs: [path], force: flags.force === true });
-  }
-  // Loaded when needed, so that --help does not wait for them.
-  const [{ loadModel }, { scan }] = await Promise.all([
-    import('../onnx/load.node.js'),
-    import('../compress/scan.js'),
-  ]);
-  const model = await loadModel(path);
+  await checkFiles(flags);
+  await checkTargets([flags.html], { inputs: filesRead(source, flags), force: flags.force === true });
+  // Loaded when needed, so that --help does not wait for it.
+  const { scan } = await import('../compress/scan.js');
+  const model = await loadBeside(source.path, [flags.html]);
   const progress = new ProgressLine(terminal);
   const options = await jobOptions(model, flags, source);
   const measured = await scan(model, {
@@ -85,7 +92,9 @@ async function scanModel(
     ...(flags.rankSearch !== undefined && { rankSearch: flags.rankSearch }),
     signal: terminal.signal,
     onProgress: progress.update,
-  }).finally(() => progress.end());
+  })
+    .catch(adviseOnInputs(flags))
+    .finally(() => progress.end());
   const report: ScanReport = { ...measured, command: commandLine(args) };
   if (flags.html !== undefined) await writeText(flags.html, scanPage(report));
   if (flags.json) return terminal.out(`${JSON.stringify(report, null, 2)}\n`);

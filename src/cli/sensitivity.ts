@@ -10,10 +10,18 @@ import {
   positiveInteger,
   withCommonOptions,
 } from './arguments.js';
-import { type JobFlags, jobOptions, withInputOptions, withSelectionOptions } from './job.js';
+import {
+  adviseOnInputs,
+  checkFiles,
+  filesRead,
+  type JobFlags,
+  jobOptions,
+  withInputOptions,
+  withSelectionOptions,
+} from './job.js';
 import { locateModel, MODEL_ARGUMENT, type ModelFlags, withModelOptions } from './model-source.js';
 import { ProgressLine } from './progress.js';
-import { checkTarget, writeText } from './targets.js';
+import { checkTargets, loadBeside, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 
 interface SensitivityFlags extends CommonOptions, JobFlags, ModelFlags {
@@ -53,9 +61,12 @@ export function sensitivityVerb(terminal: Terminal): Command {
         ],
       ]),
     )
-    .action((path: string, flags: SensitivityFlags) =>
-      measure(path, flags, terminal, command.parent?.args ?? []),
-    );
+    .action((path: string, flags: SensitivityFlags) => {
+      if (flags.ratio !== undefined && flags.method === undefined) {
+        command.error('error: --ratio bounds what a method makes of a layer: it needs --method');
+      }
+      return measure(path, flags, terminal, command.parent?.args ?? []);
+    });
 }
 
 async function measure(
@@ -64,17 +75,12 @@ async function measure(
   terminal: Terminal,
   args: readonly string[],
 ): Promise<void> {
+  await checkFiles(flags);
   const source = await locateModel(argument, flags, terminal);
-  const { path } = source;
-  if (flags.html !== undefined) {
-    await checkTarget(flags.html, { inputs: [path], force: flags.force === true });
-  }
-  // Loaded when needed, so that --help does not wait for them.
-  const [{ loadModel }, { measureSensitivity }] = await Promise.all([
-    import('../onnx/load.node.js'),
-    import('../compress/sensitivity-report.js'),
-  ]);
-  const model = await loadModel(path);
+  await checkTargets([flags.html], { inputs: filesRead(source, flags), force: flags.force === true });
+  // Loaded when needed, so that --help does not wait for it.
+  const { measureSensitivity } = await import('../compress/sensitivity-report.js');
+  const model = await loadBeside(source.path, [flags.html]);
   const progress = new ProgressLine(terminal);
   const measured = await measureSensitivity(model, {
     ...(await jobOptions(model, flags, source)),
@@ -83,7 +89,9 @@ async function measure(
     ...(flags.ratio !== undefined && { ratio: flags.ratio }),
     signal: terminal.signal,
     onProgress: progress.update,
-  }).finally(() => progress.end());
+  })
+    .catch(adviseOnInputs(flags))
+    .finally(() => progress.end());
   const report: SensitivityReport = { ...measured, command: commandLine(args) };
   if (flags.html !== undefined) await writeText(flags.html, sensitivityPage(report));
   if (flags.json) return terminal.out(`${JSON.stringify(report, null, 2)}\n`);

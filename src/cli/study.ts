@@ -1,6 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { WhittleError } from '../graph/errors.js';
 import { brief, formatDuration, plural } from '../report/format.js';
 import { valueText } from '../report/study.js';
@@ -21,7 +20,8 @@ import {
 import { Stopped } from './errors.js';
 import { Forecast } from './forecast.js';
 import { ProgressLine } from './progress.js';
-import { writeText } from './targets.js';
+import { settingsText } from './settings.js';
+import { makeFolder, writeText } from './targets.js';
 import type { Terminal } from './terminal.js';
 
 interface StudyFlags extends CommonOptions {
@@ -49,7 +49,7 @@ export function studyVerb(terminal: Terminal): Command {
       .argument('<study>', 'a folder with a study.ts whose default export is defineStudy(…)')
       .option('--seeds <count>', 'so many seeds (default: those of the study)', positiveInteger)
       .option('--only <arms>', 'only these arms, with commas between, and those that they need', list)
-      .option('--jobs <count>', 'runs side by side', positiveInteger, 2)
+      .option('--jobs <count>', 'runs side by side', threadCount, 2)
       .option(
         '--threads <count>',
         'threads of each run (default: the cores divided among the jobs)',
@@ -60,7 +60,7 @@ export function studyVerb(terminal: Terminal): Command {
       .option('--out <folder>', 'where results go (default: the study’s folder)')
       .option('--scratch <folder>', 'where checkpoints and models go (default: runs/studies/NAME)')
       .option('--fresh', 'forget earlier runs of these arms, seeds and settings')
-      .option('--report-only', 'run nothing, write the report anew'),
+      .addOption(new Option('--report-only', 'run nothing, write the report anew').conflicts('fresh')),
   )
     .addHelpText(
       'after',
@@ -82,9 +82,9 @@ async function study(
   terminal: Terminal,
   args: readonly string[],
 ): Promise<void> {
-  const { loadStudy, runStudy, reportStudy, describeSettings } = await import('../study/index.node.js');
+  const { loadStudy, runStudy, reportStudy } = await import('../study/index.node.js');
   const loaded = await loadStudy(path);
-  if (flags.settings) return terminal.out(describeSettings(loaded.study.settings));
+  if (flags.settings) return terminal.out(settingsText(loaded.study.settings, flags));
   const options = { ...flags, changes: flags.set ?? [] };
   const out = flags.out ?? loaded.folder;
   if (!flags.reportOnly) {
@@ -117,7 +117,7 @@ const repeating = (args: readonly string[]): string[] =>
 async function writeReport(report: StudyReport, out: string): Promise<string[]> {
   const { studyPage } = await import('../report/pages/study.js');
   const { studyFigure } = await import('../report/plot/study.js');
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   const files = {
     'results.md': studyMarkdown(report),
     'results.html': studyPage(report),

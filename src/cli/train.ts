@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import { WhittleError } from '../graph/errors.js';
@@ -8,6 +7,8 @@ import type { LogRecord, TrainResult } from '../train/index.js';
 import { type CommonOptions, examples, repeated, threadCount, withCommonOptions } from './arguments.js';
 import { Stopped } from './errors.js';
 import { ProgressLine } from './progress.js';
+import { settingsText } from './settings.js';
+import { makeFolder } from './targets.js';
 import type { Terminal } from './terminal.js';
 
 interface TrainFlags extends CommonOptions {
@@ -65,13 +66,7 @@ async function runTraining(path: string, flags: TrainFlags, terminal: Terminal):
     import('../methods/index.js'),
   ]);
   const config = nodes.asTrainingConfig(await importFrom(path, ['default']), path);
-  if (flags.settings) {
-    const lines = Object.entries(config.settings).map(
-      ([name, { fallback, expects, description }]) =>
-        `${name}=${String(fallback)}  ${expects}${description === undefined ? '' : `: ${description}`}\n`,
-    );
-    return terminal.out(lines.join(''));
-  }
+  if (flags.settings) return terminal.out(settingsText(config.settings, flags));
   const out = flags.out ?? join('runs', basename(path).replace(/\.[cm]?[jt]s$/, ''));
   const checkpoints = join(out, 'checkpoints');
   if (!flags.resume && existsSync(checkpoints)) {
@@ -86,9 +81,7 @@ async function runTraining(path: string, flags: TrainFlags, terminal: Terminal):
   const methods = nodes.inOrder([...(options.methods ?? []), ...(await combine(chosen))]);
   // Before the folder is made.
   nodes.checkMethods(methods, options.network);
-  await mkdir(out, { recursive: true }).catch((cause: Error) => {
-    throw new WhittleError(`the folder cannot be made: ${cause.message}`, { file: out, cause });
-  });
+  await makeFolder(out);
   const progress = new ProgressLine(terminal);
   const result = await nodes
     .train({

@@ -2,18 +2,28 @@ import type { Tensor } from '../graph/tensor.js';
 import { bootstrapInterval } from './bootstrap.js';
 import type { OutputAgreement } from './report.js';
 
-/** What one sample adds to the comparison of an output. */
-interface SampleAgreement {
-  /** ‖y − ŷ‖² and ‖y‖². */
+/** ‖y − ŷ‖², ‖y‖², ‖ŷ‖² and yᵀŷ. */
+interface Sums {
   readonly difference: number;
   readonly norm: number;
+  readonly actualNorm: number;
+  readonly product: number;
+}
+
+/** What one sample adds to the comparison of an output. */
+interface SampleAgreement extends Sums {
+  readonly size: number;
   readonly cosine: number;
   /** Positions whose largest entry is the same, and all positions. */
   readonly same: number;
   readonly positions: number;
 }
 
-/** Compares one output of two models over many inputs. */
+/**
+ * Compares one output of two models over many inputs. Where one model gives fewer numbers than the other, as detectors
+ * do, those that it lacks count as zeros. The cosine of single numbers says no more than their sign: it is that of all
+ * inputs' numbers as one vector.
+ */
 export class Agreement {
   private readonly samples: SampleAgreement[] = [];
   readonly name: string;
@@ -23,13 +33,18 @@ export class Agreement {
   }
 
   add(expected: Tensor, actual: Tensor): void {
-    const y = expected.toFloat32();
-    const z = actual.toFloat32();
-    this.samples.push({ ...distance(y, z), cosine: cosine(y, z), ...topEntries(expected.dims, y, z) });
+    const size = Math.max(expected.size, actual.size);
+    const y = padded(expected.toFloat32(), size);
+    const z = padded(actual.toFloat32(), size);
+    const tops = expected.size === size ? topEntries(expected.dims, y, z) : { same: 0, positions: 0 };
+    const sums = sumsOf(y, z);
+    this.samples.push({ ...sums, size, cosine: cosineFrom(sums), ...tops });
   }
 
   get result(): OutputAgreement {
     const { samples } = this;
+    const single = samples.every(({ size }) => size === 1);
+    const cosineOf = single ? jointCosine : meanCosine;
     const order = samples.map(({ cosine }, sample) => ({ sample, cosine }));
     order.sort((a, b) => a.cosine - b.cosine);
     const interval = (statistic: (some: Iterable<SampleAgreement>) => number) =>
@@ -37,17 +52,17 @@ export class Agreement {
     const hasTop1 = samples.some(({ positions }) => positions > 0);
     const intervals = {
       relativeError: interval(relativeError),
-      cosine: interval(meanCosine),
+      cosine: interval(cosineOf),
       ...(hasTop1 && { top1: interval(top1) }),
     };
     return {
       name: this.name,
       relativeError: relativeError(samples),
-      cosine: meanCosine(samples),
-      cosine5: order[Math.floor(0.05 * order.length)]!.cosine,
+      cosine: cosineOf(samples),
+      ...(!single && { cosine5: order[Math.floor(0.05 * order.length)]!.cosine }),
       ...(hasTop1 && { top1: top1(samples) }),
       intervals: Object.fromEntries(Object.entries(intervals).filter(([, value]) => value)),
-      worst: order.slice(0, 5),
+      worst: single ? [] : order.slice(0, 5),
     };
   }
 }
@@ -77,6 +92,17 @@ function meanCosine(samples: Iterable<SampleAgreement>): number {
   return sum / count;
 }
 
+/** Of all samples as one vector. */
+function jointCosine(samples: Iterable<SampleAgreement>): number {
+  const all = { product: 0, norm: 0, actualNorm: 0 };
+  for (const { product, norm, actualNorm } of samples) {
+    all.product += product;
+    all.norm += norm;
+    all.actualNorm += actualNorm;
+  }
+  return cosineFrom(all);
+}
+
 function top1(samples: Iterable<SampleAgreement>): number {
   let same = 0;
   let positions = 0;
@@ -87,14 +113,27 @@ function top1(samples: Iterable<SampleAgreement>): number {
   return same / positions;
 }
 
-function distance(y: Float32Array, z: Float32Array): Pick<SampleAgreement, 'difference' | 'norm'> {
+function padded(values: Float32Array, size: number): Float32Array {
+  if (values.length === size) return values;
+  const all = new Float32Array(size);
+  all.set(values);
+  return all;
+}
+
+function sumsOf(y: ArrayLike<number>, z: ArrayLike<number>): Sums {
   let difference = 0;
   let norm = 0;
+  let actualNorm = 0;
+  let product = 0;
   for (let i = 0; i < y.length; i++) {
-    difference += (y[i]! - z[i]!) ** 2;
-    norm += y[i]! * y[i]!;
+    const a = y[i]!;
+    const b = z[i]!;
+    difference += (a - b) ** 2;
+    norm += a * a;
+    actualNorm += b * b;
+    product += a * b;
   }
-  return { difference, norm };
+  return { difference, norm, actualNorm, product };
 }
 
 /** Rows of class scores have meaning up to (batch, positions, classes); a picture's rows do not. */
@@ -113,18 +152,12 @@ function topEntries(
 }
 
 /** 1 for two zero vectors, 0 where only one is zero. */
-export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let ab = 0;
-  let aa = 0;
-  let bb = 0;
-  for (let i = 0; i < a.length; i++) {
-    ab += a[i]! * b[i]!;
-    aa += a[i]! * a[i]!;
-    bb += b[i]! * b[i]!;
-  }
-  if (aa === 0 && bb === 0) return 1;
-  if (aa === 0 || bb === 0) return 0;
-  return ab / Math.sqrt(aa * bb);
+export const cosine = (a: ArrayLike<number>, b: ArrayLike<number>): number => cosineFrom(sumsOf(a, b));
+
+function cosineFrom({ product, norm, actualNorm }: Omit<Sums, 'difference'>): number {
+  if (norm === 0 && actualNorm === 0) return 1;
+  if (norm === 0 || actualNorm === 0) return 0;
+  return product / Math.sqrt(norm * actualNorm);
 }
 
 function argmax(values: Float32Array, start: number, width: number): number {

@@ -42,6 +42,9 @@ const UNITS: Readonly<Record<string, number>> = {
   gib: 2 ** 30,
 };
 
+/** Less than this without a unit was meant as a share, or as megabytes. */
+const LEAST_BYTES = 100;
+
 /** Reads a size. @returns bytes. @throws WhittleError where it is none */
 export function parseSize(size: string | number, original: number): number {
   const text = String(size).trim();
@@ -53,6 +56,11 @@ export function parseSize(size: string | number, original: number): number {
       : match
         ? Number(match[1]) * UNITS[(match[2] ?? '').toLowerCase()]!
         : Number.NaN;
+  if (bytes > 0 && bytes < LEAST_BYTES && typeof size === 'string' && /^[\d.]+$/.test(text)) {
+    throw new WhittleError(`"${text}" means bytes, and no model has so few`, {
+      hint: `Write ${text}% or ${text}MB`,
+    });
+  }
   if (bytes > 0) return Math.floor(bytes);
   throw new WhittleError(`"${text}" is no size`, {
     hint: 'Write it like 6MB, 800kB, 25% or a number of bytes',
@@ -64,6 +72,15 @@ export function parseShare(text: string): number | undefined {
   const match = /^([\d.]+)\s*(x|%)$/i.exec(text);
   if (!match) return undefined;
   return match[2] === '%' ? Number(match[1]) / 100 : Number(match[1]);
+}
+
+/** Reads a bound on latency as a share of the original's time. @throws WhittleError where it is none */
+export function parseLatency(bound: string | number): number {
+  const share = typeof bound === 'number' ? bound : parseShare(bound.trim());
+  if (share !== undefined && share > 0 && share <= 1) return share;
+  throw new WhittleError(`"${bound}" is no bound on latency`, {
+    hint: 'Write it as a share of the original’s time, like 0.6x or 60%',
+  });
 }
 
 /** Reads a bound on quality. @throws WhittleError where it is none */
@@ -84,15 +101,26 @@ export function parseQuality(text: string): QualityBound {
       hint: 'Leave the sign out',
     });
   }
-  const atLeast = measure === 'error' ? false : relation === '=' ? true : relation === '>=';
+  if (measure === 'score' && relation === '=') {
+    throw new WhittleError(`"${text}" does not say on which side of it the score is good`, {
+      hint: `Write score.${score}>=… where higher is better, score.${score}<=… where lower is`,
+    });
+  }
+  const atLeast = measure === 'score' ? relation === '>=' : measure !== 'error';
   if (relation !== '=' && (relation === '>=') !== atLeast) {
-    throw new WhittleError(`"${text}" bounds the error from below`, { hint: 'Write error<=0.05' });
+    throw new WhittleError(`"${text}" bounds the ${name} from the wrong side`, {
+      hint: `Write ${text.replace(relation!, atLeast ? '>=' : '<=').trim()}`,
+    });
   }
   // Scores are in the user's own unit; cosine and agreement are shares.
   const unit = percent === '%' && measure !== 'score' ? 100 : 1;
   if (measure !== 'score' && (atLeast ? value / unit > 1 : value === 0)) {
     throw new WhittleError(`"${text}" cannot hold`, {
-      hint: atLeast ? `Nothing has more than ${name}=1` : 'Every compression changes the outputs a little',
+      hint: !atLeast
+        ? 'Every compression changes the outputs a little'
+        : value <= 100 && name === 'agree'
+          ? `Write agree=${value}%, or the share of 1`
+          : `Nothing has more than ${name}=1`,
     });
   }
   return {

@@ -214,7 +214,7 @@ function thinCalibration(findings: readonly LayerFindings[]): string[] {
   if (thin.length === 0) return [];
   const example = thin[0]!.site.value.name;
   return [
-    `Calibration inputs are few: ${thin.length} of ${findings.length} layers (${example}, …) saw fewer vectors than they are wide, and may err more on other inputs than on these. Give more, or larger ones.`,
+    `Calibration inputs are few: ${thin.length} of ${findings.length} layers (${example}${thin.length > 1 ? ', …' : ''}) saw fewer vectors than they are wide, and may err more on other inputs than on these. Give more, or larger ones.`,
   ];
 }
 

@@ -110,14 +110,15 @@ export interface OutputAgreement {
   name: string;
   /** ‖y − ŷ‖ / ‖y‖ over all inputs together. */
   relativeError: number;
-  /** Mean over inputs of the cosine between y and ŷ, and its 5th percentile. */
+  /** Mean over inputs of the cosine between y and ŷ; of single numbers, the cosine of all inputs' as one vector. */
   cosine: number;
-  cosine5: number;
+  /** 5th percentile of the inputs' cosines; absent for single numbers. */
+  cosine5?: number;
   /** Share of positions whose largest entry along the last axis is the same; absent where that has no meaning. */
   top1?: number;
   /** 95% confidence intervals by bootstrap over the inputs; absent for too few. */
   intervals?: { relativeError?: Interval; cosine?: Interval; top1?: Interval };
-  /** Inputs with the lowest cosine, worst first. */
+  /** Inputs with the lowest cosine, worst first; none for single numbers. */
   worst: { sample: number; cosine: number }[];
 }
 

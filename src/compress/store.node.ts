@@ -37,7 +37,7 @@ export function openStore(folder: string, { limit = DEFAULT_LIMIT }: { limit?: n
   } catch (cause) {
     throw new WhittleError(`the folder for the cache cannot be made: ${(cause as Error).message}`, {
       file: folder,
-      hint: 'Name another one, or leave the cache out',
+      hint: 'Name another one (--cache), or keep nothing (--no-cache)',
       cause,
     });
   }

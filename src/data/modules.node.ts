@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { WhittleError } from '../graph/errors.js';
 import type { EvalFunction } from './evaluation.js';
@@ -10,12 +10,21 @@ export const MODULE_EXTENSIONS: readonly string[] = ['.ts', '.mts', '.js', '.mjs
 
 /** Runs a user's own TypeScript or JavaScript file and returns one of its exports, the first that is there. */
 export async function importFrom(file: string, names: readonly string[]): Promise<unknown> {
-  if (!existsSync(file)) throw new WhittleError('there is no such file', { file, hint: 'Check the path' });
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (!found) throw new WhittleError('there is no such file', { file, hint: 'Check the path' });
+  if (!found.isFile() || !/\.[cm]?[jt]s$/.test(file)) {
+    throw new WhittleError(`this is ${found.isFile() ? 'no TypeScript or JavaScript' : 'a folder'}`, {
+      file,
+      hint: 'Give a .ts or .js file',
+    });
+  }
   let exports: Record<string, unknown>;
   try {
     exports = await importUserModule(resolve(file));
   } catch (cause) {
-    throw new WhittleError(`the file cannot be run: ${(cause as Error).message}`, { file, cause });
+    // The rest of such a message is about files of the loader.
+    const [reason] = (cause as Error).message.split('\nRequire stack:');
+    throw new WhittleError(`the file cannot be run: ${reason}`, { file, cause });
   }
   const name = names.find(key => exports[key] !== undefined);
   if (name === undefined)

@@ -73,7 +73,7 @@ export async function openInputs(
 
 async function findFiles(path: string): Promise<{ kind: Kind; files: string[] }> {
   const status = await stat(path).catch((cause: unknown) => {
-    throw new WhittleError('the inputs are not there', { file: path, cause });
+    throw new WhittleError('the inputs are not there', { file: path, hint: 'Check the path', cause });
   });
   const files = status.isDirectory() ? await listFiles(path) : [path];
   // Scripts and notes that lie in a folder of samples are not samples.

@@ -103,7 +103,9 @@ export function parseShapes(texts: readonly string[], signature: Signature): Sha
       .slice(equals + 1)
       .split(/[,x×]/)
       .map(part => (part.trim() === '' ? Number.NaN : Number(part)));
-    const valid = equals > 0 && sizes.every(size => Number.isInteger(size) && size >= 0);
+    // Of nothing nothing can be learned; only a cache may be empty.
+    const least = /past/i.test(name) ? 0 : 1;
+    const valid = equals > 0 && sizes.every(size => Number.isInteger(size) && size >= least);
     const isInput = signature.some(info => info.name === name);
     const isDim = signature.some(info => info.shape?.includes(name));
     if (valid && isInput) shapes[name] = sizes;

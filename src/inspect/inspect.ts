@@ -92,7 +92,9 @@ function describe(model: Model): InspectReport['model'] {
 function filesOf(model: Model): InspectReport['bytes']['files'] {
   const sources = [...(sourcesOf.get(model) ?? [])];
   if (sources.length === 0) return [{ path: model.path ?? model.graph.name, bytes: modelByteLength(model) }];
-  return sources.map(({ name, size }) => ({ path: name ?? model.graph.name, bytes: size }));
+  // External data lies beside the model.
+  const pathOf = (name = model.graph.name, i: number) => (i === 0 ? name : name.replace(/.*[\\/]/, ''));
+  return sources.map(({ name, size }, i) => ({ path: pathOf(name, i), bytes: size }));
 }
 
 function signatureOf(value: Value): Signature {

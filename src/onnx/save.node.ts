@@ -91,8 +91,11 @@ async function resolveTarget(path: string): Promise<string> {
   }
 }
 
-/** Weights are read when they are needed: with their file replaced, the model in memory would be lost. */
-function refuseOwnSource(model: Model, path: string): void {
+/**
+ * Weights are read when they are needed: with their file replaced, the model in memory would be lost.
+ * @throws WhittleError where the path is one of the model's own files
+ */
+export function refuseOwnSource(model: Model, path: string): void {
   for (const source of sourcesOf.get(model) ?? []) {
     if (source instanceof FileSource && source.isSameFile(path)) {
       throw new WhittleError('the model still reads its weights from this file', {

@@ -42,6 +42,7 @@ const MAGICS: readonly [what: string, hint: string, matches: (head: string) => b
     head => /^\s*\{/.test(head) && /"(graph-model|layers-model|modelTopology)"/.test(head),
   ],
   ['a JSON text, not a model', 'Name the .onnx file', head => /^\s*[{[]\s*["{[]/.test(head)],
+  ['a text, not a model', 'Name the .onnx file', head => /^[\t\n\r -~]+$/.test(head)],
 ];
 
 /**

@@ -1,6 +1,9 @@
 import { dtypeFromCode } from '../graph/dtype.js';
 import { type ErrorPlace, WhittleError } from '../graph/errors.js';
 
+/** How errors of runs begin. */
+export const RUN_FAILED = 'the model failed to run';
+
 /**
  * ONNX Runtime's error as one that a user can read: the node that it names becomes the place, and the source
  * location, C++ signature and status codes that it prints around the sentence are dropped.
@@ -84,6 +87,8 @@ const NOISE: readonly (readonly [RegExp, string])[] = [
   [/^In Node, .*?, Error /s, ''],
   [/^Node \([^)]*\) Op \((\w+)\) \[\w+\] /, '$1: '],
   [/^Non-zero status code returned while running (\w+) node\. Name:\s*'[^']*' Status Message: /, '$1: '],
+  // Of a node in a subgraph.
+  [/Non-zero status code returned while running (\w+) node\. Name:\s*('[^']*') Status Message: /g, '$1 $2: '],
   // "/source/file.cc:123 type ns::function(arguments) condition was false. What happened"
   [/\S+\.(?:cc|h):\d+ (?:.*? was false\. |.*?\) (?=[A-Z]))/s, ''],
   [/\s+/g, ' '],

@@ -5,7 +5,7 @@ import type { Tensor } from '../graph/tensor.js';
 import type { Engine } from './backend.js';
 import { BoundRun, type RunTensor } from './bound.js';
 import { fromOrt, passes, toOrt } from './convert.js';
-import { ortFailure } from './failure.js';
+import { ortFailure, RUN_FAILED } from './failure.js';
 import { checkFeeds, type ValueInfo } from './feeds.js';
 import type { Provider } from './options.js';
 
@@ -132,7 +132,7 @@ export class Session {
     try {
       return await run;
     } catch (error) {
-      throw ortFailure('the model failed to run', error, this.place);
+      throw ortFailure(RUN_FAILED, error, this.place);
     } finally {
       this.running.delete(run);
     }

@@ -1,4 +1,4 @@
-import { readSettings, type Settings } from '../train/config/settings.js';
+import { readSettings } from '../train/config/settings.js';
 import { seedsOf } from './define.js';
 import type { LoadedStudy } from './load.node.js';
 import { keyOf } from './plan.node.js';
@@ -29,12 +29,3 @@ export async function reportStudy(
     keyOf: (arm, seed) => keyOf(study, { arm, seed, values: settings }),
   });
 }
-
-/** One setting a line: its default, what it expects, what it is for. */
-export const describeSettings = (settings: Settings): string =>
-  Object.entries(settings)
-    .map(
-      ([name, { fallback, expects, description }]) =>
-        `${name}=${String(fallback)}  ${expects}${description === undefined ? '' : `: ${description}`}\n`,
-    )
-    .join('');

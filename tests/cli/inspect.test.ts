@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { loadModel } from '../../src/onnx/load.node.js';
+import { saveModel } from '../../src/onnx/save.node.js';
 import { inFolder, whittle } from './capture.js';
 
 describe('whittle inspect', () => {
@@ -45,6 +47,23 @@ describe('whittle inspect', () => {
         /would replace the input/,
       );
     }));
+
+  it('knows the external data of a model, and never writes over it', () =>
+    inFolder(async (folder, model) => {
+      const outside = join(folder, 'outside.onnx');
+      await saveModel(await loadModel(model), outside, { externalData: true });
+      const weights = await readFile(join(folder, 'outside.onnx.data'));
+      const { out } = await whittle(['inspect', outside]);
+      expect(out).toMatch(/^File +\S+outside\.onnx, .*\nFile +outside\.onnx\.data, /);
+      for (const verb of ['inspect', 'scan', 'sensitivity']) {
+        const { code, err } = await whittle([verb, outside, '--html', `${outside}.data`, '--force']);
+        expect(code).toBe(1);
+        expect(err).toMatch(/still reads its weights from this file/);
+      }
+      const { err } = await whittle(['compare', model, outside, '--html', `${outside}.data`, '--force']);
+      expect(err).toMatch(/still reads its weights from this file/);
+      expect(await readFile(`${outside}.data`)).toEqual(weights);
+    }));
 });
 
 describe('bad input', () => {
@@ -65,6 +84,14 @@ describe('bad input', () => {
         return join(folder, 'empty.onnx');
       },
       /empty/,
+    ],
+    [
+      'a text',
+      async folder => {
+        await writeFile(join(folder, 'notes.txt'), 'Models that we have:\n');
+        return join(folder, 'notes.txt');
+      },
+      /the file is a text, not a model/,
     ],
     [
       'a truncated file',

@@ -42,6 +42,10 @@ describe('whittle prune', () => {
       expect(written).not.toMatch(/(src|href)="http/);
       const same = await whittle(['prune', model, '-o', page, ...flags, page, '--force']);
       expect(same).toMatchObject({ code: 1, err: expect.stringContaining('would be the same file') });
+      const spelt = `${folder}/./report.html`;
+      expect((await whittle(['prune', model, '-o', page, ...flags, spelt, '--force'])).err).toMatch(
+        /would be the same file/,
+      );
       const kept = await whittle(['prune', model, '--dry-run', ...flags, page]);
       expect(kept).toMatchObject({ code: 1 });
     }));
@@ -91,6 +95,14 @@ describe('whittle prune', () => {
       expect((await whittle(['prune', model, '--dry-run', '--flops', '0.6', '--retrain', 'some'])).code).toBe(
         2,
       );
+    }));
+
+  it('takes the model of a folder', () =>
+    inFolder(async folder => {
+      const flags = ['--flops', '0.6', '--samples', '4', '--threads', '1'];
+      const { code, out } = await whittle(['prune', folder, '--dry-run', ...flags]);
+      expect(code).toBe(0);
+      expect(out).toMatch(/first\.weight\[1\] +96 +56/);
     }));
 
   it('wants to know where to and how much', () =>

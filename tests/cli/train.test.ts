@@ -109,6 +109,15 @@ it('saves and ends at Ctrl-C', async () => {
 it('lists settings, and explains what is wrong with a file', async () => {
   const listed = await whittle('parity.ts', '--settings');
   expect(listed.out).toBe('updates=200  a whole number of at least 1\nrate=0.5  a number: how fast\n');
+  expect(JSON.parse((await whittle('parity.ts', '--settings', '--json')).out)).toEqual({
+    updates: { default: 200, expects: 'a whole number of at least 1' },
+    rate: { default: 0.5, expects: 'a number', description: 'how fast' },
+  });
+  expect((await whittle('.')).err).toMatch(/this is a folder.*Give a \.ts or \.js file/);
+  await writeFile(join(project, 'lost.ts'), "import 'nowhere-to-be-found'; export default {};");
+  expect((await whittle('lost.ts')).err).toMatch(
+    /Cannot find module 'nowhere-to-be-found' \(file lost\.ts\)/,
+  );
   const unknown = await whittle('parity.ts', '--out', 'x', '--set', 'rat=1');
   expect(unknown.err).toMatch(/no setting "rat".*updates, rate/);
   await writeFile(join(project, 'empty.mjs'), 'export default {};');

@@ -17,6 +17,10 @@ describe('parseSize', () => {
   it.each(['', 'big', '-3MB', '0', '5 TBX', '%'])('refuses %j', text => {
     expect(() => parseSize(text, 1000)).toThrow(/is no size/);
   });
+
+  it('refuses a number that was meant as a share', () => {
+    expect(() => parseSize('25', 1000)).toThrow(/Write 25% or 25MB/);
+  });
 });
 
 describe('parseQuality', () => {
@@ -42,12 +46,20 @@ describe('parseQuality', () => {
     expect(parseQuality('score.exact >= 78')).toMatchObject({ value: 78, relative: false });
   });
 
-  it.each(['', 'cosine', 'cosine=x', 'cosine>=-0.1', 'error>=0.1', 'nice=1', 'score=3'])(
-    'refuses %j',
-    text => {
-      expect(() => parseQuality(text)).toThrow();
-    },
-  );
+  it.each([
+    ['', /is no bound/],
+    ['cosine', /is no bound/],
+    ['cosine=x', /is no bound/],
+    ['cosine>=-0.1', /Leave the sign out/],
+    ['cosine<=0.99', /wrong side.*Write cosine>=0\.99/],
+    ['error>=0.1', /wrong side.*Write error<=0\.1/],
+    ['agree=98', /cannot hold.*Write agree=98%/],
+    ['score.cer=5', /which side of it.*score\.cer<=…/],
+    ['nice=1', /is no bound/],
+    ['score=3', /is no bound/],
+  ])('refuses %j', (text, message) => {
+    expect(() => parseQuality(text)).toThrow(message);
+  });
 });
 
 describe('holds', () => {

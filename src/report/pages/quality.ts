@@ -19,7 +19,11 @@ export function quality(report: Pick<CompressReport, 'verification' | 'perSample
             number: true,
             cell: ({ cosine, intervals }) => [formatCosine(cosine), range(intervals?.cosine, formatCosine)],
           },
-          { heading: '5th percentile', number: true, cell: output => formatCosine(output.cosine5) },
+          {
+            heading: '5th percentile',
+            number: true,
+            cell: ({ cosine5 }) => (cosine5 === undefined ? '–' : formatCosine(cosine5)),
+          },
           {
             heading: 'Same top-1',
             number: true,

@@ -66,7 +66,7 @@ function agreement({ models }: CompareReport, options: TextOptions): string {
       printable(name),
       printable(output.name),
       formatCosine(output.cosine),
-      formatCosine(output.cosine5),
+      output.cosine5 === undefined ? '–' : formatCosine(output.cosine5),
       formatPercent(output.relativeError),
       output.top1 === undefined ? '–' : formatPercent(output.top1),
     ]),

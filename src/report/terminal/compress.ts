@@ -124,7 +124,7 @@ function figures(report: CompressReport, colours: Colours): [string, string][] {
       `Output ${shorten(printable(output.name), 32)}`,
       [
         `cosine ${formatCosine(output.cosine)}${intervalOf(output)}`,
-        `5th percentile ${formatCosine(output.cosine5)}`,
+        output.cosine5 !== undefined && `5th percentile ${formatCosine(output.cosine5)}`,
         output.top1 !== undefined && `same top-1 ${formatPercent(output.top1)}`,
         `relative error ${formatPercent(output.relativeError)}`,
       ]
