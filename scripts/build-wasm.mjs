@@ -50,8 +50,8 @@ export async function buildWasm({ ifStale = false } = {}) {
   if (!WebAssembly.validate(plain)) throw new Error('the compiled kernels are not valid WebAssembly');
   const text = [
     '// Made by scripts/build-wasm.mjs from src/linalg/assembly; do not edit.',
-    `export const PLAIN = '${Buffer.from(plain).toString('base64')}';`,
-    `export const RELAXED = '${Buffer.from(relaxed).toString('base64')}';`,
+    `export const PLAIN: string = '${Buffer.from(plain).toString('base64')}';`,
+    `export const RELAXED: string = '${Buffer.from(relaxed).toString('base64')}';`,
     '',
   ].join('\n');
   const existing = await readFile(output, 'utf8').catch(() => '');

@@ -167,3 +167,12 @@ export const LARGE_MODEL = 2e7;
 /** Whether sites together are those of a large model. */
 export const isLarge = (sites: readonly Site[]): boolean =>
   sites.reduce((sum, { tensor }) => sum + tensor.size, 0) >= LARGE_MODEL;
+
+/** Says how many layers calibration cannot see. */
+export function unseenLayers(sites: readonly Pick<Site, 'nested'>[]): string[] {
+  const count = sites.filter(({ nested }) => nested).length;
+  if (count === 0) return [];
+  return [
+    `${count} of ${sites.length} layers lie in subgraphs (If, Loop), where inputs cannot be observed: they are judged by their weights alone, and a branch that no input takes is not verified at all.`,
+  ];
+}

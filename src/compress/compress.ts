@@ -1,3 +1,4 @@
+import { unseenLayers } from '../calibrate/sites.js';
 import type { Sample } from '../data/sample.js';
 import { quantizedShare } from '../graph/constants.js';
 import type { Model } from '../graph/model.js';
@@ -181,6 +182,7 @@ async function compressVersion(
       ...(base.warnings ?? []),
       ...judgedByItself(inputs, settings),
       ...thinCalibration(findings),
+      ...unseenLayers(findings.map(({ site }) => site)),
       ...warnings,
       ...(recovered ? recovered.warnings : []),
     ],

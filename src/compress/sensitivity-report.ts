@@ -1,4 +1,4 @@
-import { layersOf, operatorOf, type Site } from '../calibrate/sites.js';
+import { layersOf, operatorOf, type Site, unseenLayers } from '../calibrate/sites.js';
 import { WhittleError } from '../graph/errors.js';
 import type { Model } from '../graph/model.js';
 import { modelByteLength } from '../onnx/index.js';
@@ -118,7 +118,7 @@ export async function measureSensitivity(
       together: { bytes: modelByteLength(all), outputs: await evaluator.outputs(all) },
       skipped: job.selected.filter(site => !choices.has(site)).map(({ value }) => value.name),
       phases: job.clock.phases,
-      warnings: job.inputs.warnings,
+      warnings: [...job.inputs.warnings, ...unseenLayers(job.selected)],
     };
   } finally {
     await evaluator.release();

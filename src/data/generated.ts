@@ -45,7 +45,7 @@ export function generatedInputs(signature: Signature, options: GeneratedOptions 
     ({ make, info }) => make === randomIds && vocabulary[info.name] === undefined,
   );
   const notes = [
-    'Inputs are made up: figures measure agreement with the original on random inputs, not the quality of its work.',
+    'Inputs are made up: figures measure agreement with the original on random inputs, not the quality of its work. Real ones (--calibration) tell more.',
     ...(assumed.length > 0 ? [`Assumed sizes: ${assumed.join(', ')}.`] : []),
     ...unknown.map(
       ({ info }) =>

@@ -80,7 +80,7 @@ export const outdatedText = ({ outdated, arms }: StudyReport): string =>
   `The study’s file has changed since ${outdated} of ${plural(
     arms.reduce((sum, { runs }) => sum + runs.length, 0),
     'run',
-  )}; by the versions of their arms, not in what they compute.`;
+  )} were made, but not what they compute: their arms have the same versions.`;
 
 /** What the runs were made with: a sentence for each machine and version, with the commits of its runs. */
 export function madeText(report: StudyReport): string {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { findSites, operatorOf } from '../../src/calibrate/sites.js';
+import { findSites, operatorOf, unseenLayers } from '../../src/calibrate/sites.js';
 import { compress } from '../../src/compress/compress.js';
 import { isFactorizable } from '../../src/compress/forms/factored.js';
 import { indexedSource } from '../../src/data/sample.js';
-import { Graph } from '../../src/graph/graph.js';
+import { Graph, Tensor, tensorType } from '../../src/graph/index.js';
 import { pairColumns } from '../../src/graph/rewrite/index.js';
 import { modelByteLength } from '../../src/onnx/index.js';
 import { modelOf, outputs, relativeError } from './forms/written.js';
@@ -48,5 +48,32 @@ describe('filters laid out for columns in pairs', () => {
     // The largest table is no smaller than a layer can be.
     const tables = paired.map(({ uses }) => Graph.constantOf(uses[0]!.node.inputs[1])!.size);
     expect(Math.max(...tables)).toBeGreaterThanOrEqual(64);
+  });
+});
+
+describe('weights in branches', () => {
+  it('are said to be compressed unseen', async () => {
+    const { model, samples } = modelOf([6, 32], (g, x, c) => {
+      const branch = (name: string) => {
+        const inner = new Graph(name);
+        const y = inner.op('MatMul', [
+          x,
+          inner.constant(c([32, 32]).initializer as Tensor, `${name}.weight`),
+        ]);
+        y.type = tensorType('float32', [6, 32]);
+        inner.addOutput(y);
+        return inner;
+      };
+      const flag = g.op('Greater', [
+        g.op('ReduceMax', [x], { keepdims: 0 }),
+        g.constant(Tensor.float32([], [0]), 'zero'),
+      ]);
+      const chosen = g.op('If', [flag], { then_branch: branch('then'), else_branch: branch('else') });
+      return g.op('MatMul', [chosen, c([32, 32])]);
+    });
+    const inputs = indexedSource({ description: 'numbers' }, samples.length, async i => ({ ...samples[i]! }));
+    const { report } = await compress(model, { maxSize: '60%', inputs, timing: false });
+    expect(report.warnings.join('\n')).toMatch(/2 of 3 layers lie in subgraphs/);
+    expect(unseenLayers(findSites(product().model))).toEqual([]);
   });
 });

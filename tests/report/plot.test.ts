@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { GroupReport } from '../../src/prune/report.js';
 import { barChart } from '../../src/report/plot/bars.js';
 import { linePlot } from '../../src/report/plot/line.js';
+import { removalPlot } from '../../src/report/plot/removal.js';
 import { paretoFront, scatterPlot } from '../../src/report/plot/scatter.js';
 import { spectrumPlot } from '../../src/report/plot/spectrum.js';
 
@@ -35,6 +37,15 @@ describe('plots', () => {
     expect(svg).toContain('role="img"');
     expect(svg).toContain('<title>Size against quality</title><desc>Smaller is to the left.</desc>');
     expect(svg).toContain('>int8</text>');
+  });
+
+  it('of removals have room for small losses', () => {
+    const importance = { of: 'outputs' as const, gone: [8, 16], lost: [4e-6, 1.7e-5] };
+    const group = { name: 'w', channels: 24, left: 24, importance } as GroupReport;
+    const labels = [...removalPlot(group).text.matchAll(/text-anchor="end">([^<]+)</g)].map(
+      ([, text]) => text,
+    );
+    expect(labels).toEqual(['0', '5e-6', '1e-5', '1.5e-5']);
   });
 
   it('draw only finite coordinates, whatever the data', () => {

@@ -29,10 +29,10 @@ export function comparePage(report: CompareReport): string {
     origin: html`<span>${plural(models.length, 'model')} on the same ${plural(inputs.samples, 'input')}</span><time datetime="${report.date}">${dayOf(report.date)}</time>`,
     headline: compareSummary(report),
     body: [
-      (report.warnings.length > 0 || inputs.generated) &&
+      report.warnings.length > 0 &&
         section(
           'Read this first',
-          html`<ul>${inputs.generated && html`<li>The inputs were made up from the signature of the first model: they do not show how the models do on your data.</li>`}${report.warnings.map(warning => html`<li>${warning}</li>`)}</ul>`,
+          html`<ul>${report.warnings.map(warning => html`<li>${warning}</li>`)}</ul>`,
         ),
       section('Size and time', sizes(report)),
       section('Outputs', outputs(models)),

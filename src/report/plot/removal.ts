@@ -4,6 +4,10 @@ import { brief, formatNumber, formatPercent } from '../format.js';
 import { html, type Markup } from '../markup.js';
 import { chart, px } from './chart.js';
 
+/** Short enough for the margin. */
+const formatTick = (value: number): string =>
+  value !== 0 && value < 1e-3 ? Number(value.toPrecision(3)).toExponential() : formatNumber(value);
+
 /** What is lost as channels of one group go, least important first; those that went are shaded. */
 export function removalPlot({ name, channels, left, importance }: GroupReport): Markup {
   const { gone = [], lost = [], of = 'weights' } = importance ?? {};
@@ -24,7 +28,7 @@ export function removalPlot({ name, channels, left, importance }: GroupReport): 
         label: '',
         domain: [0, most || 1],
         ticks: 3,
-        format: value => (of === 'weights' ? brief(formatPercent(value)) : formatNumber(value)),
+        format: value => (of === 'weights' ? brief(formatPercent(value)) : formatTick(value)),
       },
     },
     (x, y, area) => {

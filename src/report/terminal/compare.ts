@@ -18,10 +18,6 @@ export function compareText(report: CompareReport, options: TextOptions): string
       .map(line)
       .join('\n'),
     ...report.warnings.map(note => colours.yellow(line(note))),
-    report.inputs.generated &&
-      colours.yellow(
-        line('Inputs are made up from the model’s signature: give real ones with --calibration.'),
-      ),
     colours.bold(line(compareSummary(report))),
   ]
     .filter(Boolean)
