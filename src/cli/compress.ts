@@ -1,7 +1,14 @@
 import { Command, Option } from 'commander';
 import { parseLatency, parseQuality, parseSize } from '../compress/budget.js';
 import type { Goal } from '../compress/method.js';
-import { type CompressOptions, DEFAULT_ERROR, DEFAULT_QUALITY, type Recovery } from '../compress/options.js';
+import {
+  type CompressOptions,
+  DEFAULT_ERROR,
+  DEFAULT_QUALITY,
+  GOALS,
+  RECOVERIES,
+  type Recovery,
+} from '../compress/options.js';
 import type { CompressReport } from '../compress/report.js';
 import type { Model } from '../graph/model.js';
 import { HUB_DTYPES, type HubDtype } from '../hub/dtypes.js';
@@ -57,7 +64,6 @@ const METHODS = [
   'kronecker',
   'laser',
 ] as const;
-const GOALS = ['size', 'memory', 'speed'] as const;
 const PROVIDERS = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'] as const;
 
 interface CompressFlags extends CommonOptions, JobFlags, ModelFlags {
@@ -138,7 +144,7 @@ export function compressVerb(terminal: Terminal): Command {
       new Option(
         '--recover [how]',
         'win back quality at the same size: each layer in closed form (layers), or also by training what is in floats to give the original’s outputs (distill: minutes)',
-      ).choices(['layers', 'distill']),
+      ).choices(RECOVERIES),
     );
   withInputOptions(command).option(
     '--eval <file>',

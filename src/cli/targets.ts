@@ -22,6 +22,7 @@ export async function checkTargets(
   rules: TargetRules,
 ): Promise<void> {
   const targets = paths.filter(path => path !== undefined);
+  if (targets.includes('')) throw new WhittleError('the name of an output is empty', { hint: 'Give one' });
   const twice = targets.find((path, i) =>
     targets.slice(0, i).some(other => resolve(other) === resolve(path)),
   );

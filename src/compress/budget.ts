@@ -56,9 +56,9 @@ export function parseSize(size: string | number, original: number): number {
       : match
         ? Number(match[1]) * UNITS[(match[2] ?? '').toLowerCase()]!
         : Number.NaN;
-  if (bytes > 0 && bytes < LEAST_BYTES && typeof size === 'string' && /^[\d.]+$/.test(text)) {
+  if (bytes > 0 && bytes < LEAST_BYTES && /^[\d.]+$/.test(text)) {
     throw new WhittleError(`"${text}" means bytes, and no model has so few`, {
-      hint: `Write ${text}% or ${text}MB`,
+      hint: bytes < 1 ? `Write ${text}x or ${+(100 * bytes).toPrecision(6)}%` : `Write ${text}% or ${text}MB`,
     });
   }
   if (bytes > 0) return Math.floor(bytes);

@@ -80,8 +80,11 @@ export interface CompressOptions extends Budget {
 /** Passes over the calibration inputs that a recovery by distillation takes at most. */
 export const RECOVERY_EPOCHS = 12;
 
+export const GOALS: readonly Goal[] = ['size', 'memory', 'speed'];
+
 /** How quality is won back after compression. */
 export type Recovery = 'layers' | 'distill';
+export const RECOVERIES: readonly Recovery[] = ['layers', 'distill'];
 
 export interface Settings {
   readonly method: MethodName;
@@ -120,6 +123,15 @@ export function readOptions(options: CompressOptions): Settings {
     throw new WhittleError('a bound on latency needs timing', { hint: 'Leave timing on' });
   }
   const goal = options.goal ?? (maxLatency === undefined ? 'size' : 'speed');
+  if (!GOALS.includes(goal)) {
+    throw new WhittleError(`there is no goal "${goal}"`, { hint: `Take one of ${GOALS.join(', ')}` });
+  }
+  const recover = options.recover === true ? 'layers' : options.recover || undefined;
+  if (recover !== undefined && !RECOVERIES.includes(recover)) {
+    throw new WhittleError(`there is no recovery "${recover}"`, {
+      hint: `Take one of ${RECOVERIES.join(', ')}`,
+    });
+  }
   const bounds = typeof options.minQuality === 'string' ? [options.minQuality] : (options.minQuality ?? []);
   const budgeted = hasBudget(options);
   const error = options.error ?? (budgeted || pareto ? undefined : DEFAULT_ERROR);
@@ -150,7 +162,7 @@ export function readOptions(options: CompressOptions): Settings {
     pareto,
     error,
     rankSearch,
-    recover: options.recover === true ? 'layers' : options.recover || undefined,
+    recover,
     calibration,
     verification,
     seed,

@@ -82,6 +82,7 @@ describe('whittle compress with a budget', () => {
     [['--exclude', 'frist*'], /no layer has a name like "frist\*"/],
     [['--image', 'channels=bgr'], /--image says how inputs are read.*--calibration/],
     [['--tokenizer', 'none.json'], /no such file.*none\.json/],
+    [['-o', ''], /the name of an output is empty/],
     [['--shape', 'x=0,64'], /shape "x=0,64" is not understood/],
     [['-o', 'small.onnx', '--dtype', 'q4'], /--dtype names a file in a folder/],
   ])('%j is refused with clear words', (args, message) =>

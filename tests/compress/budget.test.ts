@@ -20,6 +20,7 @@ describe('parseSize', () => {
 
   it('refuses a number that was meant as a share', () => {
     expect(() => parseSize('25', 1000)).toThrow(/Write 25% or 25MB/);
+    expect(() => parseSize(0.25, 1000)).toThrow(/Write 0\.25x or 25%/);
   });
 });
 

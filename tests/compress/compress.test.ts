@@ -155,6 +155,8 @@ describe('compress', () => {
 
   it.each([
     [{ method: 'magic' as 'svd' }, /there is no method "magic"/],
+    [{ goal: 'fast' as 'size' }, /no goal "fast"/],
+    [{ recover: 'all' as 'layers' }, /no recovery "all"/],
     [{ error: 2 }, /between 0 and 1/],
     [{ samples: { calibration: 0 } }, /positive integer/],
     [{ maxSize: 'large' }, /is no size/],
