@@ -33,17 +33,21 @@ export class ProgressLine {
     if (!this.bar) return;
     const { done, total } = progress;
     const text = progressText(progress, this.forecast.left(progress.phase, done, total, performance.now()));
-    if (!this.started) this.bar.start(total, done, { text });
+    if (!this.started) {
+      this.bar.start(total, done, { text });
+      process.once('exit', this.end);
+    }
     this.started = true;
     this.bar.setTotal(total);
     this.bar.update(done, { text });
   };
 
-  /** Removes the line. */
-  end(): void {
+  /** Removes the line, and gives the terminal back its cursor: at the end of the process too, whatever ends it. */
+  readonly end = (): void => {
+    process.off('exit', this.end);
     if (this.started) this.bar?.stop();
     this.started = false;
-  }
+  };
 }
 
 /** `choose 12/47, about 40 s left, conv2d_3.w_0`. */

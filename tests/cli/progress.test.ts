@@ -1,6 +1,8 @@
+import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
 import { Forecast } from '../../src/cli/forecast.js';
-import { progressText } from '../../src/cli/progress.js';
+import { ProgressLine, progressText } from '../../src/cli/progress.js';
+import type { Terminal } from '../../src/cli/terminal.js';
 
 describe('forecast', () => {
   it('goes on as it went so far, phase by phase', () => {
@@ -32,4 +34,24 @@ describe('progress', () => {
       progressText({ phase: 'choose', done: 0, total: 1, detail: '\u001b[2J' }, undefined),
     ).not.toContain('\u001b');
   });
+});
+
+it('leaves the terminal its cursor and its line breaks where a second Ctrl-C ends the process', () => {
+  let written = '';
+  const stream = {
+    isTTY: true,
+    columns: 80,
+    rows: 24,
+    on: () => {},
+    write: (text: string) => (written += text),
+  };
+  const terminal = { progress: stream, errorColours: pc.createColors(false) } as unknown as Terminal;
+  const before = process.listeners('exit');
+  new ProgressLine(terminal).update({ phase: 'choose', done: 1, total: 3 });
+  expect(written).toContain('\x1b[?25l');
+  const [leave] = process.listeners('exit').filter(listener => !before.includes(listener));
+  leave!(130);
+  expect(written.lastIndexOf('\x1b[?25h')).toBeGreaterThan(written.lastIndexOf('\x1b[?25l'));
+  expect(written.lastIndexOf('\x1b[?7h')).toBeGreaterThan(written.lastIndexOf('\x1b[?7l'));
+  expect(process.listeners('exit')).toEqual(before);
 });
