@@ -24,7 +24,7 @@ export function dimensionsText({ groups, refused, blocks }: DimensionReport, opt
         ...most
           .slice(0, MOST_REASONS)
           .map(([reason, { count, example }]) =>
-            line(`${count} ${count === 1 ? 'axis' : 'axes'} (${example}, …): ${reason}`),
+            line(`${count === 1 ? `1 axis (${example})` : `${count} axes (${example}, …)`}: ${reason}`),
           ),
         ...(most.length > MOST_REASONS ? [`and ${plural(most.length - MOST_REASONS, 'other reason')}`] : []),
       ].join('\n'),

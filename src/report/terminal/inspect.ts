@@ -86,8 +86,8 @@ function weightRows(weights: readonly WeightReport[], options: TextOptions): str
     String(Math.ceil(weight.breakEven)),
     ...spectrumCells(weight),
   ]);
-  const legend = 'Ranks: what holds 90% to 99.9% of the energy; factors pay off below break-even.';
-  return textTable(columns, rows, options) + (spectra ? `\n\n${options.colours.dim(legend)}` : '');
+  const legend = `Break-even: two factors of a lower rank make the weight smaller.${spectra ? ' 90% to 99.9%: the rank that holds so much of the energy.' : ''}`;
+  return `${textTable(columns, rows, options)}\n\n${options.colours.dim(wrap(legend, Math.min(options.width, 100)))}`;
 }
 
 function spectrumCells({ spectrum }: WeightReport): string[] {
