@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { compressTargets } from '../../src/cli/compress-targets.js';
 import { locateModel } from '../../src/cli/model-source.js';
 import type { Terminal } from '../../src/cli/terminal.js';
-import { baseName } from '../../src/hub/dtypes.js';
+import { baseName, type HubDtype } from '../../src/hub/dtypes.js';
 import {
   folderOf,
   openModelFolder,
@@ -179,17 +179,18 @@ describe('whittle compress FOLDER', () => {
   it('makes a file where one is asked for, a folder of a folder', () =>
     made(async (folder, source) => {
       const terminal = { err: () => {} } as unknown as Terminal;
-      const targets = async (model: string, output: string) =>
+      const targets = async (model: string, output: string, dtype?: HubDtype) =>
         compressTargets(await locateModel(model, {}, terminal), {
           output: join(folder, output),
-          dtype: 'q4',
+          ...(dtype && { dtype }),
         });
       const small = join(folder, 'small');
       expect(await targets(source, 'small.onnx')).toEqual({
         model: `${small}.onnx`,
         report: `${small}.onnx.html`,
       });
-      expect(await targets(source, 'small')).toEqual({
+      await expect(targets(source, 'small.onnx', 'q4')).rejects.toThrow(/--dtype names a file in a folder/);
+      expect(await targets(source, 'small', 'q4')).toEqual({
         model: join(small, 'onnx', 'model_q4.onnx'),
         folder: small,
         report: `${small}.html`,
