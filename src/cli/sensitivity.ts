@@ -46,7 +46,11 @@ export function sensitivityVerb(terminal: Terminal): Command {
         .choices(['svd', 'quantize', 'svd+quantize', 'lowrank', 'laser', 'auto'])
         .conflicts('bits'),
     )
-    .option('--ratio <share>', 'the share of its bytes that a layer may keep (default: 25%)', fraction);
+    .option(
+      '--ratio <share>',
+      'with --method: the share of its bytes that a layer may keep (default: 25%)',
+      fraction,
+    );
   withSelectionOptions(withInputOptions(command))
     .option('--html <file>', 'write a page with the plot')
     .option('--force', 'replace the page if it exists');
