@@ -9,7 +9,16 @@ import { seedDropout } from '../nn/seed-dropout.js';
 import { createSession } from '../runtime/create.js';
 import type { Session } from '../runtime/session.js';
 import type { TrainingRun } from './method.js';
+import { beforeSoftmax } from './losses.js';
 import { addOutput, StepContext } from './step/context.js';
+import { batchSizes, fixSizes, withoutBatch } from './step/sizes.js';
+
+/** Scores divided by a temperature; of a softmax, one of scores that are. */
+function softened(b: Builder, output: Value, temperature: number): Value {
+  const scores = beforeSoftmax(output);
+  const divided = b.mul(scores, 1 / temperature);
+  return scores === output ? divided : b.op('Softmax', [divided], { axis: -1 });
+}
 
 /** What a probe's outputs are built from. */
 export interface ProbeContext {
@@ -24,7 +33,7 @@ export interface ProbeContext {
 }
 
 export interface ProbeOptions {
-  /** What the network's real-valued outputs are divided by; default 1. */
+  /** What the scores in the network's real-valued outputs are divided by; default 1. */
   readonly temperature?: number;
 }
 
@@ -51,6 +60,8 @@ export class LossProbe {
     const network = cloneNetwork(run.network);
     for (const name of run.names) if (network.parameters.has(name)) network.setTensor(name, run.read(name));
     const { graph } = network;
+    // Losses over sequences need to know how long those are.
+    fixSizes(graph, withoutBatch(network, batchSizes(network, run.data, 1)));
     const model = network.toModel();
     seedDropout(graph, graph.constant(new Tensor('uint32', [], new Uint8Array(4)), 'dropout_seed'));
     const b = typedBuilder(model);
@@ -58,7 +69,7 @@ export class LossProbe {
     const outputs = new Map(
       network.outputs.map(output => {
         const divides = temperature !== 1 && output.dtype === 'float32';
-        return [output.name, divides ? b.mul(output, 1 / temperature) : output];
+        return [output.name, divides ? softened(b, output, temperature) : output];
       }),
     );
     const unattached = { inputs: new Map(), values: new Map<string, Value>() };

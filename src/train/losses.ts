@@ -141,3 +141,14 @@ function rankOf(x: Value): number {
     hint: "Declare the shapes of the model's inputs",
   });
 }
+
+/**
+ * What a softmax over the last axis reads, where the value is one, else the value: classifiers from files often end with
+ * it, and losses and temperatures want scores. Logarithms of probabilities are scores already.
+ */
+export function beforeSoftmax(scores: Value): Value {
+  const { producer, shape } = scores;
+  if (producer?.opType !== 'Softmax' || producer.domain !== '') return scores;
+  const axis = producer.int('axis', -1);
+  return axis === -1 || axis + 1 === shape?.length ? producer.inputs[0]! : scores;
+}

@@ -42,8 +42,11 @@ export interface TrainingMethod {
   separates?(parameter: Parameter): boolean;
   /** Gradients of nodes that `prepare` marked with `customGradient`, by the rules' names. */
   readonly gradientRules?: CustomGradients;
-  /** The loss to differentiate instead of `loss`, e.g. with a penalty or a teacher's term added. */
-  loss?(context: StepContext, loss: Value): Value;
+  /**
+   * The loss to differentiate instead of `loss`, e.g. with a penalty or a teacher's term added.
+   * @param objective what `loss` comes from, where no method changed it
+   */
+  loss?(context: StepContext, loss: Value, objective: Objective): Value;
   /** The gradient to use instead of `gradient`, before clipping. */
   gradient?(context: StepContext, unit: Unit, gradient: Value): Value;
   /**

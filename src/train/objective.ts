@@ -29,7 +29,7 @@ export interface Objective {
 }
 
 export interface ClassificationOptions {
-  /** The output with the scores of the classes; default `logits`. */
+  /** The output with the scores of the classes; default `logits`. Where it is a softmax, what that reads. */
   readonly logits?: string;
   /** The input of the labels; default `labels`. */
   readonly labels?: string;
@@ -45,7 +45,7 @@ export function classification(options: ClassificationOptions = {}): Objective {
   return {
     build(context) {
       const { b, training } = context;
-      const logits = context.output(output);
+      const logits = context.scores(output);
       const probabilities = soft && training;
       const shape = logits.shape ?? ['batch', null];
       const targets = probabilities
@@ -75,7 +75,7 @@ export function languageModel(options: LanguageModelOptions = {}): Objective {
   const { logits: output = 'logits', labels = 'labels', labelSmoothing = 0, ignoreIndex } = options;
   return {
     build(context) {
-      const logits = context.output(output);
+      const logits = context.scores(output);
       const targets = context.input(
         labels,
         'int64',
@@ -112,7 +112,7 @@ export function spanExtraction({
   return {
     build(context) {
       const { b } = context;
-      const scores = logits.map(name => context.output(name));
+      const scores = logits.map(name => context.scores(name));
       const targets = positions.map((name, i) =>
         context.input(name, 'int64', (scores[i]!.shape ?? ['batch', null]).slice(0, -1)),
       );

@@ -1,12 +1,11 @@
 import type { Model } from '../graph/model.js';
 import { alignGroups, expandBatchNorm } from '../graph/rewrite/index.js';
-import type { Network } from '../nn/network.js';
 import { layoutPass } from '../runtime/layout/index.js';
 import { Loader } from './data/loader.js';
 import { EVALUATION_BATCH, Evaluator, evenBatch } from './evaluate.js';
 import type { TrainOptions } from './options.js';
 import { StepRunner } from './step/runner.js';
-import { batchSizes } from './step/sizes.js';
+import { batchSizes, withoutBatch } from './step/sizes.js';
 import { trainingStep } from './step/step.js';
 
 /** What a training works with: where batches come from, and the sessions that train and evaluate. */
@@ -46,6 +45,7 @@ export async function openParts(options: TrainOptions): Promise<Parts> {
   const evaluator =
     data.test &&
     (await Evaluator.create(step, session, {
+      // Evaluation has batches of its own.
       sizes: {
         ...withoutBatch(options.network, sizes),
         ...(even !== undefined && batchSizes(step.network, data.test, even)),
@@ -53,12 +53,6 @@ export async function openParts(options: TrainOptions): Promise<Parts> {
       rewrite: arrange,
     }));
   return { loader, runner, evaluator, evaluationBatch: even ?? most };
-}
-
-/** Sizes of dimensions that do not count examples: evaluation has batches of its own. */
-function withoutBatch(network: Network, sizes: Readonly<Record<string, number>>): Record<string, number> {
-  const counts = new Set(network.inputs.map(input => input.shape?.[0]));
-  return Object.fromEntries(Object.entries(sizes).filter(([name]) => !counts.has(name)));
 }
 
 /** Options of the loader that were given. */

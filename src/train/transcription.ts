@@ -1,6 +1,5 @@
 import type { Batch } from '../datasets/dataset.js';
 import { WhittleError } from '../graph/errors.js';
-import type { Value } from '../graph/value.js';
 import { ctcLoss } from './ctc.js';
 import type { Objective } from './objective.js';
 
@@ -24,7 +23,7 @@ export function transcription({
 }: TranscriptionOptions = {}): Objective {
   return {
     build(context) {
-      const logits = beforeSoftmax(context.output(output));
+      const logits = context.scores(output);
       const targets = context.input(labels, 'int64', [logits.shape?.[0] ?? 'batch', 'length']);
       const [, steps, classes] = logits.shape ?? [];
       return {
@@ -33,14 +32,6 @@ export function transcription({
       };
     },
   };
-}
-
-function beforeSoftmax(scores: Value): Value {
-  const { producer } = scores;
-  const rank = scores.shape?.length;
-  const axis = producer?.int('axis', -1);
-  const overClasses = producer?.opType === 'Softmax' && (axis === -1 || axis === 2) && rank === 3;
-  return overClasses ? producer.inputs[0]! : scores;
 }
 
 /** @throws WhittleError for a label that is no class, and a line of more labels than there are steps for */

@@ -42,7 +42,7 @@ export function bornAgainTraining(options: BornAgainOptions = {}): TrainingMetho
       const { b } = context;
       const teacher = embedOwn(context, student, TEACHER, logits);
       parameters = teacher.parameters;
-      const divergence = klDivergence(b, context.output(logits), teacher.scores, { temperature });
+      const divergence = klDivergence(b, context.scores(logits), teacher.scores, { temperature });
       context.metric('distillation', divergence);
       const share = context.scalar('teacher_share', () => (generation > 0 ? alpha : 0));
       return b.add(b.mul(loss, b.sub(1, share)), b.mul(divergence, share));

@@ -49,7 +49,7 @@ export function softTargets(
   { temperature = 4, alpha = 0.9, logits = 'logits' }: SoftTargetOptions,
 ): Value {
   const { b } = context;
-  const divergence = klDivergence(b, context.output(logits), teacher, { temperature });
+  const divergence = klDivergence(b, context.scores(logits), teacher, { temperature });
   context.metric('distillation', divergence);
   return b.add(b.mul(loss, 1 - alpha), b.mul(divergence, alpha));
 }

@@ -6,7 +6,7 @@ import type { Value } from '../../graph/value.js';
 import { initialTensor, type Network } from '../../nn/index.js';
 import { CLAIMS } from '../../train/claims.js';
 import { integer, number, text } from '../../train/config/settings.js';
-import { crossEntropy, klDivergence } from '../../train/losses.js';
+import { klDivergence } from '../../train/losses.js';
 import type { TrainingMethod } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 
@@ -15,19 +15,18 @@ export interface MutualOptions {
   readonly peers?: number;
   /** Of all softmaxes; default 1, as in the paper. */
   readonly temperature?: number;
-  /** The output with the scores, and the input of the labels; default `logits` and `labels`. */
+  /** The output with the scores; default `logits`. */
   readonly logits?: string;
-  readonly labels?: string;
 }
 
 /**
  * Deep mutual learning: peers of one architecture and different initial weights learn in one graph, each from the labels
- * and from the others, by cross-entropy + 1/(K − 1)·Σ KL(other ‖ self). One update moves all of them, where the paper
+ * and from the others, by the objective's loss + 1/(K − 1)·Σ KL(other ‖ self). One update moves all of them, where the paper
  * has them take turns. The first is evaluated and exported; checkpoints hold all, the others under `peer1/` and so on.
  * Zhang, Xiang, Hospedales & Lu, 2018, https://arxiv.org/abs/1706.00384.
  */
 export function mutualLearning(options: MutualOptions = {}): TrainingMethod {
-  const { peers = 2, temperature = 1, logits = 'logits', labels = 'labels' } = options;
+  const { peers = 2, temperature = 1, logits = 'logits' } = options;
   if (!(Number.isInteger(peers) && peers >= 2)) {
     throw new WhittleError(`at least two networks learn from one another, not ${peers}`);
   }
@@ -36,21 +35,24 @@ export function mutualLearning(options: MutualOptions = {}): TrainingMethod {
     name: 'mutual',
     claims: [CLAIMS.teacher],
     prepare: network => addPeers(network, others),
-    loss(context, loss) {
-      const { b, graph } = context;
-      const own = context.output(logits);
+    loss(context, loss, objective) {
+      const { b, graph, network } = context;
       const values = new Map([...allValues(graph)].map(value => [value.name, value]));
-      const scores = [own, ...others.map(peer => values.get(`${peer}/${logits}`)!)];
-      const targets = context.input(labels, 'int64', (own.shape ?? []).slice(0, -1));
-      const lessons = scores.flatMap((self, k) => {
+      const seen = others.map(peer =>
+        context.withOutputs(
+          new Map(network.outputs.map(({ name }) => [name, values.get(`${peer}/${name}`)!])),
+        ),
+      );
+      const scores = [context, ...seen].map(peer => peer.scores(logits));
+      const lessons = scores.map((self, k) => {
         const taught = scores
           .filter(other => other !== self)
           .map(other => klDivergence(b, self, stopGradient(graph, other), { temperature }));
-        const peerTerm = b.mul(b.total(taught), 1 / taught.length);
-        if (k === 0) context.metric('mutual', peerTerm);
-        return k === 0 ? [peerTerm] : [crossEntropy(b, self, targets), peerTerm];
+        const lesson = b.mul(b.total(taught), 1 / taught.length);
+        if (k === 0) context.metric('mutual', lesson);
+        return lesson;
       });
-      return b.total([loss, ...lessons]);
+      return b.total([loss, ...seen.map(peer => objective.build(peer).loss), ...lessons]);
     },
   };
 }
@@ -106,7 +108,6 @@ export const MUTUAL = defineMethod({
     peers: integer(2, { min: 2, max: 8, description: 'networks that learn together' }),
     temperature: number(1, { min: 0.01, description: 'of all softmaxes' }),
     logits: text('logits', 'the output with the scores'),
-    labels: text('labels', 'the input of the labels'),
   },
   create: mutualLearning,
 });

@@ -26,7 +26,9 @@ export function snapshotDistillation(options: SnapshotOptions = {}): TrainingMet
   let student: Network | undefined;
   let parameters: readonly string[] = [];
   let weight = 0;
-  const length = (updates: number): number => Math.ceil(updates / cycles);
+  /** The update that a cycle begins after; cycles are of one length, give or take an update. */
+  const startOf = (cycle: number, updates: number): number => Math.ceil((cycle * updates) / cycles);
+  const cycleOf = (update: number, updates: number): number => Math.floor((update * cycles) / updates);
   return {
     name: 'snapshot',
     claims: [CLAIMS.teacher],
@@ -39,20 +41,28 @@ export function snapshotDistillation(options: SnapshotOptions = {}): TrainingMet
       const { b } = context;
       const teacher = embedOwn(context, student, TEACHER, logits);
       parameters = teacher.parameters;
-      const divergence = klDivergence(b, context.output(logits), teacher.scores, { temperature });
+      const divergence = klDivergence(b, context.scores(logits), teacher.scores, { temperature });
       context.metric('distillation', divergence);
       const share = context.scalar('snapshot_share', () => weight);
       return b.add(b.mul(loss, b.sub(1, share)), b.mul(divergence, share));
     },
-    moment: moment => {
-      const cycle = length(moment.updates);
-      return { ...moment, update: moment.update % cycle, updates: cycle };
+    moment({ update, updates, ...rest }) {
+      const cycle = cycleOf(update, updates);
+      const start = startOf(cycle, updates);
+      return { ...rest, update: update - start, updates: startOf(cycle + 1, updates) - start };
     },
-    beforeStep(run) {
-      weight = run.update >= length(run.updates) ? alpha : 0;
+    started({ updates }) {
+      if (updates >= cycles) return;
+      throw new WhittleError(`${updates} updates are no ${cycles} cycles`, {
+        hint: 'Train for longer, or in fewer cycles',
+      });
+    },
+    beforeStep({ update, updates }) {
+      weight = update >= startOf(1, updates) ? alpha : 0;
     },
     afterStep(run) {
-      if (run.update % length(run.updates) !== 0 || run.update === run.updates) return;
+      const { update, updates } = run;
+      if (update === updates || update !== startOf(cycleOf(update, updates), updates)) return;
       for (const name of parameters) run.write(`${TEACHER}/${name}`, run.read(name));
     },
   };

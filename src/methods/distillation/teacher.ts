@@ -2,6 +2,7 @@ import { WhittleError } from '../../graph/errors.js';
 import type { Model } from '../../graph/model.js';
 import type { Shape, Value } from '../../graph/value.js';
 import type { Network } from '../../nn/index.js';
+import { beforeSoftmax } from '../../train/losses.js';
 import type { StepContext } from '../../train/step/context.js';
 import { embedModel } from './embed.js';
 
@@ -78,10 +79,6 @@ export function teacherOutput(
   });
 }
 
-/** Logarithms of probabilities are scores as well: they differ from others by a constant for each example. */
-const beforeSoftmax = (value: Value): Value =>
-  value.producer?.opType === 'Softmax' && value.producer.domain === '' ? value.producer.inputs[0]! : value;
-
 /**
  * The teacher's scores for the student's output of this name.
  * @throws WhittleError where either lacks them, or they are not of the same classes
@@ -92,7 +89,7 @@ export function scoresOf(
   values: ReadonlyMap<string, Value>,
   logits = 'logits',
 ): Value {
-  const own = context.output(logits);
+  const own = context.scores(logits);
   const scores = teacherOutput(teacher, values, logits);
   checkScores(own, scores, teacher);
   return scores;

@@ -1,6 +1,6 @@
 import { stopGradient, straightThrough } from '../../graph/autodiff/index.js';
 import type { Builder } from '../../graph/ops/builder.js';
-import { sizeOf, Tensor } from '../../graph/tensor.js';
+import { sizeOf } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
 import { flag } from '../../train/config/settings.js';
 import type { TrainingMethod } from '../../train/method.js';
@@ -60,13 +60,14 @@ function inputSizes({ b, layer, input }: LayerContext): Value {
   if (groups === 1) return b.op('Conv', [b.mean(sizes, [1]), average(b, [1, 1, ...kernelSize])], window);
   const perGroup = inChannels / groups;
   const point = kernelSize.map(() => 1);
-  const means = b.op('Conv', [sizes, average(b, [groups, perGroup, ...point])], { group: groups });
+  const means =
+    perGroup === 1 ? sizes : b.op('Conv', [sizes, average(b, [groups, perGroup, ...point])], { group: groups });
   return b.op('Conv', [means, average(b, [outChannels, 1, ...kernelSize])], { group: groups, ...window });
 }
 
-/** Filters (outputs, inputs, …) that average. */
+/** Filters (outputs, inputs, …) that average; one number in a file. */
 const average = (b: Builder, dims: readonly number[]): Value =>
-  b.constant(Tensor.float32(dims, new Float32Array(sizeOf(dims)).fill(1 / sizeOf(dims.slice(1)))));
+  b.op('Expand', [b.scalar(1 / sizeOf(dims.slice(1))), b.ints(dims)]);
 
 export const XNOR = defineMethod({
   name: 'xnor',

@@ -34,9 +34,9 @@ function sharedParameters(
   const wanted = share === 'all' ? () => true : parametersOf(network, share);
   const shared = new Map<Parameter, Parameter>();
   for (const blocks of alikeBlocks(network)) {
-    const perGroup = Math.ceil(blocks.length / groups);
     for (const [at, block] of blocks.entries()) {
-      const first = blocks[at - (at % perGroup)]!;
+      const group = Math.floor((at * groups) / blocks.length);
+      const first = blocks[Math.ceil((group * blocks.length) / groups)]!;
       if (first === block) continue;
       for (const [suffix, parameter] of block) {
         if (parameter.kind !== 'buffer' && wanted(parameter)) shared.set(parameter, first.get(suffix)!);

@@ -1,3 +1,4 @@
+import { WhittleError } from '../../graph/errors.js';
 import { integer, number } from '../../train/config/settings.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
@@ -21,14 +22,21 @@ export interface GradualOptions extends Sparsity {
 export const cubicDensity = (final: number, time: number): number =>
   final + (1 - final) * (1 - Math.min(1, Math.max(0, time))) ** 3;
 
-/** Gradual magnitude pruning along a cubic schedule. */
-export function gradualPruning({
-  start,
-  end,
-  interval,
-  scope: within,
-  ...sparsity
-}: GradualOptions): TrainingMethod {
+/** @throws WhittleError where pruning would end before it starts */
+export function checkSpan(method: string, { start, end }: { start: number; end: number }): void {
+  if (start <= end) return;
+  throw new WhittleError(`${method} cannot start at ${start} of the training and end at ${end}`, {
+    hint: 'Let it start before it ends: start=0.1,end=0.75',
+  });
+}
+
+/**
+ * Gradual magnitude pruning along a cubic schedule.
+ * @throws WhittleError where it would end before it starts
+ */
+export function gradualPruning(options: GradualOptions): TrainingMethod {
+  const { start, end, interval, scope: within, ...sparsity } = options;
+  checkSpan('gradual', options);
   const first = ({ updates }: TrainingRun): number => Math.round(start * updates);
   const last = ({ updates }: TrainingRun): number => Math.max(1, Math.round(end * updates));
   return sparseMethod({

@@ -1,6 +1,7 @@
 import { integer, number } from '../../train/config/settings.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
+import { checkSpan } from './gradual.js';
 import { keepLargestWeights, type Scope, scope } from './keep.js';
 import { keptWeights, SPARSITY, type Sparsity, sparseLayers } from './layers.js';
 import { sparseMethod } from './sparse-method.js';
@@ -13,9 +14,13 @@ export interface IterativeOptions extends Sparsity {
   readonly scope: Scope;
 }
 
-/** Iterative magnitude pruning: rounds that each remove the same share of what is left, with training in between. */
+/**
+ * Iterative magnitude pruning: rounds that each remove the same share of what is left, with training in between.
+ * @throws WhittleError where it would end before it starts
+ */
 export function iterativePruning(options: IterativeOptions): TrainingMethod {
   const { rounds, start, end, scope: within, ...sparsity } = options;
+  checkSpan('iterative', options);
   const moment = ({ updates }: TrainingRun, round: number): number =>
     Math.max(1, Math.round(updates * (rounds === 1 ? end : start + ((end - start) * round) / (rounds - 1))));
   return sparseMethod({

@@ -20,7 +20,7 @@ export const MASKED_LAYERS = text(
 
 /** Settings that say how sparse and where; every sparse method has them. */
 export const SPARSITY = {
-  density: number(0.1, { min: 0, max: 1, description: 'share of the weights that is kept' }),
+  density: number(0.1, { min: 1e-6, max: 1, description: 'share of the weights that is kept' }),
   counted: choice(
     'layers',
     ['layers', 'network'],

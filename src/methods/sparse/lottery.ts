@@ -1,3 +1,4 @@
+import { WhittleError } from '../../graph/errors.js';
 import type { Tensor } from '../../graph/tensor.js';
 import { number } from '../../train/config/settings.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
@@ -15,9 +16,18 @@ export interface LotteryOptions extends Sparsity {
   readonly scope: Scope;
 }
 
-/** How often a share of the weights must go until a density is reached. */
-export const levelsTo = (density: number, rate: number): number =>
-  Math.max(1, Math.ceil(Math.log(density) / Math.log(1 - rate) - 1e-9));
+/**
+ * How often a share of the weights must go until a density is reached.
+ * @throws WhittleError where that is never
+ */
+export function levelsTo(density: number, rate: number): number {
+  if (density > 0 && rate > 0 && rate < 1) {
+    return Math.max(1, Math.ceil(Math.log(density) / Math.log(1 - rate) - 1e-9));
+  }
+  throw new WhittleError(`a density of ${density} is never reached where each level takes ${rate}`, {
+    hint: 'Give a density above 0, and a rate between 0 and 1',
+  });
+}
 
 /**
  * Iterative magnitude pruning with rewinding: train, let a share of the smallest weights go, put the others back to

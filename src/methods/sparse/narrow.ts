@@ -7,7 +7,7 @@ import { choice, integer, number } from '../../train/config/settings.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
 import { defineMethod } from '../entry.js';
 import { apportion } from './density.js';
-import { cubicDensity } from './gradual.js';
+import { checkSpan, cubicDensity } from './gradual.js';
 import { acrossLayers } from './keep.js';
 import { MASKED_LAYERS, weightChooser } from './layers.js';
 import { count, type SparseMasks } from './masks.js';
@@ -37,9 +37,11 @@ interface Channels {
  * Starts wide and narrows while training: neurons and channels whose weights are smallest go along a cubic schedule,
  * with all that makes and reads them, and are removed from the file at export. Give it a network that is deep, and
  * wider than it should be.
+ * @throws WhittleError where it would end before it starts
  */
 export function narrow(options: NarrowOptions): TrainingMethod {
   const { width, start, end, interval, scope, layers: selection = 'all' } = options;
+  checkSpan('narrow', options);
   let channels: Channels = { groups: [], parameters: [] };
   const last = ({ updates }: TrainingRun): number => Math.max(1, Math.round(end * updates));
   return sparseMethod({

@@ -26,6 +26,11 @@ export function meanMomentum(mask: Float32Array, momentum: Float32Array): number
   return present === 0 ? 0 : sum / present;
 }
 
+/** m/√v, what Adam moves a weight by: its first moments alone would not compare between layers. */
+function normalized(first: Float32Array, second: Float32Array): Float32Array {
+  return first.map((m, i) => m / (Math.sqrt(second[i]!) + 1e-8));
+}
+
 /**
  * Sparse momentum: sparse from the start; every so often the smallest weights of each layer go, and come back in layers
  * in proportion to the mean momentum of their weights, there where absent weights have the largest momentum. The
@@ -38,8 +43,10 @@ export function sparseMomentum({
   ...sparsity
 }: SparseMomentumOptions): TrainingMethod {
   const momentum = (run: TrainingRun, { name }: Parameter): Float32Array => {
-    const state = run.optimizerStates.find(kept => kept === 'momentum' || kept === 'first_moment');
-    if (state !== undefined) return run.read(`${state}/${name}`).toFloat32();
+    const keeps = (state: string): boolean => run.optimizerStates.includes(state);
+    const read = (state: string): Float32Array => run.read(`${state}/${name}`).toFloat32();
+    if (keeps('momentum')) return read('momentum');
+    if (keeps('first_moment')) return normalized(read('first_moment'), read('second_moment'));
     throw new WhittleError('sparse momentum needs an optimizer that has a momentum', {
       hint: 'sgd({ momentum: 0.9 }), adam and adamW have one',
     });

@@ -5,6 +5,7 @@ import type { Builder } from '../../graph/ops/builder.js';
 import { sizeOf, type Tensor } from '../../graph/tensor.js';
 import { type Shape, tensorType, type Value } from '../../graph/value.js';
 import type { Network } from '../../nn/network.js';
+import { beforeSoftmax } from '../losses.js';
 import type { Observable, ScalarInput, State, StatePart, StateSlot, StepInputs } from './state.js';
 import { parameterSize, type Unit } from './units.js';
 
@@ -59,6 +60,19 @@ export class StepContext {
       value: name,
       hint: `It has ${[...this.outputs.keys()].join(', ')}`,
     });
+  }
+
+  /**
+   * An output's scores: where it is a softmax over the last axis, what that reads.
+   * @throws WhittleError where there is no output of that name
+   */
+  scores(name: string): Value {
+    return beforeSoftmax(this.output(name));
+  }
+
+  /** The same step, as an objective sees it that is built of other values than the network's outputs. */
+  withOutputs(outputs: ReadonlyMap<string, Value>): StepContext {
+    return Object.create(this, { outputs: { value: outputs } }) as StepContext;
   }
 
   /** An input that batches fill, declared at the first call. @throws WhittleError where it has another dtype */

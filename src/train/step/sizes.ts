@@ -40,6 +40,9 @@ export function fixSizes(graph: Graph, sizes: Readonly<Record<string, number>>):
   }
 }
 
+/** A name, no expression of names; exporters put dots into some (`DynamicDimension.0`). */
+const NAME = /^[A-Za-z_][\w.:]*$/;
+
 /** Sizes of the inputs' open dimensions, as batches of so many examples will have them. */
 export function batchSizes(network: Network, { fields }: Dataset, examples: number): Record<string, number> {
   const sizes: Record<string, number> = {};
@@ -47,8 +50,17 @@ export function batchSizes(network: Network, { fields }: Dataset, examples: numb
     const dims = [examples, ...(fields[input.name]?.shape ?? [])];
     input.shape?.forEach((dim, i) => {
       const size = dims[i];
-      if (typeof dim === 'string' && /^\w+$/.test(dim) && size !== undefined) sizes[dim] = size;
+      if (typeof dim === 'string' && NAME.test(dim) && size !== undefined) sizes[dim] = size;
     });
   }
   return sizes;
+}
+
+/** Those of `sizes` that do not count examples. */
+export function withoutBatch(
+  network: Network,
+  sizes: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const counts = new Set(network.inputs.map(input => input.shape?.[0]));
+  return Object.fromEntries(Object.entries(sizes).filter(([name]) => !counts.has(name)));
 }

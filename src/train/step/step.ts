@@ -93,7 +93,7 @@ export function trainingStep(network: Network, options: StepOptions): TrainingSt
   }
   const before = new Set(graph.inputs);
   const measured = objective.build(context);
-  let loss = methods.reduce((sum, method) => method.loss?.(context, sum) ?? sum, measured.loss);
+  let loss = methods.reduce((sum, method) => method.loss?.(context, sum, objective) ?? sum, measured.loss);
   if (loss.shape?.length !== 0) {
     throw new WhittleError(`the loss must be one number, not of shape [${loss.shape?.join(', ') ?? '?'}]`, {
       value: loss.name,

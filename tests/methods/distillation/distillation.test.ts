@@ -9,7 +9,7 @@ import {
   snapshotDistillation,
   teacherSequences,
 } from '../../../src/methods/distillation/index.js';
-import { exportForInference, mlp, Network, Scope } from '../../../src/nn/index.js';
+import { exportForInference, linear, mlp, Network, Scope } from '../../../src/nn/index.js';
 import { decodeModel, encodeToBytes } from '../../../src/onnx/index.js';
 import { createSession } from '../../../src/runtime/index.js';
 import {
@@ -203,6 +203,81 @@ it('takes a snapshot at the end of each cycle, and learns from it in the next', 
   }
   for (const start of [0, 10, 20]) expect(kept[start]!.rate).toBeCloseTo(0.1, 8);
   expect(kept[9]!.rate).toBeLessThan(0.02);
+});
+
+it('cycles of a training that they do not divide are of one length but for an update', async () => {
+  const rates: number[] = [];
+  const watcher: TrainingMethod = {
+    name: 'watcher',
+    afterStep({ learningRate }: TrainingRun) {
+      rates.push(learningRate);
+    },
+  };
+  const run = (cycles: number) =>
+    train(
+      options([snapshotDistillation({ cycles }), watcher], {
+        updates: 10,
+        learningRate: cosine({ base: 0.1 }),
+      }),
+    );
+  await run(4);
+  expect(rates.flatMap((rate, update) => (rate === 0.1 ? [update] : []))).toEqual([0, 3, 5, 8]);
+  // The network that is kept stands at the end of a cycle.
+  expect(rates[9]).toBeLessThan(rates[8]!);
+  await expect(run(11)).rejects.toThrow(/10 updates are no 11 cycles/);
+});
+
+it.each(['hinton', 'snapshot', 'mutual'])('%s sees the scores behind a softmax', async kind => {
+  const model = await trainedTeacher();
+  const methodOf = (): TrainingMethod => {
+    if (kind === 'hinton') return distillation({ teacher: { model, output: 'logits' }, logits: 'out' });
+    return kind === 'mutual'
+      ? mutualLearning({ logits: 'out' })
+      : snapshotDistillation({ cycles: 2, logits: 'out' });
+  };
+  const losses = [false, true].map(async softmax => {
+    const network = new Network({ training: true, seed: 2 });
+    const scope = new Scope(network);
+    const x = scope.op('Flatten', [network.input('input', 'float32', ['batch', 1, 6, 6])]);
+    const logits = linear(scope.at('head'), x, { inFeatures: 36, outFeatures: 2 });
+    network.output('out', softmax ? scope.op('Softmax', [logits]) : logits);
+    const seen: number[] = [];
+    const watcher: TrainingMethod = {
+      name: 'watcher',
+      afterStep: ({ metrics }) => void seen.push(metrics.loss!, metrics.accuracy!),
+    };
+    const objective = classification({ logits: 'out' });
+    await train(options([methodOf(), watcher], { network, objective, updates: 4 }));
+    return seen;
+  });
+  const [plain, behind] = await Promise.all(losses);
+  behind!.forEach((value, i) => expect(value).toBeCloseTo(plain![i]!, 5));
+});
+
+it('peers learn by the objective of the training', async () => {
+  const smoothing = 0.4;
+  const step = trainingStep(tinyNet(), {
+    objective: classification({ labelSmoothing: smoothing }),
+    optimizer: sgd(),
+    methods: [mutualLearning()],
+  });
+  const plain = trainingStep(tinyNet(), {
+    objective: classification({ labelSmoothing: smoothing }),
+    optimizer: sgd(),
+  });
+  const batch = await images(8, 4).batch([0, 1, 2, 3, 4, 5, 6, 7]);
+  const runner = await StepRunner.create(step, { threads: 1 });
+  const alone = await StepRunner.create(plain, { threads: 1 });
+  try {
+    const names = [...tinyNet().parameters.keys()];
+    // A peer that is the same network: no divergence, and the loss twice.
+    for (const name of names) runner.states.write(`peer1/${name}`, runner.states.read(name));
+    const { loss: one } = await alone.run(batch, { learningRate: 0 });
+    const { loss: two } = await runner.run(batch, { learningRate: 0 });
+    expect(two).toBeCloseTo(2 * one!, 5);
+  } finally {
+    await Promise.all([runner.release(), alone.release()]);
+  }
 });
 
 it('generations teach each other', async () => {

@@ -241,18 +241,15 @@ describe('cross-layer sharing', () => {
 
   it('has as many parameters as one block of each group', () => {
     const build = (depth: number) => gpt2({ ...sizes, depth });
-    const [one, four] = [build(1), build(4)].map(network => network.parameterCount()) as [number, number];
-    const block = (four - one) / 3;
-    for (const [groups, blocks] of [
-      [1, 1],
-      [2, 2],
-      [4, 4],
-      [3, 2],
-    ] as const) {
-      const network = build(4);
-      if (groups === 4) expect(() => shareAcrossLayers(network, { groups })).toThrow(/no blocks/);
-      else shareAcrossLayers(network, { groups });
-      expect(network.parameterCount()).toBe(one + (blocks - 1) * block);
+    const [one, five] = [build(1), build(5)].map(network => network.parameterCount()) as [number, number];
+    const block = (five - one) / 4;
+    for (const groups of [1, 2, 3, 4]) {
+      const network = build(5);
+      shareAcrossLayers(network, { groups });
+      expect(network.parameterCount()).toBe(one + (groups - 1) * block);
+    }
+    for (const groups of [5, 6]) {
+      expect(() => shareAcrossLayers(build(5), { groups })).toThrow(/no blocks/);
     }
   });
 

@@ -129,3 +129,34 @@ it('logs density and movement of each layer', async () => {
   expect(moves.every(([, share]) => share! >= 0 && share! <= 0.4)).toBe(true);
   expect(ones(moves.map(([, share]) => share!))).toBeGreaterThan(0);
 });
+
+it.each(['gradual', 'iterative', 'narrow'])('%s starts before it ends', async name => {
+  await expect(make(`${name}:start=0.9,end=0.2`)).rejects.toThrow(
+    `${name} cannot start at 0.9 of the training and end at 0.2`,
+  );
+});
+
+it('something is kept', () => {
+  for (const { name, settings } of METHODS) {
+    if ('density' in settings) expect(() => readMethod(`${name}:density=0`)).toThrow(/density cannot be "0"/);
+  }
+});
+
+it('sparse momentum weighs Adam’s moments as they move weights', async () => {
+  // Layers whose losses differ in scale alone: Adam moves both alike, and so do weights.
+  const layers = ['0.weight', '2.weight', '4.weight'];
+  const counts: number[][] = [];
+  for (const factor of [1, 1000]) {
+    const scaled: TrainingMethod = {
+      name: 'scaled',
+      gradient: ({ b }, unit, gradient) => (unit.name === '2.weight' ? b.mul(gradient, factor) : gradient),
+    };
+    let last: TrainingRun | undefined;
+    const momentum = await make('sparse-momentum:dense=none,density=0.3,interval=1');
+    const watcher: TrainingMethod = { name: 'watcher', afterStep: run => void (last = run) };
+    const optimizer = adamW({ epsilon: 1e-30 });
+    await train(tinySparse([scaled, momentum, watcher], { optimizer, updates: 2 }));
+    counts.push(layers.map(name => numbers(last!.read(`mask/${name}`)).filter(place => place === 1).length));
+  }
+  expect(counts[1]).toEqual(counts[0]);
+});

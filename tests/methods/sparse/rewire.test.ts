@@ -86,4 +86,6 @@ it('levels of a fifth each', () => {
   expect(levelsTo(0.64, 0.2)).toBe(2);
   expect(levelsTo(0.1, 0.2)).toBe(11);
   expect(levelsTo(1, 0.2)).toBe(1);
+  expect(() => levelsTo(0, 0.2)).toThrow(/density of 0 is never reached/);
+  expect(() => levelsTo(0.5, 0)).toThrow(/never reached/);
 });

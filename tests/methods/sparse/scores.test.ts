@@ -3,8 +3,11 @@ import type { Batch } from '../../../src/datasets/index.js';
 import { graspScores } from '../../../src/methods/sparse/grasp.js';
 import { drawPerClass } from '../../../src/methods/sparse/samples.js';
 import { snipScores } from '../../../src/methods/sparse/snip.js';
-import { mlp } from '../../../src/nn/index.js';
-import { type TrainingRun, train } from '../../../src/train/index.js';
+import { arrayDataset } from '../../../src/datasets/index.js';
+import { Tensor } from '../../../src/graph/tensor.js';
+import { combine, readMethod } from '../../../src/methods/registry.js';
+import { linear, mlp, Network, Scope } from '../../../src/nn/index.js';
+import { adamW, type TrainingRun, train, transcription } from '../../../src/train/index.js';
 import { images, numbers, tinySparse } from './tiny.js';
 
 /** 36 → tanh 4 → 2 in float64: cross-entropy of logits / T, and its gradient by the two weights. */
@@ -126,3 +129,46 @@ it('as many samples of each class, the same for the same seed', () =>
     const again = await drawPerClass(run, 10);
     expect(numbers(again.labels!)).toEqual(labels);
   }));
+
+/** Lines of an open number of steps, each read from three features; with or without a softmax at the end. */
+function reader(softmax: boolean): Network {
+  const network = new Network({ training: true, seed: 1 });
+  const scope = new Scope(network, '');
+  const x = network.input('x', 'float32', ['line.0', 'line.1', 3]);
+  const hidden = scope.op('Tanh', [linear(scope.at('hidden'), x, { inFeatures: 3, outFeatures: 6 })]);
+  const logits = linear(scope.at('head'), hidden, { inFeatures: 6, outFeatures: 4 });
+  network.output('scores', softmax ? scope.op('Softmax', [logits]) : logits);
+  return network;
+}
+
+it.each(['snip', 'grasp'])('%s takes sequences of open length, and scores behind a softmax', async name => {
+  const x = Tensor.float32(
+    [2, 5, 3],
+    Array.from({ length: 30 }, (_, i) => Math.sin(7 * i)),
+  );
+  const data = arrayDataset({ x, labels: Tensor.int64([1, 3, 2, 2, 0, 0], [2, 3]) });
+  const masks = [false, true].map(async softmax => {
+    const found: number[][] = [];
+    const watcher = {
+      name: 'watcher',
+      started(run: TrainingRun) {
+        found.push(...['hidden', 'head'].map(layer => numbers(run.read(`mask/${layer}.weight`))));
+      },
+    };
+    await train({
+      network: reader(softmax),
+      data: { train: data },
+      objective: transcription({ logits: 'scores' }),
+      optimizer: adamW(),
+      methods: [...(await combine([readMethod(`${name}:density=0.5,dense=none,samples=2`)])), watcher],
+      learningRate: 0.1,
+      batchSize: 1,
+      updates: 1,
+      session: { threads: 1 },
+    });
+    return found;
+  });
+  const [plain, behind] = await Promise.all(masks);
+  expect(plain!.flat().filter(place => place === 1)).toHaveLength(21);
+  expect(behind).toEqual(plain);
+});
