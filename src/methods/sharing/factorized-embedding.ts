@@ -70,7 +70,9 @@ function largestEmbedding(network: Network): EmbeddingLayer {
   const embeddings = [...network.layers.values()].filter(layer => layer.kind === 'embedding');
   const [largest] = embeddings.sort((a, b) => b.count - a.count);
   if (largest) return largest;
-  throw new WhittleError('the network has no embedding');
+  throw new WhittleError('the network has no embedding', {
+    hint: 'Leave factorized-embedding out: it is for networks that look up words',
+  });
 }
 
 const looksUp = (node: Node, table: Value): boolean =>
