@@ -8,8 +8,8 @@ import { cloneNetwork } from '../nn/clone.js';
 import { seedDropout } from '../nn/seed-dropout.js';
 import { createSession } from '../runtime/create.js';
 import type { Session } from '../runtime/session.js';
-import type { TrainingRun } from './method.js';
 import { beforeSoftmax } from './losses.js';
+import type { TrainingRun } from './method.js';
 import { addOutput, StepContext } from './step/context.js';
 import { batchSizes, fixSizes, withoutBatch } from './step/sizes.js';
 

@@ -5,7 +5,7 @@ import { Loader } from './data/loader.js';
 import { EVALUATION_BATCH, Evaluator, evenBatch } from './evaluate.js';
 import type { TrainOptions } from './options.js';
 import { StepRunner } from './step/runner.js';
-import { batchSizes, withoutBatch } from './step/sizes.js';
+import { batchSizes, fixedBatch, withoutBatch } from './step/sizes.js';
 import { trainingStep } from './step/step.js';
 
 /** What a training works with: where batches come from, and the sessions that train and evaluate. */
@@ -40,8 +40,9 @@ export async function openParts(options: TrainOptions): Promise<Parts> {
     sizes: { ...batchSizes(options.network, data.train, batchSize), ...sizes },
   });
   const runner = await StepRunner.create(step, { ...session, seed });
-  const most = options.evaluation?.batchSize ?? EVALUATION_BATCH;
-  const even = data.test && evenBatch(data.test.length, most);
+  const fixed = fixedBatch(options.network);
+  const most = fixed ?? options.evaluation?.batchSize ?? EVALUATION_BATCH;
+  const even = data.test && (fixed ?? evenBatch(data.test.length, most));
   const evaluator =
     data.test &&
     (await Evaluator.create(step, session, {

@@ -4,6 +4,7 @@ import type { Tensor } from '../../graph/tensor.js';
 import { cloneNetwork } from '../../nn/index.js';
 import { createSession } from '../../runtime/create.js';
 import type { TrainingRun } from '../../train/method.js';
+import { partsOf } from '../batches.js';
 import type { DenseLayer } from '../factorized/low-rank.js';
 import { inputName, quantizedInputName } from './layers.js';
 
@@ -48,16 +49,20 @@ export async function observeInputs(
   try {
     const count = Math.min(EXAMPLES, run.data.length);
     const batch = await run.data.batch(Array.from({ length: count }, (_, i) => i));
-    const feeds: Record<string, Tensor> = {};
-    for (const { name } of session.inputs) feeds[name] = batch[name]!;
-    const results = await session.run(
-      feeds,
-      statistics.flat().map(({ name }) => name),
-    );
+    const outputs = statistics.flat().map(({ name }) => name);
+    const parts = partsOf(batch, network, count);
+    const seen: Record<string, Tensor>[] = [];
+    for (const part of parts) {
+      const feeds = Object.fromEntries(session.inputs.map(({ name }) => [name, part[name]!]));
+      seen.push(await session.run(feeds, outputs));
+    }
     return new Map(
       layers.map((layer, i) => {
-        const [min, max, size] = statistics[i]!.map(({ name }) => results[name]!.toFloat32()[0]!);
-        return [layer, { min: min!, max: max!, size: size! }];
+        const [min, max, size] = statistics[i]!.map(({ name }) =>
+          seen.map(results => results[name]!.toFloat32()[0]!),
+        );
+        const mean = size!.reduce((sum, part) => sum + part, 0) / parts.length;
+        return [layer, { min: Math.min(...min!), max: Math.max(...max!), size: mean }];
       }),
     );
   } finally {

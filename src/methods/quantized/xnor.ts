@@ -61,7 +61,9 @@ function inputSizes({ b, layer, input }: LayerContext): Value {
   const perGroup = inChannels / groups;
   const point = kernelSize.map(() => 1);
   const means =
-    perGroup === 1 ? sizes : b.op('Conv', [sizes, average(b, [groups, perGroup, ...point])], { group: groups });
+    perGroup === 1
+      ? sizes
+      : b.op('Conv', [sizes, average(b, [groups, perGroup, ...point])], { group: groups });
   return b.op('Conv', [means, average(b, [outChannels, 1, ...kernelSize])], { group: groups, ...window });
 }
 

@@ -1,13 +1,13 @@
 import type { Batch } from '../../datasets/dataset.js';
 import { Tensor } from '../../graph/tensor.js';
-import type { Value } from '../../graph/value.js';
 import type { Parameter } from '../../nn/parameter.js';
 import { integer, number } from '../../train/config/settings.js';
-import { LossProbe, type ProbeContext } from '../../train/loss-probe.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
+import { partsOf } from '../batches.js';
 import { defineMethod } from '../entry.js';
 import { keepHighest } from './keep.js';
 import { keptWeights, SPARSITY, type Sparsity, sparseLayers } from './layers.js';
+import { probed } from './probed.js';
 import { drawPerClass } from './samples.js';
 import { sparseMethod } from './sparse-method.js';
 
@@ -33,16 +33,17 @@ export async function graspScores(
   temperature: number,
 ): Promise<readonly Float32Array[]> {
   const names = layers.map(({ name }) => name);
-  const parts = split(batch, CHUNK);
-  const total = await summed(names, parts, run, temperature, ({ loss, gradients }) => gradients(loss, names));
+  const parts = partsOf(batch, run.network, CHUNK);
+  const total = await probed(run, names, parts, ({ loss, gradients }) => gradients(loss, names), {
+    temperature,
+  });
   const vectors = Object.fromEntries(
     layers.map(({ name, dims }, i) => [`vector/${name}`, Tensor.float32(dims, total[i]!)]),
   );
-  const products = await summed(
+  const products = await probed(
+    run,
     names,
     parts,
-    run,
-    temperature,
     ({ b, loss, gradients, input }) => {
       const found = gradients(loss, names);
       const along = found.map((gradient, i) => {
@@ -51,66 +52,12 @@ export async function graspScores(
       });
       return gradients(b.total(along), names);
     },
-    vectors,
+    { temperature, further: vectors },
   );
   return layers.map((layer, n) => {
     const weights = run.read(layer.name).toFloat32();
     return products[n]!.map((product, i) => weights[i]! * product);
   });
-}
-
-/** Means over a batch of what `build` makes for each parameter, computed part by part. */
-async function summed(
-  names: readonly string[],
-  parts: readonly Batch[],
-  run: TrainingRun,
-  temperature: number,
-  build: (context: ProbeContext) => readonly Value[],
-  further: Batch = {},
-): Promise<readonly Float32Array[]> {
-  const probe = await LossProbe.create(
-    run,
-    context => Object.fromEntries(build(context).map((value, i) => [`result/${names[i]!}`, value])),
-    { temperature },
-  );
-  try {
-    const all = parts.reduce((sum, part) => sum + lengthOf(part), 0);
-    let sums: Float32Array[] | undefined;
-    for (const part of parts) {
-      const results = await probe.run(part, further);
-      const share = lengthOf(part) / all;
-      const values = names.map(name => results[`result/${name}`]!.toFloat32());
-      sums ??= values.map(({ length }) => new Float32Array(length));
-      values.forEach((value, n) => {
-        const sum = sums![n]!;
-        for (let i = 0; i < sum.length; i++) sum[i]! += share * value[i]!;
-      });
-    }
-    return sums!;
-  } finally {
-    await probe.release();
-  }
-}
-
-const lengthOf = (batch: Batch): number => Object.values(batch)[0]!.dims[0]!;
-
-/** Parts of a batch, of at most `size` examples. */
-function split(batch: Batch, size: number): readonly Batch[] {
-  const parts: Batch[] = [];
-  for (let from = 0; from < lengthOf(batch); from += size) {
-    parts.push(
-      Object.fromEntries(Object.entries(batch).map(([name, tensor]) => [name, rows(tensor, from, size)])),
-    );
-  }
-  return parts;
-}
-
-function rows(tensor: Tensor, from: number, count: number): Tensor {
-  const [length, ...rest] = tensor.dims as [number, ...number[]];
-  const bytes = tensor.bytes();
-  const row = bytes.byteLength / length;
-  const taken = Math.min(count, length - from);
-  return new Tensor(tensor.dtype, [taken, ...rest], bytes.slice(from * row, (from + taken) * row));
 }
 
 /** GraSP: before the first step, weights go whose absence harms the flow of gradients least, or helps it. */

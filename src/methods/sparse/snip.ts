@@ -1,11 +1,12 @@
 import type { Batch } from '../../datasets/dataset.js';
 import type { Parameter } from '../../nn/parameter.js';
 import { integer } from '../../train/config/settings.js';
-import { LossProbe } from '../../train/loss-probe.js';
 import type { TrainingMethod, TrainingRun } from '../../train/method.js';
+import { lengthOf, partsOf } from '../batches.js';
 import { defineMethod } from '../entry.js';
 import { keepHighest } from './keep.js';
 import { keptWeights, SPARSITY, type Sparsity, sparseLayers } from './layers.js';
+import { probed } from './probed.js';
 import { drawSamples } from './samples.js';
 import { sparseMethod } from './sparse-method.js';
 
@@ -20,20 +21,12 @@ export async function snipScores(
   batch: Batch,
 ): Promise<readonly Float32Array[]> {
   const names = layers.map(({ name }) => name);
-  const probe = await LossProbe.create(run, ({ b, loss, value, gradients }) =>
-    Object.fromEntries(
-      gradients(loss, names).map((gradient, i) => [
-        `score/${names[i]!}`,
-        b.op('Abs', [b.mul(gradient, value(names[i]!))]),
-      ]),
-    ),
-  );
-  try {
-    const scores = await probe.run(batch);
-    return names.map(name => scores[`score/${name}`]!.toFloat32());
-  } finally {
-    await probe.release();
-  }
+  const parts = partsOf(batch, run.network, lengthOf(batch));
+  const gradients = await probed(run, names, parts, ({ loss, gradients }) => gradients(loss, names));
+  return names.map((name, n) => {
+    const weights = run.read(name).toFloat32();
+    return gradients[n]!.map((g, i) => Math.abs(g * weights[i]!));
+  });
 }
 
 /** SNIP: before the first step, on one batch, the weights whose loss would change the loss least go for good. */

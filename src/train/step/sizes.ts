@@ -56,6 +56,10 @@ export function batchSizes(network: Network, { fields }: Dataset, examples: numb
   return sizes;
 }
 
+/** How many examples a network takes at once, where that is fixed, as in some files. */
+export const fixedBatch = (network: Network): number | undefined =>
+  network.inputs.map(({ shape }) => shape?.[0]).find(dim => typeof dim === 'number');
+
 /** Those of `sizes` that do not count examples. */
 export function withoutBatch(
   network: Network,

@@ -6,10 +6,10 @@ import {
   quantizationAware,
   xnor,
 } from '../../../src/methods/quantized/index.js';
-import { exportForInference, mlp } from '../../../src/nn/index.js';
+import { exportForInference, linear, mlp, Network, Scope } from '../../../src/nn/index.js';
 import { encodeToBytes } from '../../../src/onnx/index.js';
-import { exportTrained, type TrainingMethod } from '../../../src/train/index.js';
-import { compareExport, tinyNet, trainTiny } from './tiny.js';
+import { exportTrained, type TrainingMethod, type TrainingRun, train } from '../../../src/train/index.js';
+import { compareExport, options, tinyNet, trainTiny } from './tiny.js';
 
 const METHODS: Record<string, () => TrainingMethod> = {
   'qat int8': () => quantizationAware(),
@@ -63,4 +63,28 @@ it('packs the bits of weights', async () => {
     expect(sizes[i]! - (weights * bits) / 8).toBeGreaterThan(0);
     expect(sizes[i]! - (weights * bits) / 8).toBeLessThan(2.5 * (dense - 4 * weights));
   }
+});
+
+it('looks at the inputs of a network that takes one example at a time', async () => {
+  const found: number[][] = [];
+  for (const batch of ['batch', 1] as const) {
+    const network = new Network({ training: true, seed: 4 });
+    const scope = new Scope(network);
+    const x = scope.reshape(network.input('input', 'float32', [batch, 1, 6, 6]), -1, 36);
+    network.output('logits', linear(scope.at('head'), x, { inFeatures: 36, outFeatures: 2 }));
+    const watcher: TrainingMethod = {
+      name: 'watcher',
+      started: (run: TrainingRun) => {
+        found.push(['low', 'high'].map(end => run.read(`head.input_${end}`).toFloat32()[0]!));
+      },
+    };
+    const method = quantizationAware({ layers: 'all' });
+    const { evaluation } = await train(
+      options([method, watcher], { network, updates: 1, batchSize: 1, learningRate: 0 }),
+    );
+    found.push([evaluation!.loss!]);
+  }
+  const [range, loss, ...others] = found;
+  expect(range![1]).toBeGreaterThan(range![0]!);
+  expect(others).toEqual([range, [expect.closeTo(loss![0]!, 3)]]);
 });

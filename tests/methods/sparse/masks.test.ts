@@ -153,7 +153,12 @@ it('sparse momentum weighs Adam’s moments as they move weights', async () => {
     };
     let last: TrainingRun | undefined;
     const momentum = await make('sparse-momentum:dense=none,density=0.3,interval=1');
-    const watcher: TrainingMethod = { name: 'watcher', afterStep: run => void (last = run) };
+    const watcher: TrainingMethod = {
+      name: 'watcher',
+      afterStep(run) {
+        last = run;
+      },
+    };
     const optimizer = adamW({ epsilon: 1e-30 });
     await train(tinySparse([scaled, momentum, watcher], { optimizer, updates: 2 }));
     counts.push(layers.map(name => numbers(last!.read(`mask/${name}`)).filter(place => place === 1).length));

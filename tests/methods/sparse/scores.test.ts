@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import type { Batch } from '../../../src/datasets/index.js';
-import { graspScores } from '../../../src/methods/sparse/grasp.js';
-import { drawPerClass } from '../../../src/methods/sparse/samples.js';
-import { snipScores } from '../../../src/methods/sparse/snip.js';
 import { arrayDataset } from '../../../src/datasets/index.js';
 import { Tensor } from '../../../src/graph/tensor.js';
 import { combine, readMethod } from '../../../src/methods/registry.js';
+import { graspScores } from '../../../src/methods/sparse/grasp.js';
+import { drawPerClass } from '../../../src/methods/sparse/samples.js';
+import { snipScores } from '../../../src/methods/sparse/snip.js';
 import { linear, mlp, Network, Scope } from '../../../src/nn/index.js';
 import { adamW, type TrainingRun, train, transcription } from '../../../src/train/index.js';
 import { images, numbers, tinySparse } from './tiny.js';
@@ -129,6 +129,30 @@ it('as many samples of each class, the same for the same seed', () =>
     const again = await drawPerClass(run, 10);
     expect(numbers(again.labels!)).toEqual(labels);
   }));
+
+it('SNIP and GraSP sum over examples that a network takes one at a time', async () => {
+  const found: (readonly Float32Array[])[] = [];
+  for (const batch of ['batch', 1] as const) {
+    const network = new Network({ training: true, seed: 4 });
+    const scope = new Scope(network, '');
+    const x = network.input('input', 'float32', [batch, 1, 6, 6]);
+    const flat = scope.reshape(x, -1, 36);
+    network.output('logits', linear(scope.at('head'), flat, { inFeatures: 36, outFeatures: 2 }));
+    const watcher = {
+      name: 'watcher',
+      async started(run: TrainingRun) {
+        const examples = await images(96, 1).batch([3, 1, 4, 1, 5, 9]);
+        const layers = [run.network.parameter('head.weight')];
+        found.push([
+          ...(await snipScores(run, layers, examples)),
+          ...(await graspScores(run, layers, examples, 1)),
+        ]);
+      },
+    };
+    await train(tinySparse([watcher], { network, updates: 1, batchSize: 1, data: { train: images(8, 1) } }));
+  }
+  for (const n of [0, 1]) expect(relativeError(found[1]![n]!, [...found[0]![n]!])).toBeLessThan(1e-5);
+});
 
 /** Lines of an open number of steps, each read from three features; with or without a softmax at the end. */
 function reader(softmax: boolean): Network {

@@ -32,7 +32,8 @@ export function factorizedAttention({
       ensureLayers(network);
       if (attentionParameters(network).length === 0) {
         const some = [...network.layers.values()].some(({ kind }) => kind === 'attention');
-        if (!some) throw new WhittleError('the network has no attention', {
+        if (!some)
+          throw new WhittleError('the network has no attention', {
             hint: 'Leave attention-frobenius out; l1, nuclear and the like act on all layers',
           });
         throw new WhittleError('no attention of the network has projections of its own left', {
