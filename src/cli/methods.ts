@@ -28,13 +28,17 @@ async function listMethods(
   { json }: CommonOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const { METHODS, findMethod } = await import('../methods/index.js');
+  const { METHODS, PAGES, findMethod } = await import('../methods/index.js');
   const chosen = name === undefined ? METHODS : [findMethod(name)];
   if (json) {
     const described = chosen.map(describe);
     return terminal.out(`${JSON.stringify(name === undefined ? described : described[0], null, 2)}\n`);
   }
-  terminal.out(name === undefined ? overview(METHODS, terminal) : details(chosen[0]!, terminal));
+  terminal.out(
+    name === undefined
+      ? overview(METHODS, terminal)
+      : details(chosen[0]!, PAGES[chosen[0]!.family], terminal),
+  );
 }
 
 const describe = ({ settings, create: _, ...entry }: MethodEntry) => ({
@@ -58,7 +62,11 @@ function overview(methods: readonly MethodEntry[], terminal: Terminal): string {
   return `${textTable(columns, rows, terminal)}\n\nwhittle methods NAME tells of one; whittle train CONFIG --method NAME:SETTING=VALUE,… trains by it.\n`;
 }
 
-function details({ name, family, summary, paper, settings }: MethodEntry, terminal: Terminal): string {
+function details(
+  { name, family, summary, paper, settings }: MethodEntry,
+  page: string,
+  terminal: Terminal,
+): string {
   const { colours, width } = terminal;
   const lines = Object.entries(settings).map(([setting, { fallback, expects, description }]) => [
     `${setting}=${String(fallback)}`,
@@ -67,7 +75,13 @@ function details({ name, family, summary, paper, settings }: MethodEntry, termin
   return [
     wrap(`${colours.bold(name)} (${family}): ${summary}`, width),
     '',
-    textPairs([['paper', `${paper.authors}: ${paper.title}, ${paper.year}, ${paper.url}`]], colours),
+    textPairs(
+      [
+        ['paper', `${paper.authors}: ${paper.title}, ${paper.year}, ${paper.url}`],
+        ['page', page],
+      ],
+      colours,
+    ),
     '',
     'Settings, as in '.concat(`--method ${name}:${Object.keys(settings)[0] ?? ''}=…`),
     textPairs(

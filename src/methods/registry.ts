@@ -3,7 +3,7 @@ import { checkClaims, inOrder } from '../train/claims.js';
 import { readSettings } from '../train/config/settings.js';
 import type { TrainingMethod } from '../train/method.js';
 import { DISTILLATION_METHODS } from './distillation/index.js';
-import type { MethodEntry } from './entry.js';
+import type { Family, MethodEntry } from './entry.js';
 import { FACTORIZED_METHODS } from './factorized/index.js';
 import { PENALTIES } from './penalties/index.js';
 import { QUANTIZED_METHODS } from './quantized/index.js';
@@ -21,6 +21,17 @@ export const METHODS: readonly MethodEntry[] = [
   ...PENALTIES,
   ...DISTILLATION_METHODS,
 ];
+
+/** Where methods of a family are described. */
+export const PAGES: Readonly<Record<Family, string>> = {
+  factorized: 'docs/factorized.md',
+  structured: 'docs/methods-from-scratch/structured.md',
+  sparse: 'docs/methods-from-scratch/sparse.md',
+  quantized: 'docs/methods-from-scratch/quantized.md',
+  sharing: 'docs/methods-from-scratch/sharing.md',
+  penalty: 'docs/methods-from-scratch/penalties.md',
+  distillation: 'docs/methods-from-scratch/distillation.md',
+};
 
 /** A method with the values of its settings. */
 export interface ChosenMethod {

@@ -11,7 +11,8 @@ it('lists all methods', async () => {
 it('tells of one: paper and settings', async () => {
   const { out } = await whittle(['methods', 'rigl']);
   expect(out).toMatch(/Evci.*2020.*arxiv\.org\/abs\/1911\.11134/);
-  expect(out).toMatch(/^density=0\.1 .*number from 0 to 1/m);
+  expect(out).toMatch(/^page +docs\/methods-from-scratch\/sparse\.md$/m);
+  expect(out).toMatch(/^density=0\.1 .*number from 0\.000001 to 1/m);
 });
 
 it('as JSON', async () => {

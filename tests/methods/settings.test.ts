@@ -1,22 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import type { Family } from '../../src/methods/entry.js';
-import { METHODS } from '../../src/methods/registry.js';
-
-const PAGES: Readonly<Record<Family, string>> = {
-  factorized: 'factorized',
-  structured: 'methods-from-scratch/structured',
-  sparse: 'methods-from-scratch/sparse',
-  quantized: 'methods-from-scratch/quantized',
-  sharing: 'methods-from-scratch/sharing',
-  penalty: 'methods-from-scratch/penalties',
-  distillation: 'methods-from-scratch/distillation',
-};
+import { METHODS, PAGES } from '../../src/methods/registry.js';
 
 /** Rows “setting, default, of which methods, why” of a page's table, as `method.setting=default`. */
 function documented([family, page]: readonly [string, string]): string[] {
-  const text = readFileSync(fileURLToPath(new URL(`../../docs/${page}.md`, import.meta.url)), 'utf8');
+  const text = readFileSync(fileURLToPath(new URL(`../../${page}`, import.meta.url)), 'utf8');
   const [, table] = /^\| setting .*\n\| -.*\n((?:\|.*\n)+)/m.exec(text) ?? [];
   return table!
     .trimEnd()

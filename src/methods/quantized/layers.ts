@@ -16,7 +16,11 @@ export interface LayerContext {
   readonly weight: Value;
   /** What the layer reads. */
   readonly input: Value;
+  /** Sizes of symbolic dimensions in a training step, as far as they are known. */
+  readonly sizes: Sizes;
 }
+
+type Sizes = Readonly<Record<string, number>>;
 
 /** What multiplies in a layer: something else than its weight, perhaps by something else than its input. */
 export interface LayerQuantizers {
@@ -44,6 +48,7 @@ export function quantizeLayers(
   network: Network,
   which: QuantizedLayers | LayerSelector,
   quantizers: LayerQuantizers,
+  sizes: Sizes = {},
 ): DenseLayer[] {
   const paths = quantizedLayers(network, which).map(({ path }) => path);
   const order = [...network.layers.keys()];
@@ -58,7 +63,7 @@ export function quantizeLayers(
     const layer = network.layers.get(path) as DenseLayer;
     let output = layer.output;
     replaceLayer(network, path, scope => {
-      output = quantizedProduct(b, scope, layer, quantizers, weights);
+      output = quantizedProduct({ b, scope, layer, sizes }, quantizers, weights);
       return output;
     });
     const now: DenseLayer = { ...layer, output };
@@ -78,12 +83,11 @@ export const weightOwners = (layers: readonly DenseLayer[]): DenseLayer[] =>
   layers.filter(({ weight }, i) => layers.findIndex(other => other.weight.name === weight.name) === i);
 
 function quantizedProduct(
-  b: Builder,
-  scope: Scope,
-  layer: DenseLayer,
+  place: Pick<LayerContext, 'b' | 'scope' | 'layer' | 'sizes'>,
   quantizers: LayerQuantizers,
   weights: Map<Parameter, Value>,
 ): Value {
+  const { b, scope, layer } = place;
   // Apart from the network's own nodes, whose names end in numbers too.
   b.scope = `${layer.path}/quantizer/`;
   const weight = layer.weight.value;
@@ -91,10 +95,10 @@ function quantizedProduct(
   let input = layer.input;
   if (quantizers.input) {
     input = named(b, input, inputName(layer));
-    const x = quantizers.input({ b, scope, layer, weight, input });
+    const x = quantizers.input({ ...place, weight, input });
     input = named(b, x, quantizedInputName(layer));
   }
-  const context: LayerContext = { b, scope, layer, weight, input: layer.input };
+  const context: LayerContext = { ...place, weight, input: layer.input };
   const w = weights.get(layer.weight) ?? named(b, quantizers.weight(context), weightName(layer));
   weights.set(layer.weight, w);
   const scale = quantizers.outputScale?.(context);

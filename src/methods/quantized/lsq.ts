@@ -1,3 +1,4 @@
+import { substitute } from '../../graph/dims.js';
 import type { Builder } from '../../graph/ops/builder.js';
 import { sizeOf } from '../../graph/tensor.js';
 import type { Value } from '../../graph/value.js';
@@ -63,11 +64,11 @@ export function learnedSteps(options: LsqOptions = {}): TrainingMethod {
       return learned(b, weight, step, weights, sizeOf(layer.weight.dims) / steps.length);
     },
     ...(inputBits > 0 && {
-      input: ({ b, scope, layer, input }: LayerContext) => {
+      input: ({ b, scope, layer, input, sizes }: LayerContext) => {
         const levels = isNonNegative(input) ? unsigned(inputBits) : signed(inputBits);
         inputs.set(layer.path, levels);
         const step = scope.parameter(INPUT_STEP, [], { kind: 'scale', initializer: constant(1) });
-        return learned(b, input, step, levels, features(input));
+        return learned(b, input, step, levels, features(input, sizes));
       },
       begin: ({ path }, { size }) => new Map([[`${path}.${INPUT_STEP}`, stepOf(size, inputs.get(path)!)]]),
     }),
@@ -96,8 +97,11 @@ function learned(b: Builder, v: Value, step: Value, { low, high }: Levels, count
 }
 
 /** Values of one example, as far as sizes are known. */
-const features = ({ shape }: Value): number =>
-  (shape ?? []).slice(1).reduce<number>((n, dim) => (typeof dim === 'number' ? n * dim : n), 1);
+function features({ shape }: Value, sizes: LayerContext['sizes']): number {
+  const table = new Map(Object.entries(sizes));
+  const dims = (shape ?? []).slice(1).map(dim => substitute(dim, table));
+  return dims.reduce<number>((n, dim) => (typeof dim === 'number' ? n * dim : n), 1);
+}
 
 export const LSQ = defineMethod({
   name: 'lsq',

@@ -42,8 +42,8 @@ export function quantizedMethod(scheme: QuantizationScheme): TrainingMethod {
     },
     ...(scheme.gradientRules && { gradientRules: scheme.gradientRules }),
     ...(scheme.loss && { loss: scheme.loss }),
-    prepare(network) {
-      layers = quantizeLayers(network, scheme.layers, scheme);
+    prepare(network, sizes) {
+      layers = quantizeLayers(network, scheme.layers, scheme, sizes);
     },
     async started(run) {
       if (!scheme.begin || run.update > 0) return;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Tensor } from '../../../src/graph/tensor.js';
 import {
   abcNet,
   basisShifts,
@@ -7,6 +8,8 @@ import {
   quantizationAware,
   xnor,
 } from '../../../src/methods/quantized/index.js';
+import { linear, Network, Scope } from '../../../src/nn/index.js';
+import { regression, StepRunner, sgd, trainingStep } from '../../../src/train/index.js';
 import { expectClose, inspect, layerOf } from './one-layer.js';
 
 const WEIGHT = 'fc.weight/quantized';
@@ -258,4 +261,30 @@ describe.each(SEEDS)('with weights and inputs of seed %i', seed => {
       s.reduce((sum, g, i) => sum + g * binary[1]![i]!, 0),
     ]);
   });
+});
+
+it('LSQ counts the values of an example whether tokens have a number or a name', async () => {
+  const steps: number[] = [];
+  for (const tokens of [4, 'tokens'] as const) {
+    const network = new Network({ training: true, seed: 2 });
+    const x = network.input('x', 'float32', ['batch', tokens, 3]);
+    network.output('y', linear(new Scope(network).at('fc'), x, { inFeatures: 3, outFeatures: 2 }));
+    const step = trainingStep(network, {
+      objective: regression({ output: 'y' }),
+      optimizer: sgd(),
+      methods: [learnedSteps({ layers: 'all' })],
+      sizes: tokens === 4 ? { batch: 2 } : { batch: 2, tokens: 4 },
+    });
+    const runner = await StepRunner.create(step, { threads: 1 });
+    const draw = (dims: number[]) =>
+      Tensor.float32(
+        dims,
+        Array.from({ length: dims.reduce((a, b) => a * b) }, (_, i) => Math.sin(5 * i)),
+      );
+    await runner.run({ x: draw([2, 4, 3]), targets: draw([2, 4, 2]) }, { learningRate: 10 });
+    steps.push(runner.states.read('fc.input_step').toFloat32()[0]!);
+    await runner.release();
+  }
+  expect(steps[0]).not.toBe(1);
+  expect(steps[1]).toBeCloseTo(steps[0]!, 6);
 });
