@@ -10,7 +10,7 @@ import { grow, REWIRING, type Rewiring } from './rewire.js';
 import { sparseMethod } from './sparse-method.js';
 
 export interface DsrOptions extends Rewiring {
-  /** Share of all weights that each change should move. */
+  /** Share of the weights that are there, over all layers, that each change should move. */
   readonly fraction: number;
   /** How far the share may be off before the threshold is doubled or halved. */
   readonly tolerance: number;
@@ -95,7 +95,7 @@ export const DSR = defineMethod({
     fraction: number(0.05, {
       min: 0,
       max: 1,
-      description: 'share of all weights that each change should move',
+      description: 'share of the weights that are there, over all layers, that each change should move',
     }),
     tolerance: number(0.1, { min: 0, max: 1, description: 'how far the share may be off' }),
     threshold: number(0.001, { min: 0, description: 'the first threshold; it adapts' }),
