@@ -3,14 +3,15 @@
  *
  *     whittle study docs/studies/language-model
  *
- * The State of the Union addresses instead, ten times the text: --set corpus=sotu. At a larger scale:
- * --set features=256 --set depth=8 --set fraction=0.125 --set heads=8 --set tokens=256 --set corpus=both
- * --set epochs=10.
+ * Melville's novel alone, as many bytes: --set corpus=moby-dick --set epochs=1. At full scale:
+ * docs/studies/full-scale/language-model.
  */
 import { compress } from 'whittle-nn/compress';
 import { indexedSource } from 'whittle-nn/data';
+import { subset } from 'whittle-nn/datasets';
 import { byteTokenizer, type Corpus, loadCorpus, TokenWindows } from 'whittle-nn/datasets/node';
 import { combine, readMethod } from 'whittle-nn/methods';
+import { distillation } from 'whittle-nn/methods/distillation';
 import { type Gpt2Options, gpt2, type Network } from 'whittle-nn/nn';
 import { type Arm, defineStudy, factorForSize } from 'whittle-nn/study';
 import {
@@ -27,7 +28,7 @@ import {
 import { nonZeroParameters } from '../non-zero.js';
 
 const settings = {
-  corpus: choice('moby-dick', ['moby-dick', 'sotu', 'both'], 'the text; the last tenth of each is held out'),
+  corpus: choice('both', ['moby-dick', 'sotu', 'both'], 'the text; the last tenth of each is held out'),
   features: integer(64, { min: 8 }),
   depth: integer(4, { min: 1 }),
   heads: integer(4, { min: 1 }),
@@ -37,7 +38,8 @@ const settings = {
     max: 1,
     description: 'what is left of the feed-forward layers; 1 / depth, so that all blocks can share one',
   }),
-  epochs: number(1, { min: 0.001, description: 'each shows every byte about once' }),
+  epochs: number(0.1, { min: 0.001, description: 'passes over the text, in random order' }),
+  testWindows: integer(2000, { min: 1, description: 'of the held-out text, evenly spread' }),
   batchSize: integer(32, { min: 1 }),
   learningRate: number(2e-3, { min: 0 }),
   weightDecay: number(0.1, { min: 0 }),
@@ -50,13 +52,22 @@ const CORPORA: Readonly<Record<Values['corpus'], readonly Corpus[]>> = {
   both: ['moby-dick', 'sotu'],
 };
 
-/** Bytes to train on, and held-out ones. */
-function texts({ corpus }: Values): { train: number[]; test: number[] } {
-  const parts = CORPORA[corpus].map(name => [...byteTokenizer.encode(loadCorpus(name).join('\n'))]);
-  const end = (ids: readonly number[]) => Math.floor(0.9 * ids.length);
+/** Windows of the text to train on, and of the held-out one. */
+function windows({ corpus, tokens, testWindows }: Values) {
+  const parts = CORPORA[corpus].map(name =>
+    Uint16Array.from(byteTokenizer.encode(loadCorpus(name).join('\n'))),
+  );
+  const end = (ids: Uint16Array) => Math.floor(0.9 * ids.length);
+  const train = parts.flatMap(ids => [...ids.subarray(0, end(ids))]);
+  const test = parts.flatMap(ids => [...ids.subarray(end(ids))]);
+  const heldOut = new TokenWindows(test, { tokens });
+  const count = Math.min(testWindows, heldOut.length);
   return {
-    train: parts.flatMap(ids => ids.slice(0, end(ids))),
-    test: parts.flatMap(ids => ids.slice(end(ids))),
+    train: new TokenWindows(train, { tokens }),
+    test: subset(
+      heldOut,
+      Array.from({ length: count }, (_, i) => Math.floor((i * heldOut.length) / count)),
+    ),
   };
 }
 
@@ -95,12 +106,8 @@ function narrow(values: Values, seed: number): Network {
 }
 
 function training(network: Network, values: Values, seed: number): ConfiguredTraining {
-  const { tokens, epochs, batchSize, learningRate, weightDecay } = values;
-  const { train, test } = texts(values);
-  const data = {
-    train: new TokenWindows(train, { tokens }),
-    test: new TokenWindows(test, { tokens }),
-  };
+  const { epochs, batchSize, learningRate, weightDecay } = values;
+  const data = windows(values);
   const updates = (epochs * data.train.length) / batchSize;
   return {
     network,
@@ -122,11 +129,11 @@ function training(network: Network, values: Values, seed: number): ConfiguredTra
 
 /** Windows of the training text. */
 function calibration(values: Values) {
-  const windows = new TokenWindows(texts(values).train, { tokens: values.tokens });
+  const { train } = windows(values);
   const count = 128;
-  const every = Math.floor(windows.length / count);
+  const every = Math.floor(train.length / count);
   return indexedSource({ description: 'windows of the training text' }, count, async index => {
-    const { input_ids } = await windows.batch([index * every]);
+    const { input_ids } = await train.batch([index * every]);
     return { input_ids: input_ids! };
   });
 }
@@ -172,6 +179,19 @@ const withMethod = (label: string, method: (values: Values) => string): Arm<Valu
   measure,
 });
 
+/** A narrower feed-forward network with the dense one as its teacher. */
+const distilled: Arm<Values> = {
+  ...small,
+  label: 'Feed-forward narrower, distilled',
+  series: 'Feed-forward narrower, distilled',
+  needs: 'dense',
+  train: async (values, seed, needed) => ({
+    ...training(narrowFeedForward(values, seed), values, seed),
+    methods: [distillation({ teacher: { model: await (await needed('dense')).model() } })],
+  }),
+  measure,
+};
+
 const LABELS = {
   dense: 'Dense',
   'narrow-ffn': 'Feed-forward narrower',
@@ -181,7 +201,18 @@ const LABELS = {
   skl: 'SKL feed-forward',
   shared: 'Feed-forward shared by all blocks',
   rigl: 'RigL',
+  gradual: 'Gradual pruning',
+  distilled: 'Feed-forward narrower, distilled',
+  lsq4: 'Dense, LSQ of 4 bits',
+  lsq2: 'Dense, LSQ of 2 bits',
 } as const;
+
+/** The dense network, trained with weights of few bits; its embeddings stay floats until they are compressed. */
+const quantized = (bits: 2 | 4): Arm<Values> => ({
+  ...withMethod(LABELS[`lsq${bits}`], () => `lsq:bits=${bits},inputBits=0,layers=all,perOutput=true`),
+  group: 'Integers',
+  against: 'dense',
+});
 
 /** What is left of each trained arm at so many bytes for each parameter of the small ones. */
 const compressed = (name: keyof typeof LABELS, bytes: number): Arm<Values> => ({
@@ -196,17 +227,25 @@ const compressed = (name: keyof typeof LABELS, bytes: number): Arm<Values> => ({
   },
 });
 
-const NAMES = Object.keys(LABELS) as (keyof typeof LABELS)[];
+const NAMES = (Object.keys(LABELS) as (keyof typeof LABELS)[]).filter(name => !name.startsWith('lsq'));
+
+/** What is compressed to so many bytes for each parameter; LSQ where its integers just fit. */
+const BYTES = [
+  [1.35, ['dense', 'narrow-ffn', 'lsq4']],
+  [1, [...NAMES, 'lsq2']],
+  [0.75, NAMES],
+] as const;
 
 export default defineStudy({
   title: 'Small language models',
   question:
     'Of GPTs with the same number of parameters, trained on the same bytes, which reaches the lowest perplexity, and which still does when it is compressed to half its bytes?',
   notes: [
-    'A byte-level model of 0.2 million parameters that sees one novel once: it learns spelling and common words. What a method costs a model that has learnt more than that cannot be seen here.',
+    'A byte-level model of 0.2 million parameters that sees as many bytes as a novel has, none of them twice, most of them speeches: it learns spelling and common words. What a method costs a model that has learnt more than that cannot be seen here.',
     'Perplexity is per byte. Parameters of a compressed file are the numbers that it holds, and some hold several weights.',
     'Except for the dense models, a quarter of the feed-forward parameters is left, or as many parameters in all. The masks of RigL leave a file as large as the dense one.',
     'Compressed, all have the same bytes; the dense model is compressed twice as hard as the others. By one `whittle compress` without recovery.',
+    'LSQ rounds the weights of linear layers; names, sizes and floats around them take a fifth of such a small file, so that its integers of 4 and 2 bits fit at 1.35 and 1 bytes.',
   ],
   claims: [
     {
@@ -232,6 +271,30 @@ export default defineStudy({
       says: 'training small could take the place of compressing',
       noWorse: 'narrow-ffn',
       than: 'dense-compressed',
+    },
+    {
+      source: 'Gordon 2020',
+      says: 'training small could take the place of compressing: quantization to 4 bits',
+      noWorse: 'lsq4-1.35',
+      than: 'dense-1.35',
+    },
+    {
+      source: 'Gordon 2020',
+      says: 'training small could take the place of compressing: quantization to 2 bits',
+      noWorse: 'lsq2-1',
+      than: 'dense-1',
+    },
+    {
+      source: 'Hinton et al. 2015',
+      says: 'a small network is better when a large one teaches it',
+      better: 'distilled',
+      than: 'narrow-ffn',
+    },
+    {
+      source: 'Zhu & Gupta 2017',
+      says: 'a wide network pruned while it trains beats a narrow one',
+      better: 'gradual',
+      than: 'narrow-ffn',
     },
   ],
   settings,
@@ -279,8 +342,17 @@ export default defineStudy({
       LABELS.rigl,
       values => `rigl:interval=50,counted=network,dense=none,density=${shareOf(values)}`,
     ),
+    gradual: withMethod(
+      LABELS.gradual,
+      values => `gradual:interval=10,counted=network,dense=none,density=${shareOf(values)}`,
+    ),
+    distilled,
+    lsq4: quantized(4),
+    lsq2: quantized(2),
     ...Object.fromEntries(
-      [1, 0.75].flatMap(bytes => NAMES.map(name => [`${name}-${bytes}`, compressed(name, bytes)])),
+      BYTES.flatMap(([bytes, names]) =>
+        names.map(name => [`${name}-${bytes}`, compressed(name, bytes)] as const),
+      ),
     ),
   },
 });
