@@ -53,18 +53,28 @@ const settings = {
   weightDecay: number(0.05, { min: 0 }),
 };
 export type Values = ValuesOf<typeof settings> & {
-  /** What a study at full scale trains instead, with feed-forward layers of this share of their width. */
-  readonly scale?: (width: number, seed: number) => ConfiguredTraining;
+  /** What a study at full scale trains instead. */
+  readonly scale?: (widths: Widths, seed: number) => ConfiguredTraining;
 };
 
-/** What all arms have in common. `width` is a share of the feed-forward layers' own. */
+/** Shares of the widths that layers have in the dense network. */
+export interface Widths {
+  /** Of feed-forward layers. */
+  readonly ffn: number;
+  /** Of the heads of attention. */
+  readonly heads: number;
+}
+
+const WHOLE: Widths = { ffn: 1, heads: 1 };
+
+/** What all arms have in common. */
 function training(
   values: Values,
   seed: number,
-  width: number,
+  widths: Widths,
   methods: TrainingMethod[],
 ): ConfiguredTraining {
-  if (values.scale) return { ...values.scale(width, seed), methods };
+  if (values.scale) return { ...values.scale(widths, seed), methods };
   const { data, features, depth, heads, headDim, patchSize } = values;
   const { epochs, trainExamples, batchSize, learningRate, weightDecay } = values;
   const train = loadFashionMnist(data, 'train');
@@ -79,8 +89,8 @@ function training(
       features,
       depth,
       heads,
-      headDim,
-      hiddenFeatures: Math.round(4 * width * features),
+      headDim: Math.round(widths.heads * headDim),
+      hiddenFeatures: Math.round(4 * widths.ffn * features),
       training: true,
       seed,
     }),
@@ -193,8 +203,8 @@ const AGAINST: Readonly<Record<Place, string>> = {
   ffn: 'half-ffn',
   'ffn-in': 'narrower-ffn',
   'ffn-out': 'narrower-ffn',
-  'attention-out': 'dense',
-  attention: 'dense',
+  'attention-out': 'narrower-attention',
+  attention: 'half-attention',
 };
 
 /** Arms that decide what the source says of feed-forward layers, and the narrower ones that they are compared with. */
@@ -213,19 +223,18 @@ function replacing(kind: string, place: Place): readonly [string, Arm<Values>] {
       series: label,
       against: AGAINST[place],
       ...(MORE_SEEDS.has(name) && { seeds: SEEDS }),
-      train: (values, seed) => training(values, seed, 1, [at(place, values)]),
+      train: (values, seed) => training(values, seed, WHOLE, [at(place, values)]),
       measure,
     },
   ];
 }
 
-/** Feed-forward layers of this share of their width. */
-const dense = (label: string, width: (values: Values) => number, seeds?: number): Arm<Values> => ({
+const dense = (label: string, widths: (values: Values) => Partial<Widths>, seeds?: number): Arm<Values> => ({
   label,
   ...(seeds !== undefined && { seeds }),
   group: 'dense',
   series: 'dense',
-  train: (values, seed) => training(values, seed, width(values), []),
+  train: (values, seed) => training(values, seed, { ...WHOLE, ...widths(values) }, []),
   measure,
 });
 
@@ -239,7 +248,7 @@ export default defineStudy({
     'The source drew the factors of Kronecker products and DYAD by the usual rules for their shapes, which leaves outputs of less variance; here they start with the dense variance.',
     'The low-rank layers of the source have a bias between their factors, ours have none.',
     'Narrower, low-rank and Kronecker feed-forward layers have seven seeds, as the source speaks of these; the others three. The four were added when the first three were known.',
-    'There is no dense arm with as many parameters as those that replace layers of attention.',
+    'Layers of attention compare with dense ones that have narrower heads, and as many parameters.',
   ],
   claims: [
     {
@@ -312,9 +321,18 @@ export default defineStudy({
   reference: 'dense',
   plot: { x: { figure: 'parameters' } },
   arms: {
-    dense: dense('(A) dense', () => 1),
-    'half-ffn': dense('(B) FFN of half the width', ({ fraction }) => fraction, SEEDS),
-    'narrower-ffn': dense('FFN of three quarters of the width', ({ fraction }) => (1 + fraction) / 2, SEEDS),
+    dense: dense('(A) dense', () => ({})),
+    'half-ffn': dense('(B) FFN of half the width', ({ fraction }) => ({ ffn: fraction }), SEEDS),
+    'narrower-ffn': dense(
+      'FFN of three quarters of the width',
+      ({ fraction }) => ({ ffn: (1 + fraction) / 2 }),
+      SEEDS,
+    ),
+    'half-attention': dense('heads of half the width', ({ fraction }) => ({ heads: fraction })),
+    // Of the four layers of attention one is replaced, and heads are as wide as all of them.
+    'narrower-attention': dense('heads of seven eighths of the width', ({ fraction }) => ({
+      heads: (3 + fraction) / 4,
+    })),
     ...Object.fromEntries(
       (Object.keys(PLACES) as Place[]).flatMap(place =>
         Object.keys(KINDS).map(kind => replacing(kind, place)),

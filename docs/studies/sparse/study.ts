@@ -48,6 +48,7 @@ const SPARSE: Readonly<Record<string, Kind>> = {
   },
   hybrid: { label: 'Hybrid ticket', method: () => 'hybrid:retrain=1' },
   'hybrid-equal': { label: 'Hybrid ticket, equal cost', method: () => 'hybrid:retrain=1', epochs: () => 0.5 },
+  magnitude: { label: 'Pruned at 80% of the training', method: () => 'magnitude:at=0.8' },
   gradual: { label: 'Gradual pruning', method: () => 'gradual:interval=10' },
   snip: { label: 'SNIP', method: () => 'snip:' },
   grasp: { label: 'GraSP', method: () => 'grasp:' },
@@ -154,7 +155,7 @@ export default defineStudy({
   notes: [
     ...images.NOTES,
     'Parameters of a masked network are those that are not zero; where they lie is not counted. Its file and its FLOPs are those of the dense network, so that neither is shown.',
-    'Updates are those of the whole way: a lottery ticket trains once for each level, a hybrid ticket twice, pruning after training includes the dense training. “Equal cost” shortens each round until the sum is that of the others. An update of a masked network costs what one of the dense network does. CPU time of pruning after training is without the dense training.',
+    'Updates are those of the whole way: a lottery ticket trains once for each level, a hybrid ticket twice, pruning after training includes the dense training, pruning at 80% of it is the same for no more updates. “Equal cost” shortens each round until the sum is that of the others. An update of a masked network costs what one of the dense network does. CPU time of pruning after training is without the dense training.',
     'The narrower networks have seven seeds instead of three: they differ most from seed to seed, and the others are compared with them. The four were added when the first three were known.',
     'At 2% low-rank layers are missing: rank 1 throughout is more than that.',
     'At 2% sparse momentum diverges for two of three seeds at the learning rate that all arms have.',

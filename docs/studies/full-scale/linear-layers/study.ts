@@ -31,15 +31,15 @@ type Values = ValuesOf<typeof settings>;
 const adapt = (values: Values): SmallValues => ({
   ...values,
   trainExamples: 50_000,
-  scale(width, seed) {
+  scale(widths, seed) {
     const { patchSize, features, depth, heads, headDim } = values;
-    const hiddenFeatures = Math.round(4 * width * features);
+    const hiddenFeatures = Math.round(4 * widths.ffn * features);
     const network = xTransformersVit({
       patchSize,
       features,
       depth,
       heads,
-      headDim,
+      headDim: Math.round(widths.heads * headDim),
       hiddenFeatures,
       training: true,
       seed,
