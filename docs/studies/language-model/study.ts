@@ -246,7 +246,8 @@ export default defineStudy({
     'Perplexity is per byte. Parameters of a compressed file are the numbers that it holds, and some hold several weights.',
     'Except for the dense models, a quarter of the feed-forward parameters is left, or as many parameters in all. The masks of RigL leave a file as large as the dense one.',
     'Compressed, all have the same bytes; the dense model is compressed twice as hard as the others. By one `whittle compress` without recovery.',
-    'LSQ rounds the weights of linear layers; names, sizes and floats around them take a fifth of such a small file, so that its integers of 4 and 2 bits fit at 1.5 and 1.15 bytes, with embeddings of 8 bits.',
+    'LSQ rounds the weights of linear layers; names, sizes and floats around them take a fifth of such a small file, so that its integers of 4 and 2 bits fit at 1.5 and 1.15 bytes, with embeddings of 8 bits; 2 bits then have 6% less than their rivals.',
+    'Distillation has its defaults, temperature 4 and nine tenths of the loss from the teacher, tuned for no language model.',
   ],
   claims: [
     {
