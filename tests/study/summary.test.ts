@@ -198,6 +198,16 @@ describe('a report', () => {
     expect(figure).toMatch(/at the edge: below [\d.]+%/);
     const heights = [...figure.matchAll(/translate\([\d.]+ ([\d.]+)\)/g)].map(([, y]) => Number(y));
     expect(heights.filter(y => y === Math.max(...heights)).length).toBeGreaterThan(1);
+
+    const inRows = studyFigure(
+      exampleReport(exampleRecords(), { study: { ...exampleStudy, plot: { worst } } }),
+    );
+    expect(inRows).toContain('at the edge: below');
+    const places = [...inRows.matchAll(/<circle class="dot" cx="([\d.]+)"/g)].map(([, x]) => Number(x));
+    expect(places).toHaveLength(accuracies.length);
+    expect(places.filter(x => x === Math.min(...places))).toHaveLength(
+      accuracies.filter(y => y <= worst).length,
+    );
   });
 
   it('is a table in Markdown', () => {

@@ -172,7 +172,7 @@ function rows(report: StudyReport, marks: readonly Mark[], { width }: Size): Mar
       { ...titleOf(report), width, height: 24 },
       html`<text x="0" y="16">No run has ended yet.</text>`,
     );
-  const { label, domain, format } = metricAxis(report, marks);
+  const { label, domain, format } = cut(report, metricAxis(report, marks));
   return chart(
     {
       ...titleOf(report),
@@ -182,21 +182,24 @@ function rows(report: StudyReport, marks: readonly Mark[], { width }: Size): Mar
       x: { label, domain, ticks: width < 480 ? 3 : 6, ...(format && { format }) },
       y: { label: '', domain: [lines.length - 0.5, -0.5], ticks: 0 },
     },
-    (sx, sy, area) =>
-      lines.map((line, i) => {
+    (sx, sy, area) => {
+      const at = (value: number) => px(sx(shown(report, value)));
+      return lines.map((line, i) => {
         const y = px(sy(i));
         if (typeof line === 'string')
           return html`<text class="value" x="8" y="${y}" dy="0.5em" style="font-weight:600">${line}</text>`;
         const { arm, mean, error } = line;
         const colour = arm.name === report.reference ? 'var(--ink)' : toneOf(0).colour;
-        const [low, high] = [px(sx(mean - error)), px(sx(mean + error))];
+        const [low, high] = [at(mean - error), at(mean + error)];
+        const beyond = shown(report, mean) !== mean;
         return html`<g><title>${titleFor(report, arm)}</title><line class="grid" x1="${area.left}" x2="${area.right}" y1="${y}" y2="${y}"/><text class="value" x="${px(area.left - 10)}" y="${y}" dy="0.32em" text-anchor="end">${shorten(arm.label, longest)}</text>${arm.figures[
           metric.figure
         ]!.values.map(
           value =>
-            html`<circle cx="${px(sx(value))}" cy="${y}" r="3" style="fill:none;stroke:${colour};opacity:0.55"/>`,
-        )}${error > 0 && html`<path d="M${low},${y}H${high}M${low},${px(y - 4)}v8M${high},${px(y - 4)}v8" style="fill:none;stroke:${colour};stroke-width:1.25"/>`}<circle class="dot" cx="${px(sx(mean))}" cy="${y}" r="4.5" style="fill:${colour}"/></g>`;
-      }),
+            html`<circle cx="${at(value)}" cy="${y}" r="3" style="fill:none;stroke:${colour};opacity:0.55"/>`,
+        )}${error > 0 && !beyond && html`<path d="M${low},${y}H${high}M${low},${px(y - 4)}v8M${high},${px(y - 4)}v8" style="fill:none;stroke:${colour};stroke-width:1.25"/>`}<circle class="dot" cx="${at(mean)}" cy="${y}" r="4.5" style="fill:${colour}"/></g>`;
+      });
+    },
   );
 }
 
