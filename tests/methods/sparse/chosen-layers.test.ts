@@ -2,21 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { combine, readMethod } from '../../../src/methods/registry.js';
 import { SPARSE, sparseLayers } from '../../../src/methods/sparse/index.js';
-import { type Network, vit } from '../../../src/nn/index.js';
+import type { Network } from '../../../src/nn/index.js';
 import { prepareNetwork } from '../../../src/train/prepare.js';
-import { kept, maskNames, numbers, tinyMlp, watch } from './tiny.js';
-
-const tinyVit = (): Network =>
-  vit({
-    imageSize: 8,
-    patchSize: 4,
-    classes: 3,
-    features: 8,
-    depth: 2,
-    heads: 2,
-    hiddenFeatures: 12,
-    training: true,
-  });
+import { kept, maskNames, numbers, tinyMlp, tinyVit, watch } from './tiny.js';
 
 const chosen = (network: Network, layers: string): string[] =>
   sparseLayers(network, { dense: 'none', layers }).map(({ name }) => name);

@@ -13,22 +13,10 @@ import {
   relu,
   replaceLayer,
   Scope,
-  vit,
 } from '../../../src/nn/index.js';
 import { importedNetwork, trainable } from '../../../src/train/index.js';
-import { tinyMlp } from './tiny.js';
+import { tinyMlp, tinyVit } from './tiny.js';
 
-const tinyVit = (): Network =>
-  vit({
-    imageSize: 8,
-    patchSize: 4,
-    classes: 3,
-    features: 8,
-    depth: 2,
-    heads: 2,
-    hiddenFeatures: 12,
-    training: true,
-  });
 const tinyGpt = (): Network =>
   gpt2({ vocabulary: 11, features: 8, depth: 2, heads: 2, maxTokens: 5, training: true });
 

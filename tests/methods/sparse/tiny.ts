@@ -1,6 +1,6 @@
 import type { Dataset } from '../../../src/datasets/index.js';
 import type { Tensor } from '../../../src/graph/tensor.js';
-import { mlp, type Network } from '../../../src/nn/index.js';
+import { mlp, type Network, vit } from '../../../src/nn/index.js';
 import {
   classification,
   cosine,
@@ -16,6 +16,18 @@ import { brightHalves } from '../../train/tiny.js';
 /** 36 → 12 → 10 → 2; the sparse layers by default are the middle one alone. */
 export const tinyMlp = (): Network =>
   mlp({ widths: [36, 12, 10, 2], inputShape: [1, 6, 6], training: true, seed: 3 });
+
+export const tinyVit = (): Network =>
+  vit({
+    imageSize: 8,
+    patchSize: 4,
+    classes: 3,
+    features: 8,
+    depth: 2,
+    heads: 2,
+    hiddenFeatures: 12,
+    training: true,
+  });
 
 /** Two classes of images of 6×6, under the name of the perceptron's input. */
 export function images(length: number, seed: number): Dataset {
